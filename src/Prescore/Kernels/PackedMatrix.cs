@@ -2,18 +2,14 @@ namespace Prescore.Kernels;
 
 /// <summary>
 /// A matrix B [rows, depth] packed once for repeated products C[m, rows] = A[m, depth] · Bᵀ: the linear layers'
-/// weights (rows = outputs) or the centroids of a clustering.
+/// weights (rows = outputs) or the centroids of a clustering. Immutable and safe to share between threads.
 /// </summary>
-public sealed class PackedMatrix
+public abstract class PackedMatrix : IDisposable
 {
-    private readonly float[] _rows;
-
-    private PackedMatrix(float[] rows, int count, int depth, SimdPath simd)
+    private protected PackedMatrix(int rows, int depth)
     {
-        _rows = rows;
-        Rows = count;
+        Rows = rows;
         Depth = depth;
-        Simd = simd;
     }
 
     /// <summary>Number of rows of B = columns of C.</summary>
@@ -23,27 +19,205 @@ public sealed class PackedMatrix
     public int Depth { get; }
 
     /// <summary>The SIMD path it was packed for.</summary>
-    public SimdPath Simd { get; }
+    public abstract SimdPath Simd { get; }
+
+    /// <summary>Bytes held.</summary>
+    public abstract long Bytes { get; }
 
     /// <summary>Packs dense row-major rows [rows, depth].</summary>
-    public static PackedMatrix Pack(ReadOnlySpan<float> matrix, int rows, int depth, SimdPath simd) =>
-        new(matrix[..(rows * depth)].ToArray(), rows, depth, simd);
+    /// <exception cref="ArgumentException">The span is too short, or a size is below 1.</exception>
+    public static PackedMatrix Pack(ReadOnlySpan<float> matrix, int rows, int depth, SimdPath simd)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(depth, 1);
+        if (matrix.Length < (long)rows * depth)
+        {
+            throw new ArgumentException($"a [{rows}, {depth}] matrix needs {(long)rows * depth} elements, not {matrix.Length}", nameof(matrix));
+        }
+        return simd switch
+        {
+            SimdPath.Vector512 => new PackedMatrix<Kernel512>(matrix, rows, depth, simd),
+            SimdPath.Vector256 => new PackedMatrix<Kernel256>(matrix, rows, depth, simd),
+            _ => new PackedMatrix<KernelScalar>(matrix, rows, depth, simd),
+        };
+    }
 
-    /// <summary>C[m, rows] = A[m, depth] · Bᵀ. Bit-equal for every thread count.</summary>
+    /// <summary>C[m, rows] = A[m, depth] · Bᵀ. Bit-equal for every thread count and every way to cut A's rows.</summary>
     /// <param name="a">A, rows <paramref name="aStride"/> floats apart.</param>
     /// <param name="aStride">Floats from one row of A to the next.</param>
     /// <param name="m">Number of rows of A.</param>
     /// <param name="c">C, rows <paramref name="cStride"/> floats apart; overwritten.</param>
-    /// <param name="cStride">Floats from one row of C to the next.</param>
+    /// <param name="cStride">Floats from one row of C to the next, at least <see cref="Rows"/>.</param>
     /// <param name="threads">Number of threads, at least 1.</param>
+    /// <exception cref="ArgumentException">A span is too short for its strides.</exception>
     public void Multiply(ReadOnlySpan<float> a, int aStride, int m, Span<float> c, int cStride, int threads)
     {
-        for (int i = 0; i < m; i++)
+        if (m == 0)
         {
-            for (int j = 0; j < Rows; j++)
+            return;
+        }
+        ArgumentOutOfRangeException.ThrowIfNegative(m);
+        if (aStride < Depth || a.Length < (long)(m - 1) * aStride + Depth)
+        {
+            throw new ArgumentException($"{m} rows of {Depth} do not fit into {a.Length} elements with stride {aStride}", nameof(a));
+        }
+        if (cStride < Rows || c.Length < (long)(m - 1) * cStride + Rows)
+        {
+            throw new ArgumentException($"{m} rows of {Rows} do not fit into {c.Length} elements with stride {cStride}", nameof(c));
+        }
+        MultiplyChecked(a, aStride, m, c, cStride, threads);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    private protected abstract void MultiplyChecked(ReadOnlySpan<float> a, int aStride, int m, Span<float> c, int cStride, int threads);
+
+    private protected abstract void Dispose(bool disposing);
+}
+
+/// <summary>
+/// Packing and product for one SIMD path. B lies in depth slices, a slice in panels [slice depth, panel width], so that
+/// one panel stays in the first-level cache while the rows of A pass (Goto and van de Geijn, 2008).
+/// </summary>
+internal sealed unsafe class PackedMatrix<TKernel> : PackedMatrix
+    where TKernel : IKernelPath
+{
+    private const int TileRows = 6;
+
+    /// <summary>Rows of A that one work item takes: with one depth slice they fit the second-level cache.</summary>
+    private const int ChunkRows = 192;
+
+    /// <summary>Floats of one panel: half of a 32 KiB first-level cache.</summary>
+    private const int PanelFloats = 4608;
+
+    private readonly NativeBuffer _memory;
+    private readonly int _slices;
+    private readonly int _sliceDepth;
+    private readonly int _panels;
+
+    public PackedMatrix(ReadOnlySpan<float> matrix, int rows, int depth, SimdPath simd)
+        : base(rows, depth)
+    {
+        Simd = simd;
+        int deepest = Math.Max(64, PanelFloats / TKernel.PanelWidth);
+        _slices = (depth + deepest - 1) / deepest;
+        _sliceDepth = (depth + _slices - 1) / _slices;
+        _panels = (rows + TKernel.PanelWidth - 1) / TKernel.PanelWidth;
+        _memory = NativeBuffer.Allocate((nint)_panels * TKernel.PanelWidth * depth);
+        for (int panel = 0; panel < _panels; panel++)
+        {
+            PackPanel(matrix, panel);
+        }
+    }
+
+    public override SimdPath Simd { get; }
+
+    public override long Bytes => _memory.Length * sizeof(float);
+
+    private protected override void Dispose(bool disposing) => _memory.Dispose();
+
+    private protected override void MultiplyChecked(ReadOnlySpan<float> a, int aStride, int m, Span<float> c, int cStride, int threads)
+    {
+        fixed (float* aPointer = a, cPointer = c)
+        {
+            float* aData = aPointer;
+            float* cData = cPointer;
+            // Few rows (decoding): items are column ranges. Many: row chunks, each against all of B.
+            int chunks = (m + ChunkRows - 1) / ChunkRows;
+            int ranges = Math.Clamp(4 * threads / chunks, 1, _panels);
+            ParallelItems.Run(
+                chunks * ranges,
+                threads,
+                item =>
+                {
+                    int first = item / ranges * ChunkRows;
+                    int range = item % ranges;
+                    int firstPanel = (int)((long)_panels * range / ranges);
+                    int endPanel = (int)((long)_panels * (range + 1) / ranges);
+                    Chunk(aData + (nint)first * aStride, aStride, Math.Min(ChunkRows, m - first), cData + (nint)first * cStride, cStride, firstPanel, endPanel);
+                });
+        }
+    }
+
+    private float* Panel(int slice, int panel, out int depth)
+    {
+        int firstDepth = slice * _sliceDepth;
+        depth = Math.Min(_sliceDepth, Depth - firstDepth);
+        return _memory.Pointer + (nint)firstDepth * _panels * TKernel.PanelWidth + (nint)panel * depth * TKernel.PanelWidth;
+    }
+
+    private void PackPanel(ReadOnlySpan<float> matrix, int panel)
+    {
+        int width = TKernel.PanelWidth;
+        for (int slice = 0; slice < _slices; slice++)
+        {
+            float* target = Panel(slice, panel, out int depth);
+            for (int j = 0; j < width; j++)
             {
-                c[i * cStride + j] = System.Numerics.Tensors.TensorPrimitives.Dot(
-                    a.Slice(i * aStride, Depth), _rows.AsSpan(j * Depth, Depth));
+                int row = panel * width + j;
+                for (int l = 0; l < depth; l++)
+                {
+                    target[(nint)l * width + j] = row < Rows ? matrix[row * Depth + slice * _sliceDepth + l] : 0;
+                }
+            }
+        }
+    }
+
+    /// <summary>Rows of A (at most ChunkRows) against the panels [firstPanel, endPanel).</summary>
+    private void Chunk(float* a, nint aStride, int rows, float* c, nint cStride, int firstPanel, int endPanel)
+    {
+        int whole = rows / TileRows * TileRows;
+        float* tail = stackalloc float[TileRows * _sliceDepth];
+        float* edge = stackalloc float[TileRows * TKernel.PanelWidth];
+        for (int slice = 0; slice < _slices; slice++)
+        {
+            float* slicedA = a + slice * _sliceDepth;
+            CopyTail(slicedA + whole * aStride, aStride, rows - whole, Math.Min(_sliceDepth, Depth - slice * _sliceDepth), tail);
+            for (int panel = firstPanel; panel < endPanel; panel++)
+            {
+                float* b = Panel(slice, panel, out int depth);
+                float* target = c + (nint)panel * TKernel.PanelWidth;
+                int columns = Math.Min(TKernel.PanelWidth, Rows - panel * TKernel.PanelWidth);
+                for (int row = 0; row < rows; row += TileRows)
+                {
+                    bool partial = row >= whole;
+                    float* tileA = partial ? tail : slicedA + row * aStride;
+                    nint stride = partial ? _sliceDepth : aStride;
+                    if (!partial && columns == TKernel.PanelWidth)
+                    {
+                        TKernel.Multiply(tileA, stride, b, depth, target + row * cStride, cStride, accumulate: slice > 0);
+                    }
+                    else
+                    {
+                        TKernel.Multiply(tileA, stride, b, depth, edge, TKernel.PanelWidth, accumulate: false);
+                        AddEdge(edge, target + row * cStride, cStride, Math.Min(TileRows, rows - row), columns, accumulate: slice > 0);
+                    }
+                }
+            }
+        }
+    }
+
+    private void CopyTail(float* a, nint aStride, int rows, int depth, float* tail)
+    {
+        for (int i = 0; i < rows; i++)
+        {
+            new ReadOnlySpan<float>(a + i * aStride, depth).CopyTo(new Span<float>(tail + i * (nint)_sliceDepth, depth));
+        }
+    }
+
+    private static void AddEdge(float* edge, float* c, nint cStride, int rows, int columns, bool accumulate)
+    {
+        for (int i = 0; i < rows; i++)
+        {
+            for (int j = 0; j < columns; j++)
+            {
+                float value = edge[i * TKernel.PanelWidth + j];
+                c[i * cStride + j] = accumulate ? c[i * cStride + j] + value : value;
             }
         }
     }

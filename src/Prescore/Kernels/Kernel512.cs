@@ -1,0 +1,151 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Prescore.Kernels;
+
+/// <summary>512-bit path: a 6×64 register tile (24 accumulators of 32 registers); broadcasts fold into the multiply-adds.</summary>
+internal readonly unsafe struct Kernel512 : IKernelPath
+{
+    public static int PanelWidth => 64;
+
+    public static int Lanes => 16;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Multiply(float* a, nint aStride, float* b, nint depth, float* c, nint cStride, bool accumulate)
+    {
+        Vector512<float> c00 = default, c01 = default, c02 = default, c03 = default;
+        Vector512<float> c10 = default, c11 = default, c12 = default, c13 = default;
+        Vector512<float> c20 = default, c21 = default, c22 = default, c23 = default;
+        Vector512<float> c30 = default, c31 = default, c32 = default, c33 = default;
+        Vector512<float> c40 = default, c41 = default, c42 = default, c43 = default;
+        Vector512<float> c50 = default, c51 = default, c52 = default, c53 = default;
+        float* a3 = a + 3 * aStride;
+        float* end = b + depth * 64;
+        while (b < end)
+        {
+            Vector512<float> b0 = Vector512.Load(b), b1 = Vector512.Load(b + 16);
+            Vector512<float> b2 = Vector512.Load(b + 32), b3 = Vector512.Load(b + 48);
+            Vector512<float> x = Vector512.Create(*a);
+            c00 = Vector512.FusedMultiplyAdd(x, b0, c00);
+            c01 = Vector512.FusedMultiplyAdd(x, b1, c01);
+            c02 = Vector512.FusedMultiplyAdd(x, b2, c02);
+            c03 = Vector512.FusedMultiplyAdd(x, b3, c03);
+            x = Vector512.Create(a[aStride]);
+            c10 = Vector512.FusedMultiplyAdd(x, b0, c10);
+            c11 = Vector512.FusedMultiplyAdd(x, b1, c11);
+            c12 = Vector512.FusedMultiplyAdd(x, b2, c12);
+            c13 = Vector512.FusedMultiplyAdd(x, b3, c13);
+            x = Vector512.Create(a[2 * aStride]);
+            c20 = Vector512.FusedMultiplyAdd(x, b0, c20);
+            c21 = Vector512.FusedMultiplyAdd(x, b1, c21);
+            c22 = Vector512.FusedMultiplyAdd(x, b2, c22);
+            c23 = Vector512.FusedMultiplyAdd(x, b3, c23);
+            x = Vector512.Create(*a3);
+            c30 = Vector512.FusedMultiplyAdd(x, b0, c30);
+            c31 = Vector512.FusedMultiplyAdd(x, b1, c31);
+            c32 = Vector512.FusedMultiplyAdd(x, b2, c32);
+            c33 = Vector512.FusedMultiplyAdd(x, b3, c33);
+            x = Vector512.Create(a3[aStride]);
+            c40 = Vector512.FusedMultiplyAdd(x, b0, c40);
+            c41 = Vector512.FusedMultiplyAdd(x, b1, c41);
+            c42 = Vector512.FusedMultiplyAdd(x, b2, c42);
+            c43 = Vector512.FusedMultiplyAdd(x, b3, c43);
+            x = Vector512.Create(a3[2 * aStride]);
+            c50 = Vector512.FusedMultiplyAdd(x, b0, c50);
+            c51 = Vector512.FusedMultiplyAdd(x, b1, c51);
+            c52 = Vector512.FusedMultiplyAdd(x, b2, c52);
+            c53 = Vector512.FusedMultiplyAdd(x, b3, c53);
+            a++;
+            a3++;
+            b += 64;
+        }
+        Store(c, c00, c01, c02, c03, accumulate);
+        Store(c + cStride, c10, c11, c12, c13, accumulate);
+        Store(c + 2 * cStride, c20, c21, c22, c23, accumulate);
+        Store(c + 3 * cStride, c30, c31, c32, c33, accumulate);
+        Store(c + 4 * cStride, c40, c41, c42, c43, accumulate);
+        Store(c + 5 * cStride, c50, c51, c52, c53, accumulate);
+    }
+
+    public static void Add(float* row, float* bias, nint count)
+    {
+        for (nint i = 0; i < count; i += 16)
+        {
+            (Vector512.Load(row + i) + Vector512.Load(bias + i)).Store(row + i);
+        }
+    }
+
+    public static void Scale(float* row, float factor, nint count)
+    {
+        Vector512<float> f = Vector512.Create(factor);
+        for (nint i = 0; i < count; i += 16)
+        {
+            (Vector512.Load(row + i) * f).Store(row + i);
+        }
+    }
+
+    public static float Max(float* row, nint count)
+    {
+        Vector512<float> m = Vector512.Load(row);
+        for (nint i = 16; i < count; i += 16)
+        {
+            m = Vector512.MaxNative(m, Vector512.Load(row + i));
+        }
+        Vector256<float> q = Vector256.MaxNative(m.GetLower(), m.GetUpper());
+        Vector128<float> h = Vector128.MaxNative(q.GetLower(), q.GetUpper());
+        h = Vector128.MaxNative(h, Vector128.Shuffle(h, Vector128.Create(2, 3, 0, 1)));
+        h = Vector128.MaxNative(h, Vector128.Shuffle(h, Vector128.Create(1, 0, 3, 2)));
+        return h.ToScalar();
+    }
+
+    public static float ExpSum(float* row, float maximum, nint count)
+    {
+        Vector512<float> m = Vector512.Create(maximum);
+        Vector512<float> sum = default;
+        for (nint i = 0; i < count; i += 16)
+        {
+            Vector512<float> e = Exp(Vector512.Load(row + i) - m);
+            e.Store(row + i);
+            sum += e;
+        }
+        return Vector512.Sum(sum);
+    }
+
+    public static bool AllFinite(float* row, nint count) => Kernel256.AllFinite(row, count);
+
+    public static void Transpose8(float** rows, nint depth, float* panel) => Transpose.Eight(rows, depth, panel, 64);
+
+    /// <summary>e^x for x ≤ 0; see <see cref="ExpConstants"/>. (Vector512.Exp of the framework widens to double.)</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Exp(Vector512<float> x)
+    {
+        x = Vector512.MaxNative(x, Vector512.Create(ExpConstants.Lowest));
+        Vector512<float> shifted = Vector512.FusedMultiplyAdd(x, Vector512.Create(ExpConstants.Log2E), Vector512.Create(ExpConstants.RoundingShift));
+        Vector512<float> n = shifted - Vector512.Create(ExpConstants.RoundingShift);
+        Vector512<float> r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-ExpConstants.Ln2High), x);
+        r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-ExpConstants.Ln2Low), r);
+        Vector512<float> p = Vector512.FusedMultiplyAdd(r, Vector512.Create(ExpConstants.C6), Vector512.Create(ExpConstants.C5));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(ExpConstants.C4));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(ExpConstants.C3));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(ExpConstants.C2));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f));
+        return (p.AsInt32() + (shifted.AsInt32() << 23)).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(float* c, Vector512<float> c0, Vector512<float> c1, Vector512<float> c2, Vector512<float> c3, bool accumulate)
+    {
+        if (accumulate)
+        {
+            c0 += Vector512.Load(c);
+            c1 += Vector512.Load(c + 16);
+            c2 += Vector512.Load(c + 32);
+            c3 += Vector512.Load(c + 48);
+        }
+        c0.Store(c);
+        c1.Store(c + 16);
+        c2.Store(c + 32);
+        c3.Store(c + 48);
+    }
+}
