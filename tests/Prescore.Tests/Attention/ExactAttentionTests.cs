@@ -81,10 +81,12 @@ public class ExactAttentionTests
     }
 
     [Fact]
-    public void Golden_layer_is_reproduced()
+    public void No_queries_or_no_keys_is_no_work()
     {
-        // Written once the safetensors reader exists: see GoldenAttentionTests.
         new AttentionTensors(AttentionTensors.ShapeOf(0, 4), causal: false).Run(Exact).Interactions.ShouldBe(0);
+        var tensors = new AttentionTensors(AttentionTensors.ShapeOf(3, 0), causal: false);
+        tensors.Run(Exact).Budget.ShouldBe(1);
+        NaiveAttention.ShouldMatch(tensors, (_, _, query) => NaiveAttention.Exact(tensors, query));
     }
 
     [Theory]
