@@ -132,8 +132,7 @@ internal readonly unsafe struct Kernel256 : IKernelPath
     public static void Transpose8(float** rows, nint depth, float* panel) => Transpose.Eight(rows, depth, panel, 16);
 
     /// <summary>
-    /// e^x for x ≤ 0 within 2 ulp (results below 2^−126 flush towards 0): Cody–Waite reduction to |r| ≤ ln2/2 and
-    /// the degree-6 polynomial of <see cref="ExpConstants"/>.
+    /// e^x for x ≤ 0, by <see cref="ExpConstants"/>; arguments below −87.3 count as −87.3.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Exp(Vector256<float> x)
@@ -141,10 +140,8 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         x = Vector256.MaxNative(x, Vector256.Create(ExpConstants.Lowest));
         Vector256<float> shifted = Vector256.FusedMultiplyAdd(x, Vector256.Create(ExpConstants.Log2E), Vector256.Create(ExpConstants.RoundingShift));
         Vector256<float> n = shifted - Vector256.Create(ExpConstants.RoundingShift);
-        Vector256<float> r = Vector256.FusedMultiplyAdd(n, Vector256.Create(-ExpConstants.Ln2High), x);
-        r = Vector256.FusedMultiplyAdd(n, Vector256.Create(-ExpConstants.Ln2Low), r);
-        Vector256<float> p = Vector256.FusedMultiplyAdd(r, Vector256.Create(ExpConstants.C6), Vector256.Create(ExpConstants.C5));
-        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(ExpConstants.C4));
+        Vector256<float> r = Vector256.FusedMultiplyAdd(n, Vector256.Create(-ExpConstants.Ln2), x);
+        Vector256<float> p = Vector256.FusedMultiplyAdd(r, Vector256.Create(ExpConstants.C5), Vector256.Create(ExpConstants.C4));
         p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(ExpConstants.C3));
         p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(ExpConstants.C2));
         p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(1f));

@@ -122,10 +122,8 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         x = Vector512.MaxNative(x, Vector512.Create(ExpConstants.Lowest));
         Vector512<float> shifted = Vector512.FusedMultiplyAdd(x, Vector512.Create(ExpConstants.Log2E), Vector512.Create(ExpConstants.RoundingShift));
         Vector512<float> n = shifted - Vector512.Create(ExpConstants.RoundingShift);
-        Vector512<float> r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-ExpConstants.Ln2High), x);
-        r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-ExpConstants.Ln2Low), r);
-        Vector512<float> p = Vector512.FusedMultiplyAdd(r, Vector512.Create(ExpConstants.C6), Vector512.Create(ExpConstants.C5));
-        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(ExpConstants.C4));
+        Vector512<float> r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-ExpConstants.Ln2), x);
+        Vector512<float> p = Vector512.FusedMultiplyAdd(r, Vector512.Create(ExpConstants.C5), Vector512.Create(ExpConstants.C4));
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(ExpConstants.C3));
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(ExpConstants.C2));
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f));

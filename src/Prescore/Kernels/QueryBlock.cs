@@ -10,8 +10,11 @@ internal abstract unsafe class QueryBlock : IDisposable
     /// <summary>Rows of one register tile; row counts are padded to a multiple of it.</summary>
     protected const int TileRows = 6;
 
-    /// <summary>Rows whose logits are held at a time.</summary>
-    protected const int StripRows = 96;
+    /// <summary>
+    /// Rows whose logits are held at a time: with one key panel they stay in a 32 KiB first-level cache, while the
+    /// key block stays in the second level until all strips have passed.
+    /// </summary>
+    protected const int StripRows = 24;
 
     /// <summary>Number of queries added.</summary>
     public int Rows { get; protected set; }
@@ -112,12 +115,12 @@ internal sealed unsafe class QueryBlock<TKernel> : QueryBlock
     {
         var packed = (KeyValueTiles<TKernel>)tiles;
         Span<int> limits = stackalloc int[StripRows];
-        for (int start = 0; start < count; start += StripRows)
+        for (int block = firstBlock; block < endBlock; block++)
         {
-            int rows = Math.Min(StripRows, count - start);
-            for (int block = firstBlock; block < endBlock; block++)
+            int keys = Math.Min(BlockKeys, tiles.Count - block * BlockKeys);
+            for (int start = 0; start < count; start += StripRows)
             {
-                int keys = Math.Min(BlockKeys, tiles.Count - block * BlockKeys);
+                int rows = Math.Min(StripRows, count - start);
                 for (int i = 0; i < rows; i++)
                 {
                     limits[i] = visible.IsEmpty ? keys : Math.Clamp(visible[start + i] - block * BlockKeys, 0, keys);
