@@ -1,0 +1,11 @@
+namespace Prescore.Kernels;
+
+/// <summary>What a random number of <see cref="CounterRandom"/> is for. One number a purpose keeps purposes independent.</summary>
+public static class RandomStream
+{
+    /// <summary>Cluster seeding (k-means++).</summary>
+    public const int Seeding = 1;
+
+    /// <summary>Scores of the random scorer.</summary>
+    public const int RandomScore = 2;
+}
