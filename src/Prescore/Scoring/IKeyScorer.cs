@@ -37,7 +37,11 @@ public readonly ref struct KeyMatrix
 /// <param name="FirstPosition">Absolute position of the first key.</param>
 /// <param name="Selected">How many keys will be selected (s); clustering takes k = min(d + 1, ⌊s/2⌋).</param>
 /// <param name="Simd">SIMD path.</param>
-public readonly record struct ScoringContext(ulong Seed, int Layer, int Head, int FirstPosition, int Selected, SimdPath Simd);
+public readonly record struct ScoringContext(ulong Seed, int Layer, int Head, int FirstPosition, int Selected, SimdPath Simd)
+{
+    /// <summary>Where random numbers are counted from.</summary>
+    internal RandomOrigin Origin => new(Seed, Layer, Head, FirstPosition);
+}
 
 /// <summary>Gives every key of a head a query-independent importance. Stateless and safe to share between threads.</summary>
 public interface IKeyScorer
@@ -51,7 +55,7 @@ public interface IKeyScorer
     IFittedScorer Fit(in KeyMatrix keys, in ScoringContext context);
 }
 
-/// <summary>A scorer fitted on some keys of one head.</summary>
+/// <summary>A scorer fitted on some keys of one head; used by one thread at a time.</summary>
 public interface IFittedScorer
 {
     /// <summary>Scores keys: higher means keep.</summary>

@@ -7,6 +7,23 @@ public static class KeyScorers
 {
     private static readonly (string Name, Func<IKeyScorer> Create)[] Registry =
     [
+        ("kmeans", () => new KMeansScorer("kmeans", ClusterScore.Sensitivity)),
+        ("kmeans-far", () => new KMeansScorer("kmeans-far", ClusterScore.Far)),
+        ("kmeans-near", () => new KMeansScorer("kmeans-near", ClusterScore.Near)),
+        ("kmeans-share", () => new KMeansScorer("kmeans-share", ClusterScore.Share)),
+        ("kmedian", () => new KMedianScorer("kmedian", ClusterScore.Sensitivity)),
+        ("kmedian-far", () => new KMedianScorer("kmedian-far", ClusterScore.Far)),
+        ("kmedian-near", () => new KMedianScorer("kmedian-near", ClusterScore.Near)),
+        ("kmedian-share", () => new KMedianScorer("kmedian-share", ClusterScore.Share)),
+        ("kernel-kmeans", () => new KernelKMeansScorer("kernel-kmeans", ClusterScore.Sensitivity)),
+        ("kernel-kmeans-far", () => new KernelKMeansScorer("kernel-kmeans-far", ClusterScore.Far)),
+        ("kernel-kmeans-near", () => new KernelKMeansScorer("kernel-kmeans-near", ClusterScore.Near)),
+        ("kernel-kmeans-share", () => new KernelKMeansScorer("kernel-kmeans-share", ClusterScore.Share)),
+        ("leverage", () => new LeverageScorer()),
+        ("ridge", () => new RidgeScorer()),
+        ("norm", () => new NormScorer()),
+        ("keydiff", () => new KeyDiffScorer()),
+        ("random", () => new RandomScorer()),
     ];
 
     /// <summary>Names of all scorers.</summary>
