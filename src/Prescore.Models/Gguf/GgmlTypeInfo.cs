@@ -14,9 +14,9 @@ internal sealed record GgmlTypeInfo(GgmlType Type, int BlockLength, int BlockByt
 {
     private static readonly Dictionary<GgmlType, GgmlTypeInfo> Table = new GgmlTypeInfo[]
     {
-        new(GgmlType.F32, 1, 4, PlainFloats.F32),
-        new(GgmlType.F16, 1, 2, PlainFloats.F16),
-        new(GgmlType.BF16, 1, 2, PlainFloats.BF16),
+        new(GgmlType.F32, 1, 4, FloatEncodings.F32),
+        new(GgmlType.F16, 1, 2, FloatEncodings.F16),
+        new(GgmlType.BF16, 1, 2, FloatEncodings.BF16),
         new(GgmlType.F64, 1, 8),
         new(GgmlType.I8, 1, 1),
         new(GgmlType.I16, 1, 2),
