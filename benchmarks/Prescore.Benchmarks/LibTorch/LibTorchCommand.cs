@@ -1,0 +1,141 @@
+using System.CommandLine;
+using System.Globalization;
+using Prescore.Kernels;
+using Spectre.Console;
+using TorchSharp;
+
+namespace Prescore.Benchmarks.LibTorch;
+
+/// <summary>Compares Prescore's exact attention and matrix product with libtorch's.</summary>
+internal static class LibTorchCommand
+{
+    /// <summary>Rows whose outputs differ by more are not reported. Both sides round in fp32, in different orders.</summary>
+    private const double DifferenceBound = 2e-5;
+
+    public static Command Create()
+    {
+        var json = new Option<FileInfo?>("--json") { Description = "Write the report to this file." };
+        var threads = new Option<int>("--threads") { Description = "Threads of both sides.", DefaultValueFactory = _ => Environment.ProcessorCount };
+        var quick = new Option<bool>("--quick") { Description = "Fewer repetitions, and none of the long cases." };
+        var filter = new Option<string>("--case") { Description = "Only the cases whose name contains this text.", DefaultValueFactory = _ => "" };
+        var settings = new Option<bool>("--settings") { Description = "Print the time of every libtorch setting that was tried." };
+        threads.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() < 1)
+            {
+                result.AddError("--threads must be at least 1");
+            }
+        });
+        var command = new Command("libtorch", "Exact attention and the linear layers' product against libtorch.") { json, threads, quick, filter, settings };
+        command.SetAction(parsed => Run(
+            parsed.GetValue(threads), parsed.GetValue(quick), parsed.GetValue(filter)!, parsed.GetValue(settings), parsed.GetValue(json)));
+        return command;
+    }
+
+    private static IEnumerable<Func<Comparison>> Cases(int threads, bool quick)
+    {
+        yield return () => new AttentionComparison(8, 8, 8192, causal: true, threads);
+        yield return () => new AttentionComparison(8, 8, 8192, causal: false, threads);
+        yield return () => new AttentionComparison(9, 3, 8192, causal: true, threads);
+        yield return () => new LinearComparison(4096, 576, 1536, threads);
+        yield return () => new LinearComparison(2048, 2048, 2048, threads);
+        yield return () => new LinearComparison(512, 576, 49152, threads);
+        yield return () => new LinearComparison(1, 576, 1536, threads);
+        yield return () => new AttentionComparison(8, 8, 1024, causal: true, threads);
+        yield return () => new AttentionComparison(8, 8, 2048, causal: true, threads);
+        yield return () => new AttentionComparison(8, 8, 4096, causal: true, threads);
+        if (!quick)
+        {
+            yield return () => new AttentionComparison(2, 2, 16384, causal: true, threads);
+            yield return () => new AttentionComparison(2, 2, 32768, causal: true, threads);
+        }
+    }
+
+    private static int Run(int threads, bool quick, string filter, bool printSettings, FileInfo? json)
+    {
+        torch.set_num_threads(threads);
+        using IDisposable noGradients = torch.no_grad();
+        string isa = LibTorchRuntime.Describe();
+        AnsiConsole.WriteLine($"{threads} threads; Prescore {SimdPaths.Best}; libtorch {torch.__version__}: {isa}");
+        Table table = CreateTable();
+        var rows = new List<LibTorchRow>();
+        var refused = new List<string>();
+        double peak = FmaPeak.MeasureGigaflops(threads, SimdPaths.Best);
+        foreach (Func<Comparison> create in Cases(threads, quick))
+        {
+            using Comparison comparison = create();
+            if (!comparison.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))
+            {
+                continue;
+            }
+            LibTorchRow row = Measure(comparison, quick, printSettings, peak);
+            if (row.MaxRelativeDifference <= DifferenceBound)
+            {
+                rows.Add(row);
+                AddRow(table, row, comparison.Operations);
+            }
+            else
+            {
+                refused.Add($"{row.Case}: outputs differ by {row.MaxRelativeDifference:E1} (bound {DifferenceBound:E0}), not reported");
+            }
+        }
+        AnsiConsole.Write(table);
+        AnsiConsole.WriteLine($"multiply-add peak {peak:F1} GFLOPS; ratio = libtorch's seconds ÷ ours; bound on differences {DifferenceBound:E0}");
+        refused.ForEach(Console.Error.WriteLine);
+        if (json is not null)
+        {
+            JsonReport.Write(json, new LibTorchReport(threads, peak, isa, rows));
+        }
+        return refused.Count == 0 ? 0 : 1;
+    }
+
+    private static LibTorchRow Measure(Comparison comparison, bool quick, bool printSettings, double peak)
+    {
+        LibTorchSetting setting = comparison.Settings
+            .Select(candidate => (candidate, Seconds: TimeSetting(comparison, candidate, printSettings)))
+            .MinBy(timed => timed.Seconds).candidate;
+        (double ours, double theirs) = InterleavedTimer.Medians(
+            comparison.RunOurs, () => setting.Run().Dispose(), TimeSpan.FromSeconds(quick ? 1 : 5));
+        using torch.Tensor output = setting.Run();
+        return new LibTorchRow(
+            comparison.Name,
+            ours,
+            theirs,
+            theirs / ours,
+            comparison.MaxRelativeDifference(output),
+            comparison.Operations / ours / 1e9 / peak,
+            setting.Name);
+    }
+
+    private static double TimeSetting(Comparison comparison, LibTorchSetting setting, bool print)
+    {
+        double seconds = InterleavedTimer.Best(() => setting.Run().Dispose());
+        if (print)
+        {
+            AnsiConsole.WriteLine($"{comparison.Name}: {setting.Name}: {Milliseconds(seconds)} ms, {comparison.Operations / seconds / 1e9:F0} GFLOPS");
+        }
+        return seconds;
+    }
+
+    private static Table CreateTable()
+    {
+        Table table = new Table().Border(TableBorder.Simple).AddColumn("case");
+        foreach (string name in (string[])["ours ms", "libtorch ms", "ratio", "ours GFLOPS", "of peak", "difference"])
+        {
+            table.AddColumn(name, column => column.RightAligned());
+        }
+        return table.AddColumn("libtorch's fastest setting");
+    }
+
+    private static void AddRow(Table table, LibTorchRow row, double operations) => table.AddRow(
+        row.Case,
+        Milliseconds(row.OursSeconds),
+        Milliseconds(row.LibtorchSeconds),
+        row.Ratio.ToString("F2", CultureInfo.InvariantCulture),
+        (operations / row.OursSeconds / 1e9).ToString("F0", CultureInfo.InvariantCulture),
+        row.FractionOfPeak.ToString("P0", CultureInfo.InvariantCulture),
+        row.MaxRelativeDifference.ToString("E1", CultureInfo.InvariantCulture),
+        row.LibtorchSetting);
+
+    private static string Milliseconds(double seconds) => (seconds * 1e3).ToString(seconds < 1e-2 ? "F3" : "F1", CultureInfo.InvariantCulture);
+}
