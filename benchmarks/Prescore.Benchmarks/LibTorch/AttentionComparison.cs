@@ -69,9 +69,9 @@ internal sealed class AttentionComparison : Comparison
         Tensor qRows = RowsFirst(q), kRows = RowsFirst(k), vRows = RowsFirst(v);
         return
         [
-            new("scaled_dot_product_attention", () => TorchScript.Call("sdpa", q, k, v, _causal)),
-            new("flash attention operator", () => TorchScript.Call("flash", q, k, v, _causal)),
-            new("flash attention operator, rows-first operands", () => TorchScript.Call("flash", qRows, kRows, vRows, _causal)),
+            new("sdpa", () => TorchScript.Call("sdpa", q, k, v, _causal)),
+            new("flash op", () => TorchScript.Call("flash", q, k, v, _causal)),
+            new("flash op, rows first", () => TorchScript.Call("flash", qRows, kRows, vRows, _causal)),
         ];
     }
 
@@ -84,9 +84,9 @@ internal sealed class AttentionComparison : Comparison
         Tensor kBatched = k.transpose(0, 1).expand(-1, group, -1, -1), vBatched = v.transpose(0, 1).expand(-1, group, -1, -1);
         return
         [
-            new("scaled_dot_product_attention, enable_gqa", () => TorchScript.Call("sdpa_grouped", q, k, v, _causal)),
-            new("flash attention operator, keys expanded beforehand", () => TorchScript.Call("flash", q, kExpanded, vExpanded, _causal)),
-            new("flash attention operator, groups as a batch", () => TorchScript.Call("flash", qBatched, kBatched, vBatched, _causal)),
+            new("sdpa enable_gqa", () => TorchScript.Call("sdpa_grouped", q, k, v, _causal)),
+            new("flash op, keys expanded", () => TorchScript.Call("flash", q, kExpanded, vExpanded, _causal)),
+            new("flash op, groups as batch", () => TorchScript.Call("flash", qBatched, kBatched, vBatched, _causal)),
         ];
     }
 

@@ -53,10 +53,15 @@ internal static class LibTorchCommand
 
     private static int Run(int threads, bool quick, string filter, bool printSettings, FileInfo? json)
     {
+        if (LibTorchRuntime.UnfairSetting() is string unfair)
+        {
+            Console.Error.WriteLine($"{unfair} is set: OpenMP would then take cores from Prescore's threads; unset it");
+            return 2;
+        }
         torch.set_num_threads(threads);
         using IDisposable noGradients = torch.no_grad();
         string isa = LibTorchRuntime.Describe();
-        AnsiConsole.WriteLine($"{threads} threads; Prescore {SimdPaths.Best}; libtorch {torch.__version__}: {isa}");
+        Console.WriteLine($"{threads} threads; Prescore {SimdPaths.Best}; libtorch {torch.__version__}: {isa}");
         Table table = CreateTable();
         var rows = new List<LibTorchRow>();
         var refused = new List<string>();
@@ -76,11 +81,13 @@ internal static class LibTorchCommand
             }
             else
             {
-                refused.Add($"{row.Case}: outputs differ by {row.MaxRelativeDifference:E1} (bound {DifferenceBound:E0}), not reported");
+                refused.Add($"{row.Case}: outputs differ by {row.MaxRelativeDifference:0.0e-0} (bound {DifferenceBound:0e-0}), not reported");
             }
         }
+        // Into a file or a pipe there is no width to keep to.
+        AnsiConsole.Profile.Width = Console.IsOutputRedirected ? 200 : AnsiConsole.Profile.Width;
         AnsiConsole.Write(table);
-        AnsiConsole.WriteLine($"multiply-add peak {peak:F1} GFLOPS; ratio = libtorch's seconds ÷ ours; bound on differences {DifferenceBound:E0}");
+        Console.WriteLine($"multiply-add peak {peak:F1} GFLOPS; ratio = libtorch's seconds ÷ ours; bound on differences {DifferenceBound:0e-0}");
         refused.ForEach(Console.Error.WriteLine);
         if (json is not null)
         {
@@ -112,19 +119,19 @@ internal static class LibTorchCommand
         double seconds = InterleavedTimer.Best(() => setting.Run().Dispose());
         if (print)
         {
-            AnsiConsole.WriteLine($"{comparison.Name}: {setting.Name}: {Milliseconds(seconds)} ms, {comparison.Operations / seconds / 1e9:F0} GFLOPS");
+            Console.WriteLine($"{comparison.Name}: {setting.Name}: {Milliseconds(seconds)} ms, {comparison.Operations / seconds / 1e9:F0} GFLOPS");
         }
         return seconds;
     }
 
     private static Table CreateTable()
     {
-        Table table = new Table().Border(TableBorder.Simple).AddColumn("case");
+        Table table = new Table().Border(TableBorder.Simple).AddColumn("case", column => column.NoWrap());
         foreach (string name in (string[])["ours ms", "libtorch ms", "ratio", "ours GFLOPS", "of peak", "difference"])
         {
-            table.AddColumn(name, column => column.RightAligned());
+            table.AddColumn(name, column => column.RightAligned().NoWrap());
         }
-        return table.AddColumn("libtorch's fastest setting");
+        return table.AddColumn("libtorch's setting", column => column.NoWrap());
     }
 
     private static void AddRow(Table table, LibTorchRow row, double operations) => table.AddRow(
@@ -134,7 +141,7 @@ internal static class LibTorchCommand
         row.Ratio.ToString("F2", CultureInfo.InvariantCulture),
         (operations / row.OursSeconds / 1e9).ToString("F0", CultureInfo.InvariantCulture),
         row.FractionOfPeak.ToString("P0", CultureInfo.InvariantCulture),
-        row.MaxRelativeDifference.ToString("E1", CultureInfo.InvariantCulture),
+        row.MaxRelativeDifference.ToString("0.0e-0", CultureInfo.InvariantCulture),
         row.LibtorchSetting);
 
     private static string Milliseconds(double seconds) => (seconds * 1e3).ToString(seconds < 1e-2 ? "F3" : "F1", CultureInfo.InvariantCulture);

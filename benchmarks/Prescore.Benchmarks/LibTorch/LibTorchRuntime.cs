@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 
 namespace Prescore.Benchmarks.LibTorch;
 
@@ -9,6 +10,15 @@ internal static class LibTorchRuntime
     private const int StringBytes = 32;
 
     /// <summary>
+    /// Settings of OpenMP under which libtorch's threads take the cores from ours: pinned threads pass their one core on
+    /// to the threads they start, and an active wait never ends.
+    /// </summary>
+    private static readonly string[] UnfairSettings = ["OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "OMP_WAIT_POLICY"];
+
+    /// <summary>The first setting in the environment that would make the comparison unfair, or null.</summary>
+    public static string? UnfairSetting() => UnfairSettings.FirstOrDefault(name => Environment.GetEnvironmentVariable(name) is not null);
+
+    /// <summary>
     /// The instruction set that libtorch's own kernels dispatch to and the versions of its matrix libraries. On systems
     /// other than Linux these C++ functions have other names, and only the environment's setting is told.
     /// </summary>
@@ -16,7 +26,7 @@ internal static class LibTorchRuntime
     {
         try
         {
-            return $"{Text(CpuCapability)}; {FirstLine(Text(MklVersion))}; {FirstLine(Text(OneDnnVersion))}";
+            return $"{Text(CpuCapability)}, MKL {Version(Text(MklVersion))}, oneDNN {Version(Text(OneDnnVersion))}";
         }
         catch (Exception error) when (error is EntryPointNotFoundException or DllNotFoundException)
         {
@@ -39,7 +49,8 @@ internal static class LibTorchRuntime
         }
     }
 
-    private static string FirstLine(string text) => text.Split('\n', StringSplitOptions.TrimEntries)[0];
+    /// <summary>The version number in a library's own words.</summary>
+    private static string Version(string text) => Regex.Match(text, @"\d+(\.\d+)+").Value;
 
     [DllImport("torch_cpu", EntryPoint = "_ZN2at18get_cpu_capabilityB5cxx11Ev")]
     private static extern void CpuCapability(nint result);

@@ -57,11 +57,11 @@ internal sealed class LinearComparison : Comparison
         List<LibTorchSetting> settings =
         [
             new("linear", () => TorchScript.Call("linear", x, w)),
-            new("mm, weights transposed by view", () => TorchScript.Call("mm", x, view)),
-            new("mm, weights transposed beforehand", () => TorchScript.Call("mm", x, transposed)),
-            new("mm into an existing result, weights transposed by view", () => TorchScript.Call("mm_into", x, view, result)),
-            new("mm into an existing result, weights transposed beforehand", () => TorchScript.Call("mm_into", x, transposed, result)),
-            new("oneDNN linear, weights packed beforehand", () => TorchScript.Call("onednn_linear", x, oneDnn)),
+            new("mm, W.t() view", () => TorchScript.Call("mm", x, view)),
+            new("mm, W.t() copy", () => TorchScript.Call("mm", x, transposed)),
+            new("mm out=, W.t() view", () => TorchScript.Call("mm_into", x, view, result)),
+            new("mm out=, W.t() copy", () => TorchScript.Call("mm_into", x, transposed, result)),
+            new("oneDNN linear, packed W", () => TorchScript.Call("onednn_linear", x, oneDnn)),
         ];
         if (_m == 1)
         {

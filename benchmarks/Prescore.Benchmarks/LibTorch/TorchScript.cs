@@ -20,7 +20,7 @@ internal static class TorchScript
             return torch.scaled_dot_product_attention(q, k, v, None, 0.0, causal, scale=None, enable_gqa=True)
 
         def linear(x, w):
-            return torch.nn.functional.linear(x, w)
+            return torch.linear(x, w, None)
 
         def mm(x, w):
             return torch.mm(x, w)
@@ -36,6 +36,7 @@ internal static class TorchScript
 
         def onednn_linear(x, w):
             return torch.mkldnn_linear(x.to_mkldnn(), w, None).to_dense()
+
         """;
 
     private static readonly Lazy<torch.jit.CompilationUnit> Module = new(() => torch.jit.compile(Source));
