@@ -1,0 +1,16 @@
+using Prescore.Kernels;
+
+namespace Prescore.Models.Architectures;
+
+/// <summary>How to load a model.</summary>
+public sealed record ModelOptions
+{
+    /// <summary>YaRN scaling for contexts beyond the trained one; null: none.</summary>
+    public RopeScaling? Rope { get; init; }
+
+    /// <summary>SIMD path of the linear layers.</summary>
+    public SimdPath Simd { get; init; } = SimdPaths.Best;
+
+    /// <summary>Threads of the linear layers, at least 1.</summary>
+    public int Threads { get; init; } = Environment.ProcessorCount;
+}

@@ -1,0 +1,91 @@
+namespace Prescore.Models.Architectures;
+
+/// <summary>
+/// Rotary position embedding (Su et al., arXiv 2104.09864): pair j of a head turns by position · frequency j. Cosines
+/// and sines come from double-precision angles, so they stay right at long contexts.
+/// </summary>
+internal sealed class RotaryEmbedding
+{
+    private readonly double[] _frequencies;
+    private readonly float _factor;
+
+    /// <summary>Creates the embedding.</summary>
+    /// <param name="frequencies">Radians a position, one a pair.</param>
+    /// <param name="attentionFactor">Multiplies the rotated values.</param>
+    public RotaryEmbedding(double[] frequencies, float attentionFactor)
+    {
+        _frequencies = frequencies;
+        _factor = attentionFactor;
+    }
+
+    /// <summary>Radians a position, one a pair.</summary>
+    public IReadOnlyList<double> Frequencies => _frequencies;
+
+    /// <summary>Number of pairs.</summary>
+    public int Pairs => _frequencies.Length;
+
+    /// <summary>The frequencies θ^(−2j/d), divided by the model's own factors where it has them, then scaled by YaRN where wanted.</summary>
+    /// <param name="configuration">Base, rotated dimensions and trained context.</param>
+    /// <param name="divisors">The model's divisors, one a pair (<c>rope_freqs.weight</c>); empty: none.</param>
+    /// <param name="scaling">YaRN; null: none.</param>
+    public static RotaryEmbedding Create(ModelConfiguration configuration, ReadOnlySpan<float> divisors, RopeScaling? scaling)
+    {
+        var frequencies = new double[configuration.RopeDimensions / 2];
+        for (int pair = 0; pair < frequencies.Length; pair++)
+        {
+            frequencies[pair] = Math.Pow(configuration.RopeBase, -2.0 * pair / configuration.RopeDimensions);
+            if (!divisors.IsEmpty)
+            {
+                frequencies[pair] /= divisors[pair];
+            }
+        }
+        if (scaling is null || scaling.Factor <= 1)
+        {
+            return new RotaryEmbedding(frequencies, 1);
+        }
+        ScaleByParts(frequencies, configuration, scaling);
+        return new RotaryEmbedding(frequencies, scaling.AttentionFactor);
+    }
+
+    /// <summary>Cosines and sines of one position, [pairs] each, times the attention factor.</summary>
+    public void Angles(int position, Span<float> cosines, Span<float> sines)
+    {
+        for (int pair = 0; pair < _frequencies.Length; pair++)
+        {
+            (double sin, double cos) = Math.SinCos(position * _frequencies[pair]);
+            cosines[pair] = (float)cos * _factor;
+            sines[pair] = (float)sin * _factor;
+        }
+    }
+
+    /// <summary>Turns the pairs (2j, 2j + 1) of a head in place: the order of llama.cpp's permuted query and key weights.</summary>
+    public static void RotateNeighbours(Span<float> head, ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines)
+    {
+        for (int pair = 0; pair < cosines.Length; pair++)
+        {
+            float x = head[2 * pair];
+            float y = head[2 * pair + 1];
+            head[2 * pair] = x * cosines[pair] - y * sines[pair];
+            head[2 * pair + 1] = x * sines[pair] + y * cosines[pair];
+        }
+    }
+
+    /// <summary>
+    /// NTK-by-parts (arXiv 2309.00071, section 3.2): pairs that turn often over the trained context keep their
+    /// frequency, those that turn less than once are interpolated, a linear ramp over the pair index in between.
+    /// </summary>
+    private static void ScaleByParts(double[] frequencies, ModelConfiguration configuration, RopeScaling scaling)
+    {
+        int context = scaling.OriginalContext > 0 ? scaling.OriginalContext : configuration.TrainedContext;
+        double PairWithRotations(double rotations) =>
+            configuration.RopeDimensions * Math.Log(context / (rotations * 2 * Math.PI)) / (2 * Math.Log(configuration.RopeBase));
+
+        double low = Math.Max(Math.Floor(PairWithRotations(scaling.BetaFast)), 0);
+        double high = Math.Min(Math.Ceiling(PairWithRotations(scaling.BetaSlow)), configuration.RopeDimensions - 1);
+        for (int pair = 0; pair < frequencies.Length; pair++)
+        {
+            double ramp = Math.Clamp((pair - low) / Math.Max(high - low, 0.001), 0, 1);
+            frequencies[pair] *= (1 - ramp) + ramp / scaling.Factor;
+        }
+    }
+}
