@@ -6,6 +6,8 @@ public static class AttentionMethods
     private static readonly (string Name, Func<MethodSpec, IAttention> Create)[] Registry =
     [
         ("exact", ExactAttention.FromSpec),
+        ("window", WindowAttention.FromSpec),
+        ("hyper", HyperAttention.FromSpec),
     ];
 
     /// <summary>Names of all methods.</summary>

@@ -15,6 +15,9 @@ internal readonly unsafe struct MatrixView(float* data, int rows, int columns, n
     /// <summary>Floats from one row to the next.</summary>
     public nint Stride => stride;
 
+    /// <summary>All rows with the gaps between them.</summary>
+    public ReadOnlySpan<float> Span => rows == 0 ? default : new(data, checked((int)((rows - 1) * stride + columns)));
+
     public Span<float> Row(int row) => new(data + row * stride, columns);
 
     public float* Pointer(int row) => data + row * stride;

@@ -8,4 +8,10 @@ public static class RandomStream
 
     /// <summary>Scores of the random scorer.</summary>
     public const int RandomScore = 2;
+
+    /// <summary>Hash planes of angular LSH.</summary>
+    public const int HashPlanes = 3;
+
+    /// <summary>Order in which keys are drawn for the residual of HyperAttention.</summary>
+    public const int ResidualOrder = 4;
 }
