@@ -8,6 +8,7 @@ public static class AttentionMethods
         ("exact", ExactAttention.FromSpec),
         ("window", WindowAttention.FromSpec),
         ("hyper", HyperAttention.FromSpec),
+        ("prescored", PreScoredAttention.FromSpec),
     ];
 
     /// <summary>Names of all methods.</summary>
