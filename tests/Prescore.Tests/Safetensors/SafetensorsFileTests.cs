@@ -1,3 +1,4 @@
+using System.Text;
 using Prescore.Models;
 using Prescore.Models.Safetensors;
 
@@ -128,6 +129,29 @@ public class SafetensorsFileTests
         part.ShouldBe(whole[63..20_064]);
         Should.Throw<ArgumentOutOfRangeException>(() => file.ReadFloats("k", whole.Length - 20_000, part));
         Should.Throw<ModelFormatException>(() => file.ReadFloats("q")).Message.ShouldContain("'q' is missing");
+    }
+
+    [Fact]
+    public void Elements_beyond_2_GiB_are_read()
+    {
+        const long Count = 700_000_000;
+        using TemporaryFolder folder = new();
+        string path = folder.File("large.safetensors");
+        byte[] header = Encoding.UTF8.GetBytes(
+            $$$"""{"a":{"dtype":"F32","shape":[{{{Count}}}],"data_offsets":[0,{{{Count * sizeof(float)}}}]}}""");
+        using (FileStream stream = File.Create(path))
+        {
+            stream.Write(BitConverter.GetBytes((long)header.Length));
+            stream.Write(header);
+            // Sparse: only the last value takes room on the disk.
+            stream.SetLength(8 + header.Length + (Count * sizeof(float)));
+            stream.Seek(-sizeof(float), SeekOrigin.End);
+            stream.Write(BitConverter.GetBytes(1.5f));
+        }
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        float[] last = [float.NaN, float.NaN, float.NaN];
+        file.ReadFloats("a", Count - last.Length, last);
+        last.ShouldBe([0, 0, 1.5f]);
     }
 
     private static SafetensorsFile OpenEdge(string name) => SafetensorsFile.Open(SharedData.Golden("gguf", "edge-valid", name));

@@ -1,0 +1,80 @@
+using System.Text.RegularExpressions;
+
+namespace Prescore.Models.Tokenizers;
+
+/// <summary>
+/// Cuts a text into the pieces that are merged each for itself. A pre-tokenizer is a sequence of patterns: each cuts
+/// the pieces of the one before it into its matches and what lies between them.
+/// </summary>
+internal sealed class PreTokenizer
+{
+    private const string Number = @"\p{N}";
+
+    private const string Gpt2 =
+        @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+
+    /// <summary>Patterns by the name in <c>tokenizer.ggml.pre</c>: a pre-tokenizer is one line.</summary>
+    private static readonly Dictionary<string, string[]> Known = new()
+    {
+        ["gpt-2"] = [Gpt2],
+        ["smollm"] = [Number, Gpt2],
+    };
+
+    private readonly Regex[] _stages;
+
+    private PreTokenizer(string[] patterns)
+    {
+        _stages = [.. patterns.Select(pattern => new Regex(pattern, RegexOptions.Compiled | RegexOptions.CultureInvariant))];
+    }
+
+    /// <summary>Receives a piece by its place; false stops the cutting.</summary>
+    public delegate bool PieceVisitor(int start, int length);
+
+    /// <summary>Names of all pre-tokenizers.</summary>
+    public static string[] Names => [.. Known.Keys];
+
+    /// <summary>The pre-tokenizer of a name, or null for an unknown one.</summary>
+    public static PreTokenizer? Find(string name) => Known.TryGetValue(name, out string[]? patterns) ? new(patterns) : null;
+
+    /// <summary>Visits the pieces of a text from left to right; together they are the whole text.</summary>
+    /// <returns>False where the visitor stopped.</returns>
+    public bool Split(ReadOnlySpan<char> text, PieceVisitor visit)
+    {
+        if (!text.ContainsAnyInRange('\uD800', '\uDFFF'))
+        {
+            return Split(text, 0, 0, visit);
+        }
+        CodePointText points = new(text);
+        int at = 0;
+        // Pieces come without gaps, so their places in the text follow from their numbers of code points.
+        return Split(points.Characters, 0, 0, (start, length) =>
+        {
+            int begin = at;
+            at += points.CharactersBetween(start, start + length);
+            return visit(begin, at - begin);
+        });
+    }
+
+    private bool Split(ReadOnlySpan<char> text, int start, int stage, PieceVisitor visit)
+    {
+        if (text.IsEmpty)
+        {
+            return true;
+        }
+        if (stage == _stages.Length)
+        {
+            return visit(start, text.Length);
+        }
+        int at = 0;
+        foreach (ValueMatch match in _stages[stage].EnumerateMatches(text))
+        {
+            if (!Split(text[at..match.Index], start + at, stage + 1, visit)
+                || !Split(text.Slice(match.Index, match.Length), start + match.Index, stage + 1, visit))
+            {
+                return false;
+            }
+            at = match.Index + match.Length;
+        }
+        return Split(text[at..], start + at, stage + 1, visit);
+    }
+}
