@@ -29,9 +29,9 @@ internal sealed class AttentionComparison : Comparison
         };
         _causal = causal;
         _options = new AttentionOptions { Threads = threads };
-        _queries = Gaussian(1, queryHeads * length * 64);
-        _keys = Gaussian(2, keyValueHeads * length * 64);
-        _values = Gaussian(3, keyValueHeads * length * 64);
+        _queries = GaussianNumbers.Draw(1, queryHeads * length * 64);
+        _keys = GaussianNumbers.Draw(2, keyValueHeads * length * 64);
+        _values = GaussianNumbers.Draw(3, keyValueHeads * length * 64);
         _output = new float[_queries.Length];
         string heads = queryHeads == keyValueHeads ? $"{queryHeads}" : $"{queryHeads}/{keyValueHeads}";
         Name = $"attention {heads}x{length}x64 {(causal ? "causal" : "full")}";

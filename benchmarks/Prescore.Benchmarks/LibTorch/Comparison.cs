@@ -51,18 +51,4 @@ internal abstract class Comparison : IDisposable
         }
         return largest;
     }
-
-    /// <summary>Standard normal numbers.</summary>
-    protected static float[] Gaussian(int seed, int count)
-    {
-        var random = new Random(seed);
-        var numbers = new float[count];
-        for (int i = 0; i < count; i++)
-        {
-            // Box and Muller's transform.
-            double radius = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble()));
-            numbers[i] = (float)(radius * Math.Cos(2 * Math.PI * random.NextDouble()));
-        }
-        return numbers;
-    }
 }

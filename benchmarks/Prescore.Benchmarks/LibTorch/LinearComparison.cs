@@ -23,9 +23,9 @@ internal sealed class LinearComparison : Comparison
         _outputs = outputs;
         _threads = threads;
         Name = $"linear {m}x{depth}x{outputs}";
-        _input = Gaussian(1, m * depth);
+        _input = GaussianNumbers.Draw(1, m * depth);
         _output = new float[m * outputs];
-        float[] weights = Gaussian(2, outputs * depth);
+        float[] weights = GaussianNumbers.Draw(2, outputs * depth);
         _packed = PackedMatrix.Pack(weights, outputs, depth, SimdPaths.Best);
         Settings = CreateSettings(tensor(_input, [m, depth]), tensor(weights, [outputs, depth]));
     }

@@ -1,0 +1,100 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using Prescore.Attention;
+using Prescore.Kernels;
+using Prescore.Scoring;
+using Spectre.Console;
+
+namespace Prescore.Benchmarks.Scoring;
+
+/// <summary>How much of streaming pre-scored attention's time goes into scores and selection, for every scorer.</summary>
+internal static class ScoringCommand
+{
+    private const int Window = 64;
+
+    private static readonly int[] Lengths = [8192, 16384, 32768];
+
+    public static Command Create()
+    {
+        var json = new Option<FileInfo?>("--json") { Description = "Write the report to this file." };
+        Option<int> threads = CommonOptions.Threads();
+        var selected = new Option<int>("--selected") { Description = "Selected keys s.", DefaultValueFactory = _ => PreScoredAttention.DefaultSelected };
+        var quick = new Option<bool>("--quick") { Description = "The shortest length alone." };
+        CommonOptions.RequireAtLeastOne(selected);
+        var command = new Command("scoring", "Share of scores and selection in pre-scored attention's time, by scorer.") { json, threads, selected, quick };
+        command.SetAction(parsed =>
+        {
+            var report = new ScoringReport(
+                parsed.GetValue(threads),
+                "gaussian",
+                parsed.GetValue(selected),
+                Measure(parsed.GetValue(threads), parsed.GetValue(selected), parsed.GetValue(quick) ? Lengths[..1] : Lengths));
+            Print(report);
+            if (parsed.GetValue(json) is FileInfo file)
+            {
+                JsonReport.Write(file, report);
+            }
+            return 0;
+        });
+        return command;
+    }
+
+    private static List<ScoringRow> Measure(int threads, int selected, int[] lengths)
+    {
+        var rows = new List<ScoringRow>();
+        foreach (int n in lengths)
+        {
+            // The heads of the embedded model.
+            var shape = new AttentionShape { QueryHeads = 9, KeyValueHeads = 3, Queries = n, Keys = n, HeadDimension = 64 };
+            var layer = new Layer(
+                shape, GaussianNumbers.Draw(1, 9 * n * 64), GaussianNumbers.Draw(2, 3 * n * 64), GaussianNumbers.Draw(3, 3 * n * 64), new float[9 * n * 64]);
+            foreach (string scorer in KeyScorers.Names)
+            {
+                var method = new PreScoredAttention(KeyScorers.Create(scorer), selected, Window);
+                AttentionReport median = Median(() => layer.Run(method, new AttentionOptions { Threads = threads }));
+                rows.Add(new ScoringRow(scorer, n, median.Seconds, median.IndexSeconds, median.IndexSeconds / median.Seconds, median.Budget));
+            }
+        }
+        return rows;
+    }
+
+    /// <summary>The run of median length out of several, after the first ones, which run code that is not optimised yet.</summary>
+    private static AttentionReport Median(Func<AttentionReport> run)
+    {
+        const int warmUps = 3;
+        const int samples = 5;
+        long began = Stopwatch.GetTimestamp();
+        for (int i = 0; i < warmUps || (Stopwatch.GetElapsedTime(began).TotalSeconds < 0.5); i++)
+        {
+            run();
+        }
+        return Enumerable.Range(0, samples).Select(_ => run()).OrderBy(report => report.Seconds).ElementAt(samples / 2);
+    }
+
+    private static void Print(ScoringReport report)
+    {
+        Console.WriteLine(
+            $"{report.Threads} threads; Prescore {SimdPaths.Best}; {report.Data} data; s = {report.Selected}, w = {Window}, inner = exact");
+        Table table = ReportTable.Create("scorer", "n", "attention ms", "scores and selection ms", "share", "budget");
+        foreach (ScoringRow row in report.Rows)
+        {
+            table.AddRow(
+                row.Scorer,
+                row.N.ToString(CultureInfo.InvariantCulture),
+                ReportTable.Milliseconds(row.Seconds),
+                ReportTable.Milliseconds(row.IndexSeconds),
+                row.Share.ToString("P1", CultureInfo.InvariantCulture),
+                row.Budget.ToString("F3", CultureInfo.InvariantCulture));
+        }
+        ReportTable.Write(table);
+    }
+
+    private sealed record Layer(AttentionShape Shape, float[] Queries, float[] Keys, float[] Values, float[] Output)
+    {
+        public AttentionReport Run(IAttention method, AttentionOptions options) => method.Compute(
+            new AttentionInput { Shape = Shape, Queries = Queries, Keys = Keys, Values = Values, Causal = true },
+            new AttentionOutput { Output = Output },
+            options);
+    }
+}
