@@ -1,0 +1,233 @@
+using CsCheck;
+using Prescore.Attention;
+using Prescore.Kernels;
+
+namespace Prescore.Tests.Attention;
+
+/// <summary>What every causal method promises: strict causality, and bits that depend on nothing but the input.</summary>
+public class MethodPropertyTests
+{
+    private const int Iterations = 12;
+
+    private static readonly Gen<(int Keys, int Cut, int Seed)> Prompt =
+        Gen.Select(Gen.Int[1, 700], Gen.Double[0, 1], Gen.Int[0, 1000], (keys, cut, seed) => (keys, Math.Min(keys - 1, (int)(cut * keys)), seed));
+
+    public static TheoryData<string> Methods =>
+    [
+        "exact",
+        "window:w=0",
+        "window:w=1",
+        "window:w=70",
+        "hyper:block=16,sample=12,min=32",
+        "hyper:block=10,sample=7,min=5",
+        "prescored:scorer=kmeans,s=24,w=16",
+        "prescored:scorer=leverage,s=60,w=100",
+        "prescored:scorer=random,s=24,w=0",
+        "prescored:scorer=kmeans-far,s=20,inner=hyper,block=8,sample=6,min=16",
+        "prescored:scorer=keydiff,s=40,inner=hyper,block=8,sample=6,min=60",
+    ];
+
+    public static TheoryData<string> FullSize =>
+    [
+        "window:w=2147483647",
+        "hyper:sample=2147483647",
+        "hyper:block=2147483647,sample=0,min=1",
+        "hyper:min=2147483647",
+        "prescored:s=2147483647,w=0",
+        "prescored:s=1,w=2147483647",
+        "prescored:s=2147483647,inner=hyper,sample=100000",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void A_later_token_changes_nothing_earlier(string spec)
+    {
+        IAttention method = AttentionMethods.Create(spec);
+        Prompt.Sample((keys, cut, seed) =>
+        {
+            AttentionTensors tensors = Whole(keys, seed);
+            tensors.Run(method);
+            float[] output = [.. tensors.Output], logSumExp = [.. tensors.LogSumExp];
+            Disturb(tensors, cut + 1);
+            tensors.Poison();
+            tensors.Run(method);
+            for (int head = 0; head < tensors.Shape.QueryHeads; head++)
+            {
+                SameBits(tensors.Output, output, head * keys, cut + 1, tensors.Shape.ValueDimension);
+                SameBits(tensors.LogSumExp, logSumExp, head * keys, cut + 1, 1);
+            }
+        }, iter: Iterations);
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void Bits_do_not_depend_on_how_the_prompt_is_cut(string spec)
+    {
+        IAttention method = AttentionMethods.Create(spec);
+        Prompt.Sample((keys, cut, seed) =>
+        {
+            AttentionTensors whole = Whole(keys, seed);
+            whole.Run(method);
+            foreach ((int first, int count) in new[] { (0, cut), (cut, keys - cut), (cut, 1) })
+            {
+                CheckPiece(method, whole, first, count);
+            }
+        }, iter: Iterations);
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void Bits_do_not_depend_on_threads_or_on_who_else_uses_the_instance(string spec)
+    {
+        IAttention method = AttentionMethods.Create(spec);
+        foreach (bool causal in new[] { true, false })
+        {
+            float[] Run(int threads)
+            {
+                var tensors = new AttentionTensors(AttentionTensors.ShapeOf(400, 600, queryHeads: 4, keyValueHeads: 2, batch: 2), causal);
+                tensors.Run(method, new AttentionOptions { Threads = threads });
+                return tensors.Output;
+            }
+
+            float[] once = Run(1);
+            once.ShouldNotContain(float.NaN);
+            Parallel.For(2, 6, threads => Run(threads).ShouldBe(once));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void Every_SIMD_path_gives_the_same_up_to_rounding(string spec)
+    {
+        IAttention method = AttentionMethods.Create(spec);
+        foreach (bool causal in new[] { true, false })
+        {
+            float[] Run(SimdPath path)
+            {
+                var tensors = new AttentionTensors(AttentionTensors.ShapeOf(257, 600, queryHeads: 2, dimension: 20, valueDimension: 12), causal);
+                tensors.Run(method, new AttentionOptions { Simd = path });
+                return tensors.Output;
+            }
+
+            float[] scalar = Run(SimdPath.Scalar);
+            foreach (SimdPath path in new[] { SimdPath.Vector256, SimdPath.Vector512 })
+            {
+                float[] vector = Run(path);
+                Enumerable.Range(0, scalar.Length).Max(i => Math.Abs(vector[i] - scalar[i])).ShouldBeLessThan(1e-5f, path.ToString());
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(FullSize))]
+    public void With_room_for_all_keys_it_is_exact(string spec)
+    {
+        IAttention method = AttentionMethods.Create(spec);
+        foreach (bool causal in new[] { true, false })
+        {
+            if (!causal && spec.EndsWith("min=2147483647", StringComparison.Ordinal))
+            {
+                continue; // The shortest sequence concerns the causal tree alone.
+            }
+            if (!causal && spec.Contains("s=1,", StringComparison.Ordinal))
+            {
+                continue; // So does the window before a block.
+            }
+            var tensors = new AttentionTensors(AttentionTensors.ShapeOf(400, 600, queryHeads: 4, keyValueHeads: 2), causal);
+            AttentionReport report = tensors.Run(method);
+            report.Budget.ShouldBe(1);
+            ((ISizedAttention)method).CountInteractions(tensors.Shape, causal).ShouldBe(report.ExactInteractions);
+            NaiveAttention.ShouldMatch(tensors, (_, _, query) => NaiveAttention.Exact(tensors, query));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void Work_is_counted_without_doing_it_and_never_exceeds_exact(string spec)
+    {
+        if (AttentionMethods.Create(spec) is not ISizedAttention method)
+        {
+            return;
+        }
+        Gen.Select(Gen.Int[0, 400], Gen.Int[0, 400], Gen.Bool).Sample((a, b, causal) =>
+        {
+            (int queries, int keys) = causal ? (Math.Min(a, b), Math.Max(a, b)) : (a, b);
+            var tensors = new AttentionTensors(AttentionTensors.ShapeOf(queries, keys, dimension: 4), causal);
+            AttentionReport report = tensors.Run(method);
+            report.Interactions.ShouldBe(method.CountInteractions(tensors.Shape, causal));
+            report.Interactions.ShouldBeLessThanOrEqualTo(report.ExactInteractions);
+            tensors.Output.ShouldNotContain(float.NaN);
+            tensors.LogSumExp.ShouldNotContain(float.NaN);
+        }, iter: Iterations);
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void A_spec_names_its_method(string spec)
+    {
+        string full = AttentionMethods.Create(spec).Spec;
+        AttentionMethods.Create(full).Spec.ShouldBe(full);
+        full.ShouldStartWith(spec);
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void A_cancelled_call_ends(string spec)
+    {
+        var tensors = new AttentionTensors(AttentionTensors.ShapeOf(300, 300), causal: true);
+        Should.Throw<OperationCanceledException>(() => AttentionMethods.Create(spec).Compute(
+            tensors.Input, new AttentionOutput { Output = tensors.Output }, AttentionOptions.Default, new CancellationToken(canceled: true)));
+    }
+
+    private static AttentionTensors Whole(int keys, int seed) =>
+        new(AttentionTensors.ShapeOf(keys, keys, queryHeads: 3, dimension: 12), causal: true, seed);
+
+    /// <summary>Replaces all tokens from a position on.</summary>
+    private static void Disturb(AttentionTensors tensors, int first)
+    {
+        int keys = tensors.Shape.Keys;
+        foreach (float[] data in new[] { tensors.Queries, tensors.Keys, tensors.Values })
+        {
+            int heads = data.Length / keys / tensors.Shape.HeadDimension;
+            for (int head = 0; head < heads; head++)
+            {
+                foreach (ref float x in data.AsSpan((head * keys + first) * tensors.Shape.HeadDimension, (keys - first) * tensors.Shape.HeadDimension))
+                {
+                    x = 7 - 3 * x;
+                }
+            }
+        }
+    }
+
+    private static void CheckPiece(IAttention method, AttentionTensors whole, int first, int count)
+    {
+        AttentionShape shape = whole.Shape;
+        int d = shape.HeadDimension;
+        var output = new float[shape.QueryHeads * count * d];
+        var logSumExp = new float[shape.QueryHeads * count];
+        method.Compute(
+            new AttentionInput
+            {
+                Shape = shape with { Queries = count, Keys = first + count },
+                Queries = whole.Queries.AsSpan(first * d),
+                QueryLayout = HeadLayout.HeadsFirst(shape.QueryHeads, shape.Queries, d),
+                Keys = whole.Keys,
+                KeyLayout = HeadLayout.HeadsFirst(shape.KeyValueHeads, shape.Keys, d),
+                Values = whole.Values,
+                ValueLayout = HeadLayout.HeadsFirst(shape.KeyValueHeads, shape.Keys, d),
+                Causal = true,
+            },
+            new AttentionOutput { Output = output, LogSumExp = logSumExp },
+            AttentionOptions.Default);
+        for (int head = 0; head < shape.QueryHeads; head++)
+        {
+            output.AsSpan(head * count * d, count * d).SequenceEqual(whole.Output.AsSpan((head * shape.Queries + first) * d, count * d))
+                .ShouldBeTrue($"output of head {head}, queries {first}+{count}");
+            logSumExp.AsSpan(head * count, count).SequenceEqual(whole.LogSumExp.AsSpan(head * shape.Queries + first, count))
+                .ShouldBeTrue($"log-sum-exp of head {head}, queries {first}+{count}");
+        }
+    }
+
+    private static void SameBits(float[] actual, float[] expected, int firstRow, int rows, int columns) =>
+        actual.AsSpan(firstRow * columns, rows * columns).SequenceEqual(expected.AsSpan(firstRow * columns, rows * columns)).ShouldBeTrue();
+}
