@@ -1,0 +1,79 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using Prescore.Cli.Commands;
+
+namespace Prescore.Cli;
+
+/// <summary>The <c>prescore</c> tool: parses the arguments, runs one command and turns failures into one line and an exit code.</summary>
+internal static class CommandLine
+{
+    /// <summary>Runs the tool.</summary>
+    /// <returns>The exit code, see <see cref="ExitCodes"/>.</returns>
+    public static int Run(IReadOnlyList<string> args, ToolContext context)
+    {
+        try
+        {
+            Command root = CreateRoot(context);
+            // A leading @ belongs to the argument: there are no response files.
+            ParseResult parsed = root.Parse(args.Count == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+            if (FindError(parsed) is string error)
+            {
+                context.Error.WriteLine($"error: {error} (see {CommandPath(parsed)} --help)");
+                return ExitCodes.BadInput;
+            }
+            return parsed.Invoke(new InvocationConfiguration
+            {
+                Output = context.Out,
+                Error = context.Error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null,
+            });
+        }
+        catch (Exception exception)
+        {
+            return Failures.Report(exception, context);
+        }
+    }
+
+    private static Command CreateRoot(ToolContext context)
+    {
+        var help = new HelpOption();
+        help.Action = new HelpWithExamples((HelpAction)help.Action!);
+        // Not a RootCommand: that one is called after the program file, which is not how the tool is started.
+        return new Command(
+            "prescore",
+            "Measures sparse attention methods on real language models: what each one costs and what it gains.")
+        {
+            help,
+            new VersionOption(),
+            BenchCommand.Create(context),
+            InfoCommand.Create(context),
+            TokenizeCommand.Create(context),
+            ScoreCommand.Create(context),
+            AttendCommand.Create(context),
+        };
+    }
+
+    /// <summary>The first thing wrong with the arguments, in one line, or null.</summary>
+    private static string? FindError(ParseResult parsed)
+    {
+        if (parsed.Action is HelpWithExamples)
+        {
+            return null;
+        }
+        if (parsed.UnmatchedTokens is [string unmatched, ..])
+        {
+            Command command = parsed.CommandResult.Command;
+            return unmatched.StartsWith('-') ? UnknownNames.Option(unmatched, command)
+                : command.Subcommands.Count > 0 ? UnknownNames.Command(unmatched, command)
+                : $"unexpected argument '{unmatched}'";
+        }
+        return parsed.Errors is [var error, ..] ? Failures.OneLine(error.Message) : null;
+    }
+
+    private static string CommandPath(ParseResult parsed)
+    {
+        Command command = parsed.CommandResult.Command;
+        return command.Parents.OfType<Command>().FirstOrDefault() is null ? "prescore" : $"prescore {command.Name}";
+    }
+}

@@ -1,0 +1,176 @@
+using System.CommandLine;
+using Prescore.Attention;
+using Prescore.Cli.Options;
+using Prescore.Cli.Rendering;
+using Prescore.Experiments;
+using Prescore.Experiments.Layers;
+using Prescore.Experiments.Plots;
+using Prescore.Experiments.Reports;
+using Prescore.Kernels;
+using Spectre.Console;
+
+namespace Prescore.Cli.Commands;
+
+/// <summary><c>prescore bench</c>: one attention layer, methods side by side, against length.</summary>
+internal static class BenchCommand
+{
+    private const string DefaultLengths = "1k,2k,4k,8k,16k,32k";
+
+    private static readonly int[] DefaultLayers = [4, 12, 20];
+
+    private static readonly string[] DefaultMethods =
+    [
+        "exact",
+        "window:w=1024",
+        "hyper",
+        "prescored:scorer=kmeans,s=1024,inner=exact",
+        "prescored:scorer=leverage,s=1024,inner=exact",
+        "prescored:scorer=random,s=1024,inner=exact",
+        "prescored:scorer=kmeans,s=1024,inner=hyper",
+    ];
+
+    private const string HelpNotes = $$"""
+        Times are added over the layers and each method's outputs are compared with exact's in the same run:
+        relative error = sqrt(sum of squared differences / sum of squares of exact's outputs).
+        GFLOP/s counts the products that the method computes, 2(d + d_v) operations each.
+        Captured data beyond the trained context has YaRN positions of factor n / trained context.
+
+        {{RunOptions.MethodGrammar}}
+        Examples:
+          prescore bench
+          prescore bench --lengths 1k,2k,...,16k --methods window:w=512 prescored:scorer=norm,s=512
+          prescore bench --budget 0.1 --methods window hyper --lengths 8k
+          prescore bench --data captured.safetensors --lengths 4k --json bench.json --plot bench.png
+        """;
+
+    public static Command Create(ToolContext context)
+    {
+        Option<string[]> methods = RunOptions.Methods("Methods to compare; exact is always run.");
+        var lengths = new Option<string>("--lengths")
+        {
+            Description = "Lengths n, rising; k stands for 1,024 and dots go on with the last ratio.",
+            HelpName = "1k,2k,...",
+            DefaultValueFactory = _ => DefaultLengths,
+        };
+        var data = new Option<string?>("--data")
+        {
+            Description = "A .safetensors file with q [h_q,n,d], k and v [h_kv,n,d], or 'gaussian'. "
+                + "Default: layers 4, 12 and 20 of the model on the text.",
+            HelpName = "FILE|gaussian",
+        };
+        Option<string?> model = RunOptions.Model();
+        Option<string?> text = RunOptions.Text();
+        Option<double?> budget = RunOptions.Budget("Solve the size of methods without one for this budget, at each length.");
+        Option<int?> threads = RunOptions.Threads();
+        Option<ulong?> seed = RunOptions.Seed();
+        Option<string?> json = RunOptions.Json("rows and slopes");
+        Option<string?> plot = RunOptions.Plot("time against length");
+        var command = new ToolCommand("bench", "Time one attention layer against length, methods side by side.", HelpNotes)
+        {
+            methods, lengths, data, model, text, budget, threads, seed, json, plot,
+        };
+        command.SetAction(parsed =>
+        {
+            AttentionOptions options = RunOptions.Attention(parsed.GetValue(threads), parsed.GetValue(seed));
+            IReadOnlyList<MethodRequest> requests = MethodRequest.Parse(
+                parsed.GetValue(methods) is { Length: > 0 } specs ? specs : DefaultMethods, parsed.GetValue(budget));
+            int[] wanted = LengthList.Parse(parsed.GetValue(lengths)!);
+            ILayerSource source = Source(parsed.GetValue(data), parsed.GetValue(model), parsed.GetValue(text), wanted, options);
+            return Run(context, source, requests, wanted, options, parsed.GetValue(json), parsed.GetValue(plot));
+        });
+        return command;
+    }
+
+    private static ILayerSource Source(string? data, string? model, string? text, int[] lengths, AttentionOptions options)
+    {
+        if (data is not null && (model ?? text) is not null)
+        {
+            throw new BadInputException("--data brings its own tensors; --model and --text say where else to capture them");
+        }
+        return data switch
+        {
+            null => new CapturedLayers(model ?? EmbeddedFiles.Model, text ?? EmbeddedFiles.Text, DefaultLayers, lengths, options),
+            "gaussian" => new GaussianLayers(options.Seed),
+            _ => new FileLayers(data),
+        };
+    }
+
+    private static int Run(
+        ToolContext context,
+        ILayerSource source,
+        IReadOnlyList<MethodRequest> requests,
+        int[] lengths,
+        AttentionOptions options,
+        string? json,
+        string? plot)
+    {
+        double peak = FmaPeak.MeasureGigaflops(options.Threads, options.Simd);
+        var rows = new List<BenchRow>();
+        bool finished = false;
+        try
+        {
+            using var progress = new ProgressLine(context);
+            var benchmark = new LayerBenchmark(source, requests, options);
+            foreach (BenchRow row in benchmark.Run(lengths, progress, context.CancellationToken))
+            {
+                rows.Add(row);
+            }
+            finished = true;
+        }
+        finally
+        {
+            // An interrupted run still shows its finished rows.
+            var report = new BenchReport
+            {
+                Threads = options.Threads,
+                PeakGflops = peak,
+                Data = source.Description,
+                Rows = rows,
+                Slopes = LayerBenchmark.Slopes(rows),
+            };
+            Print(context, report, requests);
+            if (finished)
+            {
+                OutputFiles.WriteJson(json, report);
+                OutputFiles.WriteBytes(plot, () => TimePlot.Render(report));
+            }
+        }
+        return ExitCodes.Done;
+    }
+
+    private static void Print(ToolContext context, BenchReport report, IReadOnlyList<MethodRequest> requests)
+    {
+        if (report.Rows.Count == 0)
+        {
+            return;
+        }
+        context.Out.WriteLine(
+            $"{report.Data}; {report.Threads} threads, FMA peak {Numbers.Fixed(report.PeakGflops, 0)} GFLOP/s");
+        Table table = Tables.Create(context, "method", "n", "time", "GFLOP/s", "budget", "relative error", "speed-up");
+        bool missed = false;
+        foreach (BenchRow row in report.Rows)
+        {
+            double? wanted = requests.First(request => request.Text == row.Method).Budget;
+            bool misses = wanted is double budget && !BudgetSolver.Meets(row.Budget, budget);
+            missed |= misses;
+            table.AddPlainRow(
+                row.Method,
+                Numbers.Count(row.N),
+                Numbers.Seconds(row.Seconds),
+                Numbers.Fixed(row.Gflops, 1),
+                Numbers.Fixed(row.Budget, 3) + (misses ? "*" : ""),
+                Numbers.Fixed(row.RelativeError, 4),
+                Numbers.Factor(row.Speedup));
+        }
+        Tables.Write(context, table);
+        if (missed)
+        {
+            context.Out.WriteLine(Footnotes.MissedBudget);
+        }
+        if (report.Slopes.Count > 0)
+        {
+            context.Out.WriteLine("time grows as n to the power of: "
+                + string.Join(", ", report.Slopes.Select(slope => $"{slope.Key} {Numbers.Fixed(slope.Value, 2)}")));
+        }
+    }
+}

@@ -1,0 +1,63 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using Prescore.Cli.Options;
+using Prescore.Experiments.Reports;
+using Prescore.Models.Gguf;
+using Prescore.Models.Tokenizers;
+
+namespace Prescore.Cli.Commands;
+
+/// <summary><c>prescore tokenize</c>: a text as the ids and pieces of a model's tokenizer.</summary>
+internal static class TokenizeCommand
+{
+    private const string HelpNotes = """
+        One line a token: its id, a tab, its text with line breaks and the like escaped. A part of a character shows as
+        U+FFFD. No token is added at the beginning or the end.
+
+        Examples:
+          echo "Hello world" | prescore tokenize
+          prescore tokenize --model mine.gguf --text book.txt --json > tokens.json
+          prescore tokenize --special --text chat.txt
+        """;
+
+    public static Command Create(ToolContext context)
+    {
+        Option<string?> model = RunOptions.Model();
+        Option<string?> text = PathOptions.Input("--text", "Text file (UTF-8); - is the standard input, the default.");
+        var special = new Option<bool>("--special") { Description = "Recognise control tokens such as <|im_start|> in the text." };
+        var json = new Option<bool>("--json") { Description = "Write JSON (docs/json.md) instead of lines." };
+        var command = new ToolCommand("tokenize", "Split a text into the tokens of a model.", HelpNotes)
+        {
+            model, text, special, json,
+        };
+        command.SetAction(parsed =>
+        {
+            using GgufFile file = GgufFile.Open(parsed.GetValue(model) ?? EmbeddedFiles.Model);
+            GgufTokenizer tokenizer = GgufTokenizer.FromGguf(file);
+            string content = parsed.GetValue(text) is { } path and not "-" ? File.ReadAllText(path) : context.In.ReadToEnd();
+            int[] ids = tokenizer.Encode(content, parsed.GetValue(special));
+            context.Out.Write(parsed.GetValue(json) ? Json(ids, tokenizer) : Lines(ids, tokenizer));
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static string Json(int[] ids, GgufTokenizer tokenizer) => ReportJson.Serialize(new TokenizeReport
+    {
+        Count = ids.Length,
+        Tokens = [.. ids.Select(id => new TokenRow(id, tokenizer.Piece(id)))],
+    });
+
+    private static string Lines(int[] ids, GgufTokenizer tokenizer)
+    {
+        var lines = new StringBuilder();
+        foreach (int id in ids)
+        {
+            string piece = JavaScriptEncoder.UnsafeRelaxedJsonEscaping.Encode(tokenizer.Piece(id)).Replace("\\\"", "\"");
+            lines.Append(CultureInfo.InvariantCulture, $"{id}\t{piece}\n");
+        }
+        return lines.ToString();
+    }
+}

@@ -1,0 +1,16 @@
+using System.Security.Cryptography;
+
+namespace Prescore.Experiments;
+
+/// <summary>Which file a result comes from: its name without folders, and the hash of its bytes.</summary>
+/// <param name="File">File name.</param>
+/// <param name="Sha256">SHA-256 of the contents, lower-case hexadecimal.</param>
+public sealed record FileIdentity(string File, string Sha256)
+{
+    /// <summary>Reads and hashes a file, streamed.</summary>
+    public static FileIdentity Of(string path)
+    {
+        using FileStream stream = System.IO.File.OpenRead(path);
+        return new FileIdentity(Path.GetFileName(path), Convert.ToHexStringLower(SHA256.HashData(stream)));
+    }
+}

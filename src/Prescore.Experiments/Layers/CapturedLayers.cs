@@ -1,0 +1,140 @@
+using Prescore.Attention;
+using Prescore.Models.Architectures;
+using Prescore.Models.Gguf;
+using Prescore.Models.Inference;
+using Prescore.Models.Tokenizers;
+
+namespace Prescore.Experiments.Layers;
+
+/// <summary>
+/// Queries, keys and values of some layers of a model while it reads a text with exact attention. Beyond the trained
+/// context the positions are scaled by YaRN of factor n / trained context, so each such length is a run of its own; up
+/// to it one run gives all lengths, as their tokens see nothing that comes later.
+/// </summary>
+public sealed class CapturedLayers : ILayerSource
+{
+    private readonly string _modelPath;
+    private readonly int[] _layers;
+    private readonly AttentionOptions _options;
+    private readonly int[] _tokens;
+    private readonly int _trainedContext;
+    private readonly int _longestUnscaled;
+    private IReadOnlyList<LayerTensors> _unscaled = [];
+
+    /// <summary>Reads the model's header and the text.</summary>
+    /// <param name="modelPath">Model file.</param>
+    /// <param name="textPath">Text file.</param>
+    /// <param name="layers">Layers to capture, counted from 0.</param>
+    /// <param name="lengths">All lengths that will be loaded.</param>
+    /// <param name="options">Threads and SIMD path of the model.</param>
+    /// <exception cref="Models.ModelFormatException">The model cannot be used.</exception>
+    /// <exception cref="BadInputException">The model lacks one of the layers.</exception>
+    public CapturedLayers(
+        string modelPath, string textPath, IReadOnlyList<int> layers, IReadOnlyList<int> lengths, AttentionOptions options)
+    {
+        using GgufFile file = GgufFile.Open(modelPath);
+        string architecture = file.Metadata.GetString("general.architecture");
+        _layers = [.. layers];
+        _options = options;
+        _modelPath = modelPath;
+        RequireLayers(file.Metadata.GetCount($"{architecture}.block_count"));
+        _trainedContext = file.Metadata.GetCount($"{architecture}.context_length");
+        _longestUnscaled = lengths.Where(length => length <= _trainedContext).DefaultIfEmpty(0).Max();
+        _tokens = GgufTokenizer.FromGguf(file).EncodePrefix(File.ReadAllText(textPath), lengths.Max());
+        Description = $"layers {string.Join(", ", _layers)} of {Path.GetFileName(modelPath)} on {Path.GetFileName(textPath)}";
+    }
+
+    /// <inheritdoc/>
+    public string Description { get; }
+
+    /// <inheritdoc/>
+    public int MaximumTokens => _tokens.Length;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<LayerTensors> Load(int tokens, IProgress<StudyProgress>? progress, CancellationToken cancellationToken)
+    {
+        if (tokens > _trainedContext)
+        {
+            var scaling = new RopeScaling((double)tokens / _trainedContext);
+            return Capture(tokens, scaling, progress, cancellationToken);
+        }
+        if (_unscaled.Count == 0)
+        {
+            _unscaled = Capture(_longestUnscaled, scaling: null, progress, cancellationToken);
+        }
+        return [.. _unscaled.Select(layer => layer.Prefix(tokens))];
+    }
+
+    private void RequireLayers(int count)
+    {
+        if (_layers.Max() >= count)
+        {
+            throw new BadInputException(
+                $"{Path.GetFileName(_modelPath)} has {count} layers, but layer {_layers.Max()} is wanted (counted from 0)");
+        }
+    }
+
+    private LayerTensors[] Capture(
+        int tokens, RopeScaling? scaling, IProgress<StudyProgress>? progress, CancellationToken cancellationToken)
+    {
+        var loading = new ModelOptions { Rope = scaling, Threads = _options.Threads, Simd = _options.Simd };
+        using CausalModel model = CausalModel.Load(_modelPath, loading, cancellationToken);
+        using var session = new CausalSession(model, new ExactAttention(), _options);
+        // The layers above the last captured one have nothing to add.
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var captured = new Dictionary<int, LayerTensors>();
+        session.OnAttention = (layer, queries, keys, values, count) =>
+        {
+            progress?.Report(new StudyProgress((layer + 1.0) / (_layers.Max() + 1), $"capturing layers at n = {tokens}"));
+            if (_layers.Contains(layer))
+            {
+                captured.Add(layer, FromRows(model.AttentionShape, queries, keys, values, count, layer));
+            }
+            if (layer == _layers.Max())
+            {
+                enough.Cancel();
+            }
+        };
+        try
+        {
+            session.Append(_tokens.AsSpan(0, tokens), [], progress: null, enough.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+        }
+        return [.. _layers.Select(layer => captured[layer])];
+    }
+
+    private static LayerTensors FromRows(
+        CacheShape heads, ReadOnlySpan<float> queries, ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, int layer)
+    {
+        var shape = new AttentionShape
+        {
+            QueryHeads = heads.QueryHeads,
+            KeyValueHeads = heads.KeyValueHeads,
+            Queries = tokens,
+            Keys = tokens,
+            HeadDimension = heads.HeadDimension,
+            ValueDimension = heads.ValueDimension,
+        };
+        return new LayerTensors(
+            shape,
+            HeadsFirst(queries, heads.QueryHeads, tokens, heads.HeadDimension),
+            HeadsFirst(keys, heads.KeyValueHeads, tokens, heads.HeadDimension),
+            HeadsFirst(values, heads.KeyValueHeads, tokens, heads.ValueDimension),
+            layer);
+    }
+
+    private static float[] HeadsFirst(ReadOnlySpan<float> rows, int heads, int tokens, int dimension)
+    {
+        var tensor = new float[rows.Length];
+        for (int row = 0; row < tokens; row++)
+        {
+            for (int head = 0; head < heads; head++)
+            {
+                rows.Slice((row * heads + head) * dimension, dimension).CopyTo(tensor.AsSpan((head * tokens + row) * dimension));
+            }
+        }
+        return tensor;
+    }
+}

@@ -1,0 +1,139 @@
+using Prescore.Attention;
+using Prescore.Experiments.Reports;
+
+namespace Prescore.Experiments.Layers;
+
+/// <summary>Times attention methods side by side on the same layers, each checked against exact in the same run.</summary>
+public sealed class LayerBenchmark
+{
+    // Short runs are repeated: their median is shown.
+    private const int MaximumRepetitions = 5;
+    private const double RepetitionSeconds = 1;
+
+    private readonly ILayerSource _source;
+    private readonly IReadOnlyList<MethodRequest> _methods;
+    private readonly AttentionOptions _options;
+
+    /// <summary>Sets up a benchmark.</summary>
+    /// <param name="source">Where the layers come from.</param>
+    /// <param name="methods">Methods, exact first.</param>
+    /// <param name="options">Threads, SIMD path, seed.</param>
+    public LayerBenchmark(ILayerSource source, IReadOnlyList<MethodRequest> methods, AttentionOptions options)
+    {
+        _source = source;
+        _methods = methods;
+        _options = options;
+    }
+
+    /// <summary>Runs every method causally at every length; rows come one by one, so that an interrupted run has some.</summary>
+    /// <param name="lengths">Lengths n.</param>
+    /// <param name="progress">Receives how far it has come.</param>
+    /// <param name="cancellationToken">Stops the work.</param>
+    /// <exception cref="BadInputException">A length beyond the source's.</exception>
+    public IEnumerable<BenchRow> Run(
+        IReadOnlyList<int> lengths, IProgress<StudyProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        if (lengths.Max() > _source.MaximumTokens)
+        {
+            throw new BadInputException(
+                $"a length of {lengths.Max()} is wanted, but {_source.Description} has {_source.MaximumTokens} tokens");
+        }
+        bool warm = false;
+        double work = lengths.Sum(Cost);
+        double done = 0;
+        foreach (int n in lengths)
+        {
+            double share = Cost(n) / work;
+            IReadOnlyList<LayerTensors> layers = _source.Load(n, new PartialProgress(progress, done, share / 2), cancellationToken);
+            if (!warm)
+            {
+                // The first calls run code that the just-in-time compiler has not optimised yet.
+                WarmUp(layers, cancellationToken);
+                warm = true;
+            }
+            Measured? exact = null;
+            for (int i = 0; i < _methods.Count; i++)
+            {
+                progress?.Report(new StudyProgress(done + share * (0.5 + 0.5 * i / _methods.Count), $"{_methods[i].Text}, n = {n}"));
+                IAttention method = _methods[i].Resolve(layers[0].Shape, causal: true);
+                Measured measured = Measure(method, layers, cancellationToken);
+                exact ??= measured;
+                yield return Row(_methods[i].Text, n, layers[0].Shape, measured, exact);
+            }
+            done += share;
+        }
+    }
+
+    /// <summary>Exponents of time against n.</summary>
+    public static IReadOnlyDictionary<string, double> Slopes(IEnumerable<BenchRow> rows)
+    {
+        var slopes = new Dictionary<string, double>();
+        foreach (IGrouping<string, BenchRow> method in rows.GroupBy(row => row.Method))
+        {
+            if (LogLogSlope.Of([.. method.Select(row => ((double)row.N, row.Seconds))]) is double slope)
+            {
+                slopes.Add(method.Key, slope);
+            }
+        }
+        return slopes;
+    }
+
+    private static double Cost(int n) => (double)n * n;
+
+    private void WarmUp(IReadOnlyList<LayerTensors> layers, CancellationToken cancellationToken)
+    {
+        foreach (MethodRequest request in _methods)
+        {
+            IAttention method = request.Resolve(layers[0].Shape, causal: true);
+            for (int i = 0; i < 3; i++)
+            {
+                LayerRun.Of(method, layers[0], causal: true, _options, cancellationToken);
+            }
+        }
+    }
+
+    private Measured Measure(IAttention method, IReadOnlyList<LayerTensors> layers, CancellationToken cancellationToken)
+    {
+        var outputs = new float[layers.Count][];
+        var report = new AttentionReport();
+        double seconds = 0;
+        for (int layer = 0; layer < layers.Count; layer++)
+        {
+            var times = new List<double>();
+            LayerRun run;
+            do
+            {
+                run = LayerRun.Of(method, layers[layer], causal: true, _options, cancellationToken);
+                times.Add(run.Report.Seconds);
+            }
+            while (times.Count < MaximumRepetitions && times.Sum() < RepetitionSeconds);
+            times.Sort();
+            seconds += times[times.Count / 2];
+            report += run.Report;
+            outputs[layer] = run.Output;
+        }
+        return new Measured(outputs, report with { Seconds = seconds });
+    }
+
+    private static BenchRow Row(string method, int n, AttentionShape shape, Measured measured, Measured exact)
+    {
+        var error = new RelativeError();
+        for (int layer = 0; layer < measured.Outputs.Length; layer++)
+        {
+            error += RelativeError.Of(measured.Outputs[layer], exact.Outputs[layer]);
+        }
+        double operations = 2.0 * measured.Report.Interactions * (shape.HeadDimension + shape.ValueDimension);
+        return new BenchRow
+        {
+            Method = method,
+            N = n,
+            Seconds = measured.Report.Seconds,
+            Gflops = operations / measured.Report.Seconds / 1e9,
+            Budget = measured.Report.Budget,
+            RelativeError = error.Value,
+            Speedup = exact.Report.Seconds / measured.Report.Seconds,
+        };
+    }
+
+    private sealed record Measured(float[][] Outputs, AttentionReport Report);
+}

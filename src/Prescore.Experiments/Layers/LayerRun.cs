@@ -1,0 +1,25 @@
+using Prescore.Attention;
+
+namespace Prescore.Experiments.Layers;
+
+/// <summary>What a method gave on one layer.</summary>
+/// <param name="Output">Outputs [query heads, n_q, d_v].</param>
+/// <param name="LogSumExp">Log-sum-exp [query heads, n_q].</param>
+/// <param name="Report">The work done.</param>
+public sealed record LayerRun(float[] Output, float[] LogSumExp, AttentionReport Report)
+{
+    /// <summary>Runs a method on a layer.</summary>
+    public static LayerRun Of(
+        IAttention method, LayerTensors layer, bool causal, AttentionOptions options, CancellationToken cancellationToken = default)
+    {
+        AttentionShape shape = layer.Shape;
+        var output = new float[checked(shape.QueryHeads * shape.Queries * shape.ValueDimension)];
+        var logSumExp = new float[shape.QueryHeads * shape.Queries];
+        AttentionReport report = method.Compute(
+            layer.Input(causal),
+            new AttentionOutput { Output = output, LogSumExp = logSumExp },
+            options with { Layer = layer.Layer },
+            cancellationToken);
+        return new LayerRun(output, logSumExp, report);
+    }
+}

@@ -1,0 +1,59 @@
+namespace Prescore.Experiments.Reports;
+
+/// <summary>Result of <c>prescore perplexity</c>; <c>docs/json.md</c> describes every field.</summary>
+public sealed record PerplexityReport
+{
+    public int SchemaVersion { get; init; } = 1;
+
+    public required FileIdentity Model { get; init; }
+
+    public required FileIdentity Text { get; init; }
+
+    public required int Context { get; init; }
+
+    public required int Skip { get; init; }
+
+    public required long TokensScored { get; init; }
+
+    public required ulong Seed { get; init; }
+
+    public required int Threads { get; init; }
+
+    public required IReadOnlyList<PerplexityRow> Methods { get; init; }
+}
+
+/// <summary>One method's quality and cost.</summary>
+public sealed record PerplexityRow
+{
+    public required string Name { get; init; }
+
+    public required string Spec { get; init; }
+
+    public required double Budget { get; init; }
+
+    public required long Interactions { get; init; }
+
+    public required long IndexProducts { get; init; }
+
+    /// <summary>Mean negative log-likelihood of the scored targets, nats a token.</summary>
+    public required double Nll { get; init; }
+
+    public required double Perplexity { get; init; }
+
+    public required double DeltaNll { get; init; }
+
+    /// <summary>Null where there are too few tokens for one.</summary>
+    public required double? DeltaNllSe { get; init; }
+
+    public required double Kl { get; init; }
+
+    public required double Top1 { get; init; }
+
+    public required double AttentionSeconds { get; init; }
+
+    public required double Seconds { get; init; }
+
+    public required double Speedup { get; init; }
+
+    public required double SpeedupTotal { get; init; }
+}
