@@ -27,7 +27,7 @@ internal static class ScoringCommand
         {
             var report = new ScoringReport(
                 parsed.GetValue(threads),
-                "gaussian",
+                CapturedLayer.Description,
                 parsed.GetValue(selected),
                 Measure(parsed.GetValue(threads), parsed.GetValue(selected), parsed.GetValue(quick) ? Lengths[..1] : Lengths));
             Print(report);
@@ -42,17 +42,16 @@ internal static class ScoringCommand
 
     private static List<ScoringRow> Measure(int threads, int selected, int[] lengths)
     {
+        Console.WriteLine($"capturing {lengths[^1]} tokens of {CapturedLayer.Description}");
+        CapturedLayer layer = CapturedLayer.Capture(lengths[^1], threads);
+        var options = new AttentionOptions { Threads = threads };
         var rows = new List<ScoringRow>();
         foreach (int n in lengths)
         {
-            // The heads of the embedded model.
-            var shape = new AttentionShape { QueryHeads = 9, KeyValueHeads = 3, Queries = n, Keys = n, HeadDimension = 64 };
-            var layer = new Layer(
-                shape, GaussianNumbers.Draw(1, 9 * n * 64), GaussianNumbers.Draw(2, 3 * n * 64), GaussianNumbers.Draw(3, 3 * n * 64), new float[9 * n * 64]);
             foreach (string scorer in KeyScorers.Names)
             {
                 var method = new PreScoredAttention(KeyScorers.Create(scorer), selected, Window);
-                AttentionReport median = Median(() => layer.Run(method, new AttentionOptions { Threads = threads }));
+                AttentionReport median = Median(() => layer.Run(method, n, options));
                 rows.Add(new ScoringRow(scorer, n, median.Seconds, median.IndexSeconds, median.IndexSeconds / median.Seconds, median.Budget));
             }
         }
@@ -62,10 +61,10 @@ internal static class ScoringCommand
     /// <summary>The run of median length out of several, after the first ones, which run code that is not optimised yet.</summary>
     private static AttentionReport Median(Func<AttentionReport> run)
     {
-        const int warmUps = 3;
+        const double warmUpSeconds = 1.5;
         const int samples = 5;
         long began = Stopwatch.GetTimestamp();
-        for (int i = 0; i < warmUps || (Stopwatch.GetElapsedTime(began).TotalSeconds < 0.5); i++)
+        while (Stopwatch.GetElapsedTime(began).TotalSeconds < warmUpSeconds)
         {
             run();
         }
@@ -75,7 +74,7 @@ internal static class ScoringCommand
     private static void Print(ScoringReport report)
     {
         Console.WriteLine(
-            $"{report.Threads} threads; Prescore {SimdPaths.Best}; {report.Data} data; s = {report.Selected}, w = {Window}, inner = exact");
+            $"{report.Threads} threads; Prescore {SimdPaths.Best}; {report.Data}; s = {report.Selected}, w = {Window}, inner = exact");
         Table table = ReportTable.Create("scorer", "n", "attention ms", "scores and selection ms", "share", "budget");
         foreach (ScoringRow row in report.Rows)
         {
@@ -88,13 +87,5 @@ internal static class ScoringCommand
                 row.Budget.ToString("F3", CultureInfo.InvariantCulture));
         }
         ReportTable.Write(table);
-    }
-
-    private sealed record Layer(AttentionShape Shape, float[] Queries, float[] Keys, float[] Values, float[] Output)
-    {
-        public AttentionReport Run(IAttention method, AttentionOptions options) => method.Compute(
-            new AttentionInput { Shape = Shape, Queries = Queries, Keys = Keys, Values = Values, Causal = true },
-            new AttentionOutput { Output = Output },
-            options);
     }
 }
