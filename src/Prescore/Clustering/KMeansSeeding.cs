@@ -14,7 +14,7 @@ namespace Prescore.Clustering;
 public static class KMeansSeeding
 {
     /// <summary>Points a block: the running distances are summed by block, so a draw scans blocks and then one block.</summary>
-    private const int Block = 64;
+    private const int Block = ColumnDistances.Block;
 
     /// <summary>Chooses up to <paramref name="count"/> distinct points as centres and labels all points with the nearest of them.</summary>
     /// <param name="points">Points [n, d], n ≥ 1.</param>
@@ -101,7 +101,7 @@ public static class KMeansSeeding
         var label = new Vector<float>(index);
         for (int block = 0; block < sums.Length; block++)
         {
-            SquaredDistances(columns.Slice(block * Block * centre.Length, Block * centre.Length), centre, distances);
+            ColumnDistances.Squared(columns.Slice(block * Block * centre.Length, Block * centre.Length), centre, distances);
             Span<Vector<float>> best = MemoryMarshal.Cast<float, Vector<float>>(nearest.Slice(block * Block, Block));
             Span<Vector<float>> labels = MemoryMarshal.Cast<float, Vector<float>>(nearestIndex.Slice(block * Block, Block));
             ReadOnlySpan<Vector<float>> now = MemoryMarshal.Cast<float, Vector<float>>(distances);
@@ -115,28 +115,6 @@ public static class KMeansSeeding
             total += sums[block];
         }
         return total;
-    }
-
-    private static void SquaredDistances(ReadOnlySpan<float> columns, ReadOnlySpan<float> centre, Span<float> distances)
-    {
-        int width = Vector<float>.Count;
-        for (int first = 0; first < Block; first += 4 * width)
-        {
-            Vector<float> sum0 = default, sum1 = default, sum2 = default, sum3 = default;
-            ReadOnlySpan<float> at = columns[first..];
-            for (int l = 0; l < centre.Length; l++)
-            {
-                var c = new Vector<float>(centre[l]);
-                ReadOnlySpan<Vector<float>> x = MemoryMarshal.Cast<float, Vector<float>>(at.Slice(l * Block, 4 * width));
-                Vector<float> d0 = x[0] - c, d1 = x[1] - c, d2 = x[2] - c, d3 = x[3] - c;
-                sum0 = Vector.FusedMultiplyAdd(d0, d0, sum0);
-                sum1 = Vector.FusedMultiplyAdd(d1, d1, sum1);
-                sum2 = Vector.FusedMultiplyAdd(d2, d2, sum2);
-                sum3 = Vector.FusedMultiplyAdd(d3, d3, sum3);
-            }
-            Span<Vector<float>> result = MemoryMarshal.Cast<float, Vector<float>>(distances.Slice(first, 4 * width));
-            (result[0], result[1], result[2], result[3]) = (sum0, sum1, sum2, sum3);
-        }
     }
 
     private static double BlockSum(ReadOnlySpan<float> values)

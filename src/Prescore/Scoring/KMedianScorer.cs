@@ -8,7 +8,7 @@ namespace Prescore.Scoring;
 /// <param name="score">Formula.</param>
 public sealed class KMedianScorer(string name, ClusterScore score) : IKeyScorer
 {
-    private const int MaxSteps = 4;
+    private const int MaxSteps = 2;
 
     /// <inheritdoc/>
     public string Name => name;
