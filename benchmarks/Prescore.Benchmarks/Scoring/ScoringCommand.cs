@@ -15,6 +15,10 @@ internal static class ScoringCommand
 
     private static readonly int[] Lengths = [8192, 16384, 32768];
 
+    /// <summary>All scorers but the variants of one clustering, such as <c>kmeans-far</c>, which cost the same.</summary>
+    private static readonly string[] Scorers =
+        [.. KeyScorers.Names.Where(name => !KeyScorers.Names.Any(other => name.StartsWith($"{other}-", StringComparison.Ordinal)))];
+
     public static Command Create()
     {
         var json = new Option<FileInfo?>("--json") { Description = "Write the report to this file." };
@@ -48,7 +52,7 @@ internal static class ScoringCommand
         var rows = new List<ScoringRow>();
         foreach (int n in lengths)
         {
-            foreach (string scorer in KeyScorers.Names)
+            foreach (string scorer in Scorers)
             {
                 var method = new PreScoredAttention(KeyScorers.Create(scorer), selected, Window);
                 AttentionReport median = Median(() => layer.Run(method, n, options));
