@@ -1,6 +1,7 @@
 using Prescore.Attention;
 using Prescore.Kernels;
 using Prescore.Models.Gguf;
+using Prescore.Models.Inference;
 
 namespace Prescore.Models.Architectures;
 
@@ -41,8 +42,19 @@ public abstract class CausalModel : IDisposable
     public CacheShape AttentionShape =>
         new(Configuration.QueryHeads, Configuration.KeyValueHeads, Configuration.HeadDimension, Configuration.HeadDimension);
 
+    /// <summary>Most tokens of a sequence: the trained context, times YaRN's factor, or no limit where the options allow long contexts.</summary>
+    public int ContextLimit
+    {
+        get
+        {
+            int trained = Options.Rope is { OriginalContext: > 0 } rope ? rope.OriginalContext : Configuration.TrainedContext;
+            return Options.AllowLong ? int.MaxValue : (int)Math.Min(int.MaxValue, trained * (Options.Rope?.Factor ?? 1));
+        }
+    }
+
     /// <summary>Loads a GGUF file.</summary>
     /// <exception cref="ModelFormatException">Not a valid file, an unknown architecture, missing tensors or wrong shapes.</exception>
+    /// <exception cref="InsufficientMemoryException">The weights do not fit into memory.</exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     public static CausalModel Load(string path, ModelOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -52,11 +64,22 @@ public abstract class CausalModel : IDisposable
         {
             if (known == architecture)
             {
+                MemoryEstimate.OfWeights(file).Require(MemoryEstimate.Available());
                 return load(file, options ?? new ModelOptions(), cancellationToken);
             }
         }
         throw new ModelFormatException(
-            path, $"architecture '{architecture}' is not supported", $"use a model of one of these: {string.Join(", ", Architectures)}");
+            path, UnknownName.Describe("architecture", architecture, Architectures), "use a model of a known architecture");
+    }
+
+    /// <summary>Refuses a sequence that the model cannot take, before any work is done.</summary>
+    /// <exception cref="ContextLimitException">More tokens than <see cref="ContextLimit"/>.</exception>
+    public void RequireContext(int tokens)
+    {
+        if (tokens > ContextLimit)
+        {
+            throw new ContextLimitException(tokens, ContextLimit);
+        }
     }
 
     /// <summary>Writes the embeddings of tokens, dense [tokens, hidden].</summary>
@@ -69,14 +92,14 @@ public abstract class CausalModel : IDisposable
     /// <summary>Queries, keys and values of some rows of the residual stream at consecutive positions, RoPE applied.</summary>
     /// <param name="layer">Layer.</param>
     /// <param name="hidden">Residual stream, dense [rows, hidden].</param>
-    /// <param name="rows">Number of rows.</param>
+    /// <param name="rows">Number of rows, at most the chunk that <paramref name="workspace"/> was made ready for.</param>
     /// <param name="position">Absolute position of the first row.</param>
     /// <param name="queries">Receives [rows, query heads, d].</param>
     /// <param name="keys">Receives [rows, key/value heads, d].</param>
     /// <param name="values">Receives [rows, key/value heads, d].</param>
     /// <param name="workspace">Buffers of the session.</param>
     internal abstract void ProjectAttention(
-        int layer, ReadOnlySpan<float> hidden, int rows, int position, Span<float> queries, Span<float> keys, Span<float> values, LayerWorkspace workspace);
+        int layer, ReadOnlyMemory<float> hidden, int rows, int position, Memory<float> queries, Memory<float> keys, Memory<float> values, LayerWorkspace workspace);
 
     /// <summary>Adds attention's projected output and the feed-forward layer to some rows of the residual stream.</summary>
     /// <param name="layer">Layer.</param>
@@ -84,7 +107,7 @@ public abstract class CausalModel : IDisposable
     /// <param name="hidden">Residual stream [rows, hidden], updated in place.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="workspace">Buffers of the session.</param>
-    internal abstract void FinishLayer(int layer, ReadOnlySpan<float> attended, Span<float> hidden, int rows, LayerWorkspace workspace);
+    internal abstract void FinishLayer(int layer, ReadOnlyMemory<float> attended, Memory<float> hidden, int rows, LayerWorkspace workspace);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.ExceptionServices;
 using Prescore.Kernels;
 using Prescore.Models.Gguf;
 
@@ -33,28 +34,35 @@ internal sealed class LlamaModel : CausalModel
     /// <summary>Loads the weights, dequantised and packed, on all threads of the options.</summary>
     public static LlamaModel Load(GgufFile file, ModelOptions options, CancellationToken cancellationToken)
     {
-        ModelConfiguration configuration = ReadConfiguration(file);
+        ModelConfiguration configuration = LlamaConfiguration.Read(file);
         var tensors = new ModelTensors(file, options.Simd);
-        int hidden = configuration.HiddenSize;
-        float[] embedding = tensors.Vector("token_embd.weight", (long)configuration.VocabularySize * hidden);
-        PackedMatrix head = file.HasTensor("output.weight")
-            ? tensors.Matrix(configuration.VocabularySize, hidden, "output.weight")
-            : PackedMatrix.Pack(embedding, configuration.VocabularySize, hidden, options.Simd);
-        var layers = new Layer[configuration.Layers];
-        Parallel.For(
-            0,
-            configuration.Layers,
-            new ParallelOptions { MaxDegreeOfParallelism = options.Threads, CancellationToken = cancellationToken },
-            layer => layers[layer] = Layer.Load(tensors, configuration, layer));
+        int hidden = configuration.HiddenSize, vocabulary = configuration.VocabularySize;
+        float[] embedding = tensors.Vector("token_embd.weight", (long)vocabulary * hidden);
         float[] divisors = file.HasTensor("rope_freqs.weight") ? tensors.Vector("rope_freqs.weight", configuration.RopeDimensions / 2) : [];
-        return new LlamaModel(
-            configuration,
-            options,
-            RotaryEmbedding.Create(configuration, divisors, options.Rope),
-            embedding,
-            tensors.Vector("output_norm.weight", hidden),
-            head,
-            layers);
+        float[] finalNorm = tensors.Vector("output_norm.weight", hidden);
+        if (divisors.AsSpan().ContainsAnyExceptInRange(float.Epsilon, float.MaxValue))
+        {
+            throw new ModelFormatException(file.Path, "tensor 'rope_freqs.weight' holds a divisor that is not positive", "convert the model anew");
+        }
+        PackedMatrix head = file.HasTensor("output.weight")
+            ? tensors.Matrix(vocabulary, hidden, "output.weight")
+            : PackedMatrix.Pack(embedding, vocabulary, hidden, options.Simd);
+        var layers = new Layer[configuration.Layers];
+        try
+        {
+            Parallel.For(
+                0,
+                configuration.Layers,
+                new ParallelOptions { MaxDegreeOfParallelism = options.Threads, CancellationToken = cancellationToken },
+                layer => layers[layer] = Layer.Load(tensors, configuration, layer));
+        }
+        catch (AggregateException errors)
+        {
+            // All layers may lack the same thing: one of them tells enough.
+            ExceptionDispatchInfo.Throw(errors.InnerExceptions[0]);
+        }
+        tensors.RefuseUnread();
+        return new LlamaModel(configuration, options, RotaryEmbedding.Create(configuration, divisors, options.Rope), embedding, finalNorm, head, layers);
     }
 
     public override void Embed(ReadOnlySpan<int> tokens, Span<float> hidden)
@@ -74,46 +82,35 @@ internal sealed class LlamaModel : CausalModel
         RmsNorm.Apply(row, _finalNorm, Configuration.NormEpsilon, normalised);
 
     internal override void ProjectAttention(
-        int layer, ReadOnlySpan<float> hidden, int rows, int position, Span<float> queries, Span<float> keys, Span<float> values, LayerWorkspace workspace)
+        int layer, ReadOnlyMemory<float> hidden, int rows, int position, Memory<float> queries, Memory<float> keys, Memory<float> values, LayerWorkspace workspace)
     {
         Layer weights = _layers[layer];
-        Normalise(hidden, rows, weights.AttentionNorm, workspace);
-        int d = Configuration.HeadDimension;
-        int queryWidth = Configuration.QueryHeads * d, keyWidth = Configuration.KeyValueHeads * d;
-        int width = queryWidth + 2 * keyWidth;
-        weights.QueriesKeysValues.Multiply(workspace.Normalised, Configuration.HiddenSize, rows, workspace.QueriesKeysValues, width, Options.Threads);
-        Span<float> cosines = stackalloc float[_rotary.Pairs];
-        Span<float> sines = stackalloc float[_rotary.Pairs];
-        for (int row = 0; row < rows; row++)
-        {
-            Span<float> projected = workspace.QueriesKeysValues.AsSpan(row * width, width);
-            _rotary.Angles(position + row, cosines, sines);
-            for (int head = 0; head < Configuration.QueryHeads + Configuration.KeyValueHeads; head++)
-            {
-                RotaryEmbedding.RotateNeighbours(projected.Slice(head * d, d), cosines, sines);
-            }
-            projected[..queryWidth].CopyTo(queries[(row * queryWidth)..]);
-            projected.Slice(queryWidth, keyWidth).CopyTo(keys[(row * keyWidth)..]);
-            projected.Slice(queryWidth + keyWidth, keyWidth).CopyTo(values[(row * keyWidth)..]);
-        }
+        int size = Configuration.HiddenSize;
+        ParallelRows.Run(rows, Options.Threads, row => Normalise(hidden.Span.Slice(row * size, size), weights.AttentionNorm, row, workspace));
+        weights.QueriesKeysValues.Multiply(workspace.Normalised, size, rows, workspace.QueriesKeysValues, weights.QueriesKeysValues.Rows, Options.Threads);
+        ParallelRows.Run(rows, Options.Threads, row => RotateAndSplit(row, position + row, queries.Span, keys.Span, values.Span, workspace));
     }
 
-    internal override void FinishLayer(int layer, ReadOnlySpan<float> attended, Span<float> hidden, int rows, LayerWorkspace workspace)
+    internal override void FinishLayer(int layer, ReadOnlyMemory<float> attended, Memory<float> hidden, int rows, LayerWorkspace workspace)
     {
         Layer weights = _layers[layer];
-        int size = Configuration.HiddenSize, width = Configuration.QueryHeads * Configuration.HeadDimension, inner = Configuration.FeedForwardSize;
-        Span<float> stream = hidden[..(rows * size)];
-        weights.AttentionOutput.Multiply(attended, width, rows, workspace.Projected, size, Options.Threads);
-        TensorPrimitives.Add(stream, workspace.Projected.AsSpan(0, rows * size), stream);
-        Normalise(stream, rows, weights.FeedForwardNorm, workspace);
+        int size = Configuration.HiddenSize, inner = Configuration.FeedForwardSize;
+        weights.AttentionOutput.Multiply(attended.Span, weights.AttentionOutput.Depth, rows, workspace.Projected, size, Options.Threads);
+        ParallelRows.Run(rows, Options.Threads, row =>
+        {
+            Span<float> stream = hidden.Span.Slice(row * size, size);
+            TensorPrimitives.Add(stream, workspace.Projected.AsSpan(row * size, size), stream);
+            Normalise(stream, weights.FeedForwardNorm, row, workspace);
+        });
         weights.GateAndUp.Multiply(workspace.Normalised, size, rows, workspace.GateAndUp, 2 * inner, Options.Threads);
-        Parallel.For(
-            0,
-            rows,
-            new ParallelOptions { MaxDegreeOfParallelism = Options.Threads },
-            row => SwiGlu.Apply(workspace.GateAndUp.AsSpan(row * 2 * inner, inner), workspace.GateAndUp.AsSpan((row * 2 + 1) * inner, inner)));
+        ParallelRows.Run(rows, Options.Threads, row =>
+            SwiGlu.Apply(workspace.GateAndUp.AsSpan(row * 2 * inner, inner), workspace.GateAndUp.AsSpan((row * 2 + 1) * inner, inner)));
         weights.Down.Multiply(workspace.GateAndUp, 2 * inner, rows, workspace.Projected, size, Options.Threads);
-        TensorPrimitives.Add(stream, workspace.Projected.AsSpan(0, rows * size), stream);
+        ParallelRows.Run(rows, Options.Threads, row =>
+        {
+            Span<float> stream = hidden.Span.Slice(row * size, size);
+            TensorPrimitives.Add(stream, workspace.Projected.AsSpan(row * size, size), stream);
+        });
     }
 
     private protected override void Dispose(bool disposing)
@@ -128,51 +125,25 @@ internal sealed class LlamaModel : CausalModel
         }
     }
 
-    private static ModelConfiguration ReadConfiguration(GgufFile file)
-    {
-        GgufMetadata metadata = file.Metadata;
-        int hidden = metadata.GetCount("llama.embedding_length");
-        int heads = metadata.GetCount("llama.attention.head_count");
-        int headDimension = metadata.GetCount("llama.attention.key_length", hidden / Math.Max(1, heads));
-        var configuration = new ModelConfiguration
-        {
-            Architecture = metadata.GetString("general.architecture"),
-            Layers = metadata.GetCount("llama.block_count"),
-            HiddenSize = hidden,
-            QueryHeads = heads,
-            KeyValueHeads = metadata.GetCount("llama.attention.head_count_kv", heads),
-            HeadDimension = headDimension,
-            FeedForwardSize = metadata.GetCount("llama.feed_forward_length"),
-            VocabularySize = checked((int)file.GetTensor("token_embd.weight").Rows),
-            TrainedContext = metadata.GetCount("llama.context_length"),
-            NormEpsilon = metadata.GetFloat("llama.attention.layer_norm_rms_epsilon"),
-            RopeBase = metadata.GetFloat("llama.rope.freq_base", 10000),
-            RopeDimensions = metadata.GetCount("llama.rope.dimension_count", headDimension),
-        };
-        Check(file, configuration);
-        return configuration;
-    }
+    private void Normalise(ReadOnlySpan<float> hidden, float[] weight, int row, LayerWorkspace workspace) =>
+        RmsNorm.Apply(hidden, weight, Configuration.NormEpsilon, workspace.Normalised.AsSpan(row * hidden.Length, hidden.Length));
 
-    private static void Check(GgufFile file, ModelConfiguration configuration)
+    /// <summary>Turns one row's queries and keys and copies them and its values to where attention reads them.</summary>
+    private void RotateAndSplit(int row, int position, Span<float> queries, Span<float> keys, Span<float> values, LayerWorkspace workspace)
     {
-        string? problem =
-            configuration.Layers < 1 || configuration.HiddenSize < 1 || configuration.FeedForwardSize < 1 || configuration.HeadDimension < 1 ? "a layer count or size is 0"
-            : configuration.KeyValueHeads < 1 || configuration.QueryHeads % configuration.KeyValueHeads != 0 ? $"{configuration.QueryHeads} query heads are not a multiple of {configuration.KeyValueHeads} key/value heads"
-            : configuration.RopeDimensions > configuration.HeadDimension || configuration.RopeDimensions % 2 != 0 ? $"{configuration.RopeDimensions} rotary dimensions do not fit a head of {configuration.HeadDimension}"
-            : null;
-        if (problem is not null)
+        int d = Configuration.HeadDimension;
+        int queryWidth = Configuration.QueryHeads * d, keyWidth = Configuration.KeyValueHeads * d;
+        Span<float> projected = workspace.QueriesKeysValues.AsSpan(row * (queryWidth + 2 * keyWidth), queryWidth + 2 * keyWidth);
+        Span<float> cosines = workspace.Cosines.AsSpan(row * Configuration.RopeDimensions, Configuration.RopeDimensions);
+        Span<float> sines = workspace.Sines.AsSpan(row * Configuration.RopeDimensions, Configuration.RopeDimensions);
+        _rotary.Angles(position, cosines, sines);
+        for (int head = 0; head < Configuration.QueryHeads + Configuration.KeyValueHeads; head++)
         {
-            throw new ModelFormatException(file.Path, problem, "the metadata are wrong: convert the model anew");
+            RotaryEmbedding.Rotate(projected.Slice(head * d, d), cosines, sines);
         }
-    }
-
-    private void Normalise(ReadOnlySpan<float> hidden, int rows, float[] weight, LayerWorkspace workspace)
-    {
-        int size = Configuration.HiddenSize;
-        for (int row = 0; row < rows; row++)
-        {
-            RmsNorm.Apply(hidden.Slice(row * size, size), weight, Configuration.NormEpsilon, workspace.Normalised.AsSpan(row * size, size));
-        }
+        projected[..queryWidth].CopyTo(queries[(row * queryWidth)..]);
+        projected.Slice(queryWidth, keyWidth).CopyTo(keys[(row * keyWidth)..]);
+        projected[(queryWidth + keyWidth)..].CopyTo(values[(row * keyWidth)..]);
     }
 
     /// <summary>Weights of one layer; products that share an input are one matrix.</summary>
@@ -189,10 +160,10 @@ internal sealed class LlamaModel : CausalModel
             int keys = configuration.KeyValueHeads * configuration.HeadDimension;
             return new Layer(
                 tensors.Vector(Name("attn_norm"), hidden),
-                tensors.Matrix(queries + 2 * keys, hidden, Name("attn_q"), Name("attn_k"), Name("attn_v")),
+                tensors.Matrix(queries + 2L * keys, hidden, Name("attn_q"), Name("attn_k"), Name("attn_v")),
                 tensors.Matrix(hidden, queries, Name("attn_output")),
                 tensors.Vector(Name("ffn_norm"), hidden),
-                tensors.Matrix(2 * inner, hidden, Name("ffn_gate"), Name("ffn_up")),
+                tensors.Matrix(2L * inner, hidden, Name("ffn_gate"), Name("ffn_up")),
                 tensors.Matrix(hidden, inner, Name("ffn_down")));
         }
     }

@@ -1,8 +1,11 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
 namespace Prescore.Models.Architectures;
 
 /// <summary>
-/// Rotary position embedding (Su et al., arXiv 2104.09864): pair j of a head turns by position · frequency j. Cosines
-/// and sines come from double-precision angles, so they stay right at long contexts.
+/// Rotary position embedding (Su et al., arXiv 2104.09864): pair j of a head, its elements 2j and 2j + 1, turns by
+/// position · frequency j. Angles, cosines and sines are computed in double precision, so they stay right at long contexts.
 /// </summary>
 internal sealed class RotaryEmbedding
 {
@@ -21,10 +24,10 @@ internal sealed class RotaryEmbedding
     /// <summary>Radians a position, one a pair.</summary>
     public IReadOnlyList<double> Frequencies => _frequencies;
 
-    /// <summary>Number of pairs.</summary>
-    public int Pairs => _frequencies.Length;
+    /// <summary>Multiplies the rotated values: YaRN's attention factor, or 1.</summary>
+    public float AttentionFactor => _factor;
 
-    /// <summary>The frequencies θ^(−2j/d), divided by the model's own factors where it has them, then scaled by YaRN where wanted.</summary>
+    /// <summary>The frequencies θ^(−2j/d), divided by the model's own divisors where it has them, then scaled by YaRN where wanted.</summary>
     /// <param name="configuration">Base, rotated dimensions and trained context.</param>
     /// <param name="divisors">The model's divisors, one a pair (<c>rope_freqs.weight</c>); empty: none.</param>
     /// <param name="scaling">YaRN; null: none.</param>
@@ -47,26 +50,43 @@ internal sealed class RotaryEmbedding
         return new RotaryEmbedding(frequencies, scaling.AttentionFactor);
     }
 
-    /// <summary>Cosines and sines of one position, [pairs] each, times the attention factor.</summary>
+    /// <summary>
+    /// What <see cref="Rotate"/> needs for one position: each pair's cosine twice, and its sine with both signs (−, +),
+    /// times the attention factor.
+    /// </summary>
+    /// <param name="position">Absolute position.</param>
+    /// <param name="cosines">Receives [rotated dimensions].</param>
+    /// <param name="sines">Receives [rotated dimensions].</param>
     public void Angles(int position, Span<float> cosines, Span<float> sines)
     {
         for (int pair = 0; pair < _frequencies.Length; pair++)
         {
             (double sin, double cos) = Math.SinCos(position * _frequencies[pair]);
-            cosines[pair] = (float)cos * _factor;
-            sines[pair] = (float)sin * _factor;
+            cosines[2 * pair] = cosines[2 * pair + 1] = (float)cos * _factor;
+            sines[2 * pair + 1] = (float)sin * _factor;
+            sines[2 * pair] = -sines[2 * pair + 1];
         }
     }
 
-    /// <summary>Turns the pairs (2j, 2j + 1) of a head in place: the order of llama.cpp's permuted query and key weights.</summary>
-    public static void RotateNeighbours(Span<float> head, ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines)
+    /// <summary>
+    /// Turns the pairs (2j, 2j + 1) of a head in place: the order of llama.cpp's permuted query and key weights. Elements
+    /// beyond the rotated dimensions stay.
+    /// </summary>
+    public static void Rotate(Span<float> head, ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines)
     {
-        for (int pair = 0; pair < cosines.Length; pair++)
+        Vector256<int> partner = Vector256.Create(1, 0, 3, 2, 5, 4, 7, 6);
+        Span<Vector256<float>> heads = MemoryMarshal.Cast<float, Vector256<float>>(head[..cosines.Length]);
+        ReadOnlySpan<Vector256<float>> turns = MemoryMarshal.Cast<float, Vector256<float>>(cosines);
+        ReadOnlySpan<Vector256<float>> crossTurns = MemoryMarshal.Cast<float, Vector256<float>>(sines);
+        for (int i = 0; i < heads.Length; i++)
         {
-            float x = head[2 * pair];
-            float y = head[2 * pair + 1];
-            head[2 * pair] = x * cosines[pair] - y * sines[pair];
-            head[2 * pair + 1] = x * sines[pair] + y * cosines[pair];
+            heads[i] = heads[i] * turns[i] + Vector256.Shuffle(heads[i], partner) * crossTurns[i];
+        }
+        for (int i = heads.Length * Vector256<float>.Count; i < cosines.Length; i += 2)
+        {
+            (float x, float y) = (head[i], head[i + 1]);
+            head[i] = x * cosines[i] + y * sines[i];
+            head[i + 1] = y * cosines[i + 1] + x * sines[i + 1];
         }
     }
 

@@ -24,6 +24,7 @@ public sealed class CausalSession : IDisposable
     private float[] _attended = [];
     private float[] _keys = [];
     private float[] _values = [];
+    private bool _interrupted;
 
     /// <summary>Starts an empty sequence.</summary>
     /// <param name="model">The model.</param>
@@ -42,6 +43,10 @@ public sealed class CausalSession : IDisposable
 
     /// <summary>Bytes of all caches.</summary>
     public long CacheBytes => _caches.Sum(cache => cache.Bytes);
+
+    /// <summary>Bytes of the buffers kept between calls.</summary>
+    public long ActivationBytes =>
+        sizeof(float) * ((long)_hidden.Length + _queries.Length + _attended.Length + _keys.Length + _values.Length) + _workspace.Bytes;
 
     /// <summary>Attention's work by layer, over all calls so far.</summary>
     public IReadOnlyList<AttentionReport> AttentionByLayer => _reports;
@@ -63,6 +68,8 @@ public sealed class CausalSession : IDisposable
     /// </param>
     /// <param name="progress">Told the fraction of layers done.</param>
     /// <param name="cancellationToken">Stops between chunks; the session must be disposed of afterwards.</param>
+    /// <exception cref="ContextLimitException">The sequence would be longer than the model's context.</exception>
+    /// <exception cref="InvalidOperationException">An earlier call was interrupted.</exception>
     /// <exception cref="ArgumentException">No tokens, a token outside the vocabulary, or <paramref name="hidden"/> of another length.</exception>
     public void Append(ReadOnlySpan<int> tokens, Span<float> hidden, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -75,8 +82,15 @@ public sealed class CausalSession : IDisposable
         {
             throw new ArgumentException($"hidden states take {size} or {(long)tokens.Length * size} elements, not {hidden.Length}", nameof(hidden));
         }
+        if (_interrupted)
+        {
+            throw new InvalidOperationException("an earlier call on this session was interrupted: start a new one");
+        }
+        _model.RequireContext((int)Math.Min(int.MaxValue, (long)Length + tokens.Length));
         Reserve(tokens.Length);
         _model.Embed(tokens, _hidden);
+        // From here on layers may hold different numbers of tokens, should the work stop.
+        _interrupted = true;
         OnResidual?.Invoke(0, _hidden.AsSpan(0, tokens.Length * size), tokens.Length);
         for (int layer = 0; layer < _caches.Length; layer++)
         {
@@ -85,6 +99,7 @@ public sealed class CausalSession : IDisposable
             progress?.Report((layer + 1.0) / _caches.Length);
         }
         Length += tokens.Length;
+        _interrupted = false;
         int rows = hidden.Length / size;
         for (int row = 0; row < rows; row++)
         {
@@ -115,28 +130,29 @@ public sealed class CausalSession : IDisposable
     {
         ModelConfiguration sizes = _model.Configuration;
         int hidden = sizes.HiddenSize, queryWidth = sizes.QueryHeads * sizes.HeadDimension, keyWidth = sizes.KeyValueHeads * sizes.HeadDimension;
-        for (int first = 0; first < tokens; first += LayerWorkspace.ChunkRows)
+        for (int first = 0; first < tokens; first += LayerWorkspace.MaxChunkRows)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            int rows = Math.Min(LayerWorkspace.ChunkRows, tokens - first);
+            int rows = Math.Min(LayerWorkspace.MaxChunkRows, tokens - first);
             _model.ProjectAttention(
-                layer, _hidden.AsSpan(first * hidden), rows, Length + first,
-                _queries.AsSpan(first * queryWidth), _keys.AsSpan(first * keyWidth), _values.AsSpan(first * keyWidth), _workspace);
+                layer, _hidden.AsMemory(first * hidden), rows, Length + first,
+                _queries.AsMemory(first * queryWidth), _keys.AsMemory(first * keyWidth), _values.AsMemory(first * keyWidth), _workspace);
         }
         Span<float> queries = _queries.AsSpan(0, tokens * queryWidth), keys = _keys.AsSpan(0, tokens * keyWidth), values = _values.AsSpan(0, tokens * keyWidth);
         OnAttention?.Invoke(layer, queries, keys, values, tokens);
         _reports[layer] += _caches[layer].AppendAndAttend(tokens, queries, keys, values, _attended.AsSpan(0, tokens * queryWidth), cancellationToken);
-        for (int first = 0; first < tokens; first += LayerWorkspace.ChunkRows)
+        for (int first = 0; first < tokens; first += LayerWorkspace.MaxChunkRows)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            int rows = Math.Min(LayerWorkspace.ChunkRows, tokens - first);
-            _model.FinishLayer(layer, _attended.AsSpan(first * queryWidth, rows * queryWidth), _hidden.AsSpan(first * hidden), rows, _workspace);
+            int rows = Math.Min(LayerWorkspace.MaxChunkRows, tokens - first);
+            _model.FinishLayer(layer, _attended.AsMemory(first * queryWidth), _hidden.AsMemory(first * hidden), rows, _workspace);
         }
     }
 
     private void Reserve(int tokens)
     {
         ModelConfiguration sizes = _model.Configuration;
+        _workspace.Reserve(tokens);
         Grow(ref _hidden, (long)tokens * sizes.HiddenSize);
         Grow(ref _queries, (long)tokens * sizes.QueryHeads * sizes.HeadDimension);
         Grow(ref _attended, (long)tokens * sizes.QueryHeads * sizes.HeadDimension);
