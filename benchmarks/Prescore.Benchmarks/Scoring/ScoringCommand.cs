@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Prescore.Attention;
+using Prescore.Experiments.Layers;
 using Prescore.Kernels;
 using Prescore.Scoring;
 using Spectre.Console;
@@ -12,6 +13,9 @@ namespace Prescore.Benchmarks.Scoring;
 internal static class ScoringCommand
 {
     private const int Window = 64;
+
+    /// <summary>An early layer, since those before it have to be run; scoring takes the same time in all.</summary>
+    private const int Layer = 4;
 
     private static readonly int[] Lengths = [8192, 16384, 32768];
 
@@ -29,11 +33,12 @@ internal static class ScoringCommand
         var command = new Command("scoring", "Share of scores and selection in pre-scored attention's time, by scorer.") { json, threads, selected, quick };
         command.SetAction(parsed =>
         {
-            var report = new ScoringReport(
-                parsed.GetValue(threads),
-                CapturedLayer.Description,
-                parsed.GetValue(selected),
-                Measure(parsed.GetValue(threads), parsed.GetValue(selected), parsed.GetValue(quick) ? Lengths[..1] : Lengths));
+            var options = new AttentionOptions { Threads = parsed.GetValue(threads) };
+            int[] lengths = parsed.GetValue(quick) ? Lengths[..1] : Lengths;
+            var source = new CapturedLayers(
+                RepositoryFile("models", "SmolLM2-135M-Instruct.Q4_1.gguf"), RepositoryFile("texts", "war-and-peace-part.txt"), [Layer], lengths, options);
+            int s = parsed.GetValue(selected);
+            var report = new ScoringReport(options.Threads, source.Description, s, Measure(source, lengths, s, options));
             Print(report);
             if (parsed.GetValue(json) is FileInfo file)
             {
@@ -44,18 +49,20 @@ internal static class ScoringCommand
         return command;
     }
 
-    private static List<ScoringRow> Measure(int threads, int selected, int[] lengths)
+    /// <summary>A file that the build puts beside the program.</summary>
+    private static string RepositoryFile(string folder, string name) => Path.Combine(AppContext.BaseDirectory, folder, name);
+
+    private static List<ScoringRow> Measure(CapturedLayers source, int[] lengths, int selected, AttentionOptions options)
     {
-        Console.WriteLine($"capturing {lengths[^1]} tokens of {CapturedLayer.Description}");
-        CapturedLayer layer = CapturedLayer.Capture(lengths[^1], threads);
-        var options = new AttentionOptions { Threads = threads };
         var rows = new List<ScoringRow>();
         foreach (int n in lengths)
         {
+            Console.WriteLine($"capturing {source.Description}, n = {n}");
+            LayerTensors layer = source.Load(n, progress: null, CancellationToken.None)[0];
             foreach (string scorer in Scorers)
             {
                 var method = new PreScoredAttention(KeyScorers.Create(scorer), selected, Window);
-                AttentionReport median = Median(() => layer.Run(method, n, options));
+                AttentionReport median = Median(() => LayerRun.Of(method, layer, causal: true, options).Report);
                 rows.Add(new ScoringRow(scorer, n, median.Seconds, median.IndexSeconds, median.IndexSeconds / median.Seconds, median.Budget));
             }
         }
