@@ -62,8 +62,9 @@ public sealed class CentreSet : IDisposable
     {
         for (int i = 0; i < points.Count; i++)
         {
-            distances[i] = FiniteScores.From(KeyNorm.OfDifference(points[i], this[labels[i]]));
+            distances[i] = (float)KeyNorm.OfDifference(points[i], this[labels[i]]);
         }
+        FiniteScores.Clamp(distances[..points.Count]);
     }
 
     /// <inheritdoc/>

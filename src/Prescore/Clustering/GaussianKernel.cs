@@ -1,6 +1,5 @@
 using System.Buffers;
-using System.Numerics;
-using System.Runtime.InteropServices;
+using Prescore.Kernels;
 using Prescore.Scoring;
 
 namespace Prescore.Clustering;
@@ -21,7 +20,7 @@ public sealed class GaussianKernel
         {
             for (int j = 0; j < i; j++)
             {
-                _values[i * n + j] = SquaredDistance(points[i], points[j]);
+                _values[i * n + j] = ShortVectors.SquaredDistanceInDouble(points[i], points[j]);
             }
         }
         Gamma = 1 / TypicalSquaredDistance(_values, n);
@@ -122,28 +121,5 @@ public sealed class GaussianKernel
                 return;
             }
         }
-    }
-
-    private static double SquaredDistance(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
-    {
-        ReadOnlySpan<Vector<float>> left = MemoryMarshal.Cast<float, Vector<float>>(x);
-        ReadOnlySpan<Vector<float>> right = MemoryMarshal.Cast<float, Vector<float>>(y);
-        Vector<double> sum0 = default, sum1 = default;
-        for (int i = 0; i < left.Length; i++)
-        {
-            Vector.Widen(left[i], out Vector<double> low, out Vector<double> high);
-            Vector.Widen(right[i], out Vector<double> otherLow, out Vector<double> otherHigh);
-            low -= otherLow;
-            high -= otherHigh;
-            sum0 += low * low;
-            sum1 += high * high;
-        }
-        double squared = Vector.Sum(sum0 + sum1);
-        for (int l = left.Length * Vector<float>.Count; l < x.Length; l++)
-        {
-            double difference = (double)x[l] - y[l];
-            squared += difference * difference;
-        }
-        return squared;
     }
 }

@@ -1,6 +1,5 @@
 using System.Buffers;
-using System.Numerics;
-using System.Runtime.InteropServices;
+using Prescore.Kernels;
 using Prescore.Scoring;
 
 namespace Prescore.Clustering;
@@ -20,32 +19,17 @@ internal readonly struct MeanCentres : ICentreRule
         for (int i = 0; i < points.Count; i++)
         {
             sizes[labels[i]]++;
-            Add(points[i], sums.Slice(labels[i] * dimension, dimension));
+            ShortVectors.AddTo(points[i], sums.Slice(labels[i] * dimension, dimension));
         }
         for (int j = 0; j < count; j++)
         {
+            double weight = 1.0 / sizes[j];
             for (int l = 0; l < dimension && sizes[j] > 0; l++)
             {
-                centres[j * dimension + l] = (float)(sums[j * dimension + l] / sizes[j]);
+                centres[j * dimension + l] = (float)(sums[j * dimension + l] * weight);
             }
         }
         ArrayPool<double>.Shared.Return(pooledSums);
         ArrayPool<int>.Shared.Return(pooledSizes);
-    }
-
-    private static void Add(ReadOnlySpan<float> point, Span<double> sum)
-    {
-        ReadOnlySpan<Vector<float>> vectors = MemoryMarshal.Cast<float, Vector<float>>(point);
-        Span<Vector<double>> sums = MemoryMarshal.Cast<double, Vector<double>>(sum);
-        for (int i = 0; i < vectors.Length; i++)
-        {
-            Vector.Widen(vectors[i], out Vector<double> low, out Vector<double> high);
-            sums[2 * i] += low;
-            sums[2 * i + 1] += high;
-        }
-        for (int l = vectors.Length * Vector<float>.Count; l < point.Length; l++)
-        {
-            sum[l] += point[l];
-        }
     }
 }

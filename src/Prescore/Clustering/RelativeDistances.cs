@@ -29,17 +29,19 @@ internal sealed class RelativeDistances : IDisposable
         _mean = new float[dimension];
         _offsets = new float[count];
         Average(targets, count, _mean);
-        double meanSquare = KeyNorm.InDouble(_mean, _mean);
+        double meanSquare = ShortVectors.DotInDouble(_mean, _mean);
         var rows = new float[count * dimension];
         for (int j = 0; j < count; j++)
         {
             ReadOnlySpan<float> target = targets.Slice(j * dimension, dimension);
-            _offsets[j] = FiniteScores.From(factor * (KeyNorm.InDouble(target, target) - meanSquare));
-            for (int l = 0; l < dimension; l++)
+            _offsets[j] = FiniteScores.From(factor * (ShortVectors.DotInDouble(target, target) - meanSquare));
+            Span<float> row = rows.AsSpan(j * dimension, dimension);
+            for (int l = 0; l < row.Length; l++)
             {
-                rows[j * dimension + l] = FiniteScores.From(-2 * factor * ((double)target[l] - _mean[l]));
+                row[l] = (float)(-2 * factor * ((double)target[l] - _mean[l]));
             }
         }
+        FiniteScores.Clamp(rows);
         _rows = PackedMatrix.Pack(rows, count, dimension, simd);
         Chunk = Math.Clamp(ChunkFloats / count, 6, LargestChunk) / 6 * 6;
     }
@@ -68,14 +70,14 @@ internal sealed class RelativeDistances : IDisposable
 
     private static void Average(ReadOnlySpan<float> targets, int count, Span<float> mean)
     {
+        var sums = new double[mean.Length];
+        for (int j = 0; j < count; j++)
+        {
+            ShortVectors.AddTo(targets.Slice(j * mean.Length, mean.Length), sums);
+        }
         for (int l = 0; l < mean.Length; l++)
         {
-            double sum = 0;
-            for (int j = 0; j < count; j++)
-            {
-                sum += targets[j * mean.Length + l];
-            }
-            mean[l] = (float)(sum / count);
+            mean[l] = (float)(sums[l] / count);
         }
     }
 }

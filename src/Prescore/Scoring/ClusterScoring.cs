@@ -46,8 +46,9 @@ internal sealed class ClusterScoring
         {
             double distance = scores[i];
             double power = _squared ? distance * distance : distance;
-            scores[i] = FiniteScores.From(_slopes[labels[i]] * power + _offsets[labels[i]]);
+            scores[i] = (float)(_slopes[labels[i]] * power + _offsets[labels[i]]);
         }
+        FiniteScores.Clamp(scores);
     }
 
     private static (double Slope, double Offset) Coefficients(ClusterScore score, int count, int size, double cost, double total) => score switch

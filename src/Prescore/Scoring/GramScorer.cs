@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Numerics.Tensors;
 using Prescore.Kernels;
 
 namespace Prescore.Scoring;
@@ -54,7 +53,7 @@ internal sealed class GramScorer : IFittedScorer
             _inverseFactor.Multiply(chunk.Values, chunk.Stride, rows, products, d, threads: 1);
             for (int i = 0; i < rows; i++)
             {
-                scores[start + i] = TensorPrimitives.SumOfSquares(products.AsSpan(i * d, d));
+                scores[start + i] = ShortVectors.SumOfSquares(products.AsSpan(i * d, d));
             }
         }
         ArrayPool<float>.Shared.Return(products);

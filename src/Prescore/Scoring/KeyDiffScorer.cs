@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Prescore.Kernels;
 
 namespace Prescore.Scoring;
 
@@ -21,15 +22,11 @@ public sealed class KeyDiffScorer : IKeyScorer
         public Fitted(in KeyMatrix keys)
         {
             var sum = new double[keys.Dimension];
+            var unit = new float[keys.Dimension];
             for (int i = 0; i < keys.Count; i++)
             {
-                ReadOnlySpan<float> key = keys[i];
-                double norm = KeyNorm.Of(key);
-                double inverse = norm > 0 ? 1 / norm : 0;
-                for (int l = 0; l < key.Length; l++)
-                {
-                    sum[l] += key[l] * inverse;
-                }
+                Normalize(keys[i], unit);
+                ShortVectors.AddTo(unit, sum);
             }
             double length = TensorPrimitives.Norm<double>(sum);
             _direction = new float[keys.Dimension];
@@ -52,13 +49,28 @@ public sealed class KeyDiffScorer : IKeyScorer
 
         private float Cosine(ReadOnlySpan<float> key)
         {
-            float norm = TensorPrimitives.Norm(key);
-            if (KeyNorm.IsSafe(norm))
+            float squared = ShortVectors.SumOfSquares(key);
+            if (KeyNorm.IsSafe(squared))
             {
-                return TensorPrimitives.Dot(key, _direction) / norm;
+                return ShortVectors.Dot(key, _direction) / MathF.Sqrt(squared);
             }
             double length = KeyNorm.Of(key);
-            return length > 0 ? (float)(KeyNorm.InDouble(key, _direction) / length) : 0;
+            return length > 0 ? (float)(ShortVectors.DotInDouble(key, _direction) / length) : 0;
+        }
+
+        private static void Normalize(ReadOnlySpan<float> key, Span<float> unit)
+        {
+            double length = KeyNorm.Of(key);
+            double inverse = length > 0 ? 1 / length : 0;
+            if (inverse < float.MaxValue)
+            {
+                TensorPrimitives.Multiply(key, (float)inverse, unit);
+                return;
+            }
+            for (int l = 0; l < key.Length; l++)
+            {
+                unit[l] = (float)(key[l] * inverse);
+            }
         }
     }
 }

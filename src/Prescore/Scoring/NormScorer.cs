@@ -17,7 +17,8 @@ public sealed class NormScorer : IKeyScorer, IFittedScorer
     {
         for (int i = 0; i < keys.Count; i++)
         {
-            scores[i] = FiniteScores.From(KeyNorm.Of(keys[i]));
+            scores[i] = (float)KeyNorm.Of(keys[i]);
         }
+        FiniteScores.Clamp(scores[..keys.Count]);
     }
 }

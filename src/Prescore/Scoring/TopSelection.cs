@@ -1,5 +1,8 @@
 using System.Numerics;
+using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Prescore.Scoring;
 
@@ -8,10 +11,6 @@ public static class TopSelection
 {
     /// <summary>Scores whose coefficient of variation is below this say nothing about which key matters.</summary>
     public const double FlatVariation = 1e-3;
-
-    private const int HighShift = 21;
-    private const int MiddleShift = 10;
-    private const int Buckets = 1 << 11;
 
     /// <summary>
     /// Selects the <paramref name="count"/> highest scores, ties to the lower index. Where the scores are flat
@@ -49,27 +48,29 @@ public static class TopSelection
     /// <summary>Whether standard deviation ÷ |mean| is below <see cref="FlatVariation"/>, in double precision.</summary>
     private static bool IsFlat(ReadOnlySpan<float> scores)
     {
-        (double sum, _) = Sums(scores, 0);
+        // Sums of differences from one of the scores do not cancel where all scores are alike.
+        double origin = scores[0];
+        (double sum, double squares) = Sums(scores, origin);
         if (!double.IsFinite(sum))
         {
             throw new ArgumentException("a score is not finite", nameof(scores));
         }
-        double mean = sum / scores.Length;
-        (_, double squares) = Sums(scores, mean);
-        return Math.Sqrt(squares / scores.Length) < FlatVariation * Math.Abs(mean) || squares == 0;
+        double shift = sum / scores.Length;
+        double variance = Math.Max(0, squares / scores.Length - shift * shift);
+        return variance == 0 || Math.Sqrt(variance) < FlatVariation * Math.Abs(origin + shift);
     }
 
-    /// <summary>Sum of the scores less a centre, and of the squares of that.</summary>
-    private static (double Sum, double Squares) Sums(ReadOnlySpan<float> scores, double centre)
+    /// <summary>Sum of the scores less an origin, and of the squares of that.</summary>
+    private static (double Sum, double Squares) Sums(ReadOnlySpan<float> scores, double origin)
     {
         ReadOnlySpan<Vector<float>> vectors = MemoryMarshal.Cast<float, Vector<float>>(scores);
-        var middle = new Vector<double>(centre);
+        var subtrahend = new Vector<double>(origin);
         Vector<double> sum0 = default, sum1 = default, squares0 = default, squares1 = default;
         foreach (Vector<float> vector in vectors)
         {
             Vector.Widen(vector, out Vector<double> low, out Vector<double> high);
-            low -= middle;
-            high -= middle;
+            low -= subtrahend;
+            high -= subtrahend;
             sum0 += low;
             sum1 += high;
             squares0 += low * low;
@@ -79,74 +80,105 @@ public static class TopSelection
         double squares = Vector.Sum(squares0 + squares1);
         foreach (float score in scores[(vectors.Length * Vector<float>.Count)..])
         {
-            sum += score - centre;
-            squares += (score - centre) * (score - centre);
+            sum += score - origin;
+            squares += (score - origin) * (score - origin);
         }
         return (sum, squares);
     }
 
     /// <summary>
-    /// The order key of the <paramref name="count"/>-th highest score and how many scores equal to it are wanted: a
-    /// radix selection over three digits of the order key, highest digit first.
+    /// The <paramref name="count"/>-th highest score and how many scores equal to it are wanted, by bisecting the order
+    /// of single-precision numbers: at most 32 vectorised counts, no branch that depends on the data.
     /// </summary>
-    private static uint Threshold(ReadOnlySpan<float> scores, int count, out int ties)
+    private static float Threshold(ReadOnlySpan<float> scores, int count, out int ties)
     {
-        Span<int> histogram = stackalloc int[Buckets];
-        histogram.Clear();
-        foreach (float score in scores)
+        // Invariant: at least count scores are ≥ low, fewer are ≥ high.
+        long low = OrderKey(TensorPrimitives.Min(scores));
+        long high = OrderKey(TensorPrimitives.Max(scores)) + 1L;
+        int above = 0;
+        while (high - low > 1)
         {
-            histogram[(int)(OrderKey(score) >> HighShift)]++;
-        }
-        ties = count;
-        uint prefix = HighestBucket(histogram, ref ties);
-        prefix = NextDigit(scores, histogram, prefix, HighShift, MiddleShift, ref ties);
-        return NextDigit(scores, histogram, prefix, MiddleShift, 0, ref ties);
-    }
-
-    /// <summary>Extends a known prefix (the bits from <paramref name="known"/> up) down to bit <paramref name="shift"/>.</summary>
-    private static uint NextDigit(ReadOnlySpan<float> scores, Span<int> histogram, uint prefix, int known, int shift, ref int rank)
-    {
-        histogram.Clear();
-        uint mask = (1u << (known - shift)) - 1;
-        foreach (float score in scores)
-        {
-            uint key = OrderKey(score);
-            if (key >> known == prefix)
+            long middle = low + (high - low) / 2;
+            int atLeast = CountAtLeast(scores, FromOrderKey((int)middle));
+            if (atLeast == count)
             {
-                histogram[(int)((key >> shift) & mask)]++;
+                // All scores from here up are wanted, none has to be told apart.
+                ties = count;
+                return FromOrderKey((int)middle);
+            }
+            if (atLeast > count)
+            {
+                low = middle;
+            }
+            else
+            {
+                (high, above) = (middle, atLeast);
             }
         }
-        return (prefix << (known - shift)) | HighestBucket(histogram, ref rank);
+        ties = count - above;
+        return FromOrderKey((int)low);
     }
 
-    /// <summary>The bucket in which the <paramref name="rank"/>-th highest lies; its rank inside it is left in <paramref name="rank"/>.</summary>
-    private static uint HighestBucket(ReadOnlySpan<int> histogram, ref int rank)
+    private static int CountAtLeast(ReadOnlySpan<float> scores, float threshold)
     {
-        int bucket = histogram.Length - 1;
-        while (histogram[bucket] < rank)
+        ReadOnlySpan<Vector<float>> vectors = MemoryMarshal.Cast<float, Vector<float>>(scores);
+        var least = new Vector<float>(threshold);
+        Vector<int> negative0 = default, negative1 = default;
+        int i = 0;
+        for (; i + 2 <= vectors.Length; i += 2)
         {
-            rank -= histogram[bucket--];
+            negative0 += Vector.GreaterThanOrEqual(vectors[i], least);
+            negative1 += Vector.GreaterThanOrEqual(vectors[i + 1], least);
         }
-        return (uint)bucket;
+        int count = -Vector.Sum(negative0 + negative1);
+        foreach (float score in scores[(i * Vector<float>.Count)..])
+        {
+            count += score >= threshold ? 1 : 0;
+        }
+        return count;
     }
 
-    private static void Take(ReadOnlySpan<float> scores, uint threshold, int ties, Span<int> selected)
+    /// <summary>Indices of the scores above the threshold and of the first few equal to it.</summary>
+    private static void Take(ReadOnlySpan<float> scores, float threshold, int ties, Span<int> selected)
     {
+        int width = Vector256<float>.Count;
+        var least = Vector256.Create(threshold);
         int taken = 0;
-        for (int i = 0; taken < selected.Length; i++)
+        int i = 0;
+        for (; i + width <= scores.Length && taken < selected.Length; i += width)
         {
-            uint key = OrderKey(scores[i]);
-            bool tie = key == threshold && ties > 0;
-            ties -= tie ? 1 : 0;
-            selected[taken] = i;
-            taken += key > threshold || tie ? 1 : 0;
+            uint candidates = Vector256.GreaterThanOrEqual(Vector256.Create(scores.Slice(i, width)), least).ExtractMostSignificantBits();
+            for (; candidates != 0; candidates &= candidates - 1)
+            {
+                TakeOne(i + BitOperations.TrailingZeroCount(candidates), scores, threshold, ref ties, ref taken, selected);
+            }
+        }
+        for (; taken < selected.Length; i++)
+        {
+            if (scores[i] >= threshold)
+            {
+                TakeOne(i, scores, threshold, ref ties, ref taken, selected);
+            }
         }
     }
 
-    /// <summary>An unsigned number in the order of the score; −0 equals 0.</summary>
-    private static uint OrderKey(float score)
+    /// <summary>Takes a score that is at least the threshold, unless it is one equal to it too many.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void TakeOne(int index, ReadOnlySpan<float> scores, float threshold, ref int ties, ref int taken, Span<int> selected)
+    {
+        if (scores[index] == threshold && ties-- <= 0)
+        {
+            return;
+        }
+        selected[taken++] = index;
+    }
+
+    /// <summary>An integer in the order of the score; −0 equals 0.</summary>
+    private static int OrderKey(float score)
     {
         int bits = BitConverter.SingleToInt32Bits(score + 0f);
-        return (uint)(bits ^ ((bits >> 31) | int.MinValue));
+        return bits ^ ((bits >> 31) & int.MaxValue);
     }
+
+    private static float FromOrderKey(int key) => BitConverter.Int32BitsToSingle(key ^ ((key >> 31) & int.MaxValue));
 }
