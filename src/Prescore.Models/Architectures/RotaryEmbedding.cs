@@ -5,24 +5,26 @@ namespace Prescore.Models.Architectures;
 
 /// <summary>
 /// Rotary position embedding (Su et al., arXiv 2104.09864): pair j of a head, its elements 2j and 2j + 1, turns by
-/// position · frequency j. Angles, cosines and sines are computed in double precision, so they stay right at long contexts.
+/// position · frequency j. Frequencies and angles are rounded to fp32 as they were when the models were trained: at position
+/// 8000 that moves an angle by up to 5e-4, so exact angles would be other angles than the model knows. Cosines and sines
+/// of the rounded angles are computed in double precision.
 /// </summary>
 internal sealed class RotaryEmbedding
 {
-    private readonly double[] _frequencies;
+    private readonly float[] _frequencies;
     private readonly float _factor;
 
     /// <summary>Creates the embedding.</summary>
     /// <param name="frequencies">Radians a position, one a pair.</param>
     /// <param name="attentionFactor">Multiplies the rotated values.</param>
-    public RotaryEmbedding(double[] frequencies, float attentionFactor)
+    public RotaryEmbedding(float[] frequencies, float attentionFactor)
     {
         _frequencies = frequencies;
         _factor = attentionFactor;
     }
 
     /// <summary>Radians a position, one a pair.</summary>
-    public IReadOnlyList<double> Frequencies => _frequencies;
+    public IReadOnlyList<float> Frequencies => _frequencies;
 
     /// <summary>Multiplies the rotated values: YaRN's attention factor, or 1.</summary>
     public float AttentionFactor => _factor;
@@ -33,21 +35,13 @@ internal sealed class RotaryEmbedding
     /// <param name="scaling">YaRN; null: none.</param>
     public static RotaryEmbedding Create(ModelConfiguration configuration, ReadOnlySpan<float> divisors, RopeScaling? scaling)
     {
-        var frequencies = new double[configuration.RopeDimensions / 2];
+        var frequencies = new float[configuration.RopeDimensions / 2];
         for (int pair = 0; pair < frequencies.Length; pair++)
         {
-            frequencies[pair] = Math.Pow(configuration.RopeBase, -2.0 * pair / configuration.RopeDimensions);
-            if (!divisors.IsEmpty)
-            {
-                frequencies[pair] /= divisors[pair];
-            }
+            float period = (float)Math.Pow(configuration.RopeBase, 2.0 * pair / configuration.RopeDimensions) * (divisors.IsEmpty ? 1 : divisors[pair]);
+            frequencies[pair] = scaling is null ? 1 / period : ScaleByParts(pair, period, configuration, scaling);
         }
-        if (scaling is null || scaling.Factor <= 1)
-        {
-            return new RotaryEmbedding(frequencies, 1);
-        }
-        ScaleByParts(frequencies, configuration, scaling);
-        return new RotaryEmbedding(frequencies, scaling.AttentionFactor);
+        return new RotaryEmbedding(frequencies, scaling?.AttentionFactor ?? 1);
     }
 
     /// <summary>
@@ -61,7 +55,7 @@ internal sealed class RotaryEmbedding
     {
         for (int pair = 0; pair < _frequencies.Length; pair++)
         {
-            (double sin, double cos) = Math.SinCos(position * _frequencies[pair]);
+            (double sin, double cos) = Math.SinCos((float)position * _frequencies[pair]);
             cosines[2 * pair] = cosines[2 * pair + 1] = (float)cos * _factor;
             sines[2 * pair + 1] = (float)sin * _factor;
             sines[2 * pair] = -sines[2 * pair + 1];
@@ -91,10 +85,11 @@ internal sealed class RotaryEmbedding
     }
 
     /// <summary>
-    /// NTK-by-parts (arXiv 2309.00071, section 3.2): pairs that turn often over the trained context keep their
-    /// frequency, those that turn less than once are interpolated, a linear ramp over the pair index in between.
+    /// The frequency of a pair by NTK-by-parts (arXiv 2309.00071, section 3.2): pairs that turn often over the trained
+    /// context keep their frequency, those that turn less than once are interpolated, a linear ramp over the pair index in
+    /// between. The order of roundings is the reference implementation's: its frequencies, to the last bit.
     /// </summary>
-    private static void ScaleByParts(double[] frequencies, ModelConfiguration configuration, RopeScaling scaling)
+    private static float ScaleByParts(int pair, float period, ModelConfiguration configuration, RopeScaling scaling)
     {
         int context = scaling.OriginalContext > 0 ? scaling.OriginalContext : configuration.TrainedContext;
         double PairWithRotations(double rotations) =>
@@ -102,10 +97,7 @@ internal sealed class RotaryEmbedding
 
         double low = Math.Max(Math.Floor(PairWithRotations(scaling.BetaFast)), 0);
         double high = Math.Min(Math.Ceiling(PairWithRotations(scaling.BetaSlow)), configuration.RopeDimensions - 1);
-        for (int pair = 0; pair < frequencies.Length; pair++)
-        {
-            double ramp = Math.Clamp((pair - low) / Math.Max(high - low, 0.001), 0, 1);
-            frequencies[pair] *= (1 - ramp) + ramp / scaling.Factor;
-        }
+        float kept = 1 - Math.Clamp((float)(pair - low) / (float)Math.Max(high - low, 0.001), 0, 1);
+        return 1 / ((float)scaling.Factor * period) * (1 - kept) + 1 / period * kept;
     }
 }

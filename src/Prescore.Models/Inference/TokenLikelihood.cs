@@ -109,12 +109,22 @@ public sealed class TokenLikelihood
         return Math.Max(0, weighted / sumP - Math.Log(sumP) + Math.Log(sumQ));
     }
 
+    /// <summary>
+    /// ln Σ e^x; overwrites the logits. Pieces are summed in double: in one long fp32 sum the many small terms of a
+    /// vocabulary are rounded away beside the large ones.
+    /// </summary>
     private static double LogSumExpInPlace(Span<float> logits)
     {
+        const int Piece = 256;
         float top = TensorPrimitives.Max<float>(logits);
         TensorPrimitives.Subtract(logits, top, logits);
         TensorPrimitives.Exp(logits, logits);
-        return top + Math.Log(TensorPrimitives.Sum<float>(logits));
+        double sum = 0;
+        for (int start = 0; start < logits.Length; start += Piece)
+        {
+            sum += TensorPrimitives.Sum<float>(logits.Slice(start, Math.Min(Piece, logits.Length - start)));
+        }
+        return top + Math.Log(sum);
     }
 
     private void Project(ReadOnlySpan<float> hidden, int first, int rows, float[] logits)
