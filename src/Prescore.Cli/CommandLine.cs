@@ -46,6 +46,7 @@ internal static class CommandLine
         {
             help,
             new VersionOption(),
+            PerplexityCommand.Create(context),
             BenchCommand.Create(context),
             InfoCommand.Create(context),
             TokenizeCommand.Create(context),

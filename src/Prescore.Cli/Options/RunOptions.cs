@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Prescore.Attention;
+using Prescore.Experiments;
+using Prescore.Models.Architectures;
 
 namespace Prescore.Cli.Options;
 
@@ -62,6 +64,20 @@ internal static class RunOptions
         Description = "Scale positions for contexts beyond the trained one, as yarn:factor=F.",
         HelpName = "yarn:factor=F",
     };
+
+    /// <summary>The scaling that <c>--rope</c> describes, or null.</summary>
+    /// <exception cref="BadInputException">It describes none.</exception>
+    public static RopeScaling? Scaling(string? text)
+    {
+        try
+        {
+            return text is null ? null : RopeScaling.Parse(text);
+        }
+        catch (FormatException exception)
+        {
+            throw new BadInputException($"--rope: {exception.Message}");
+        }
+    }
 
     /// <summary>Options of a run from <c>--threads</c> and <c>--seed</c>.</summary>
     public static AttentionOptions Attention(int? threads, ulong? seed) => new()

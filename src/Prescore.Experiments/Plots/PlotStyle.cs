@@ -8,12 +8,16 @@ internal static class PlotStyle
     public const int Width = 1100;
     public const int Height = 680;
 
-    private static readonly IPalette Colours = new ScottPlot.Palettes.ColorblindFriendly();
+    // Dark enough for text on white; black is left to exact.
+    private static readonly Color[] Colours =
+    [
+        .. new[] { "#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#8c564b", "#d6519c", "#0e9aa7", "#e07b00", "#6b6b6b" }.Select(Color.FromHex),
+    ];
 
     static PlotStyle() => BundledFont.Register();
 
-    /// <summary>Colour of the n-th series; black is left to exact.</summary>
-    public static Color ColourOf(int series) => Colours.GetColor(series + 1);
+    /// <summary>Colour of the n-th series.</summary>
+    public static Color ColourOf(int series) => Colours[series % Colours.Length];
 
     /// <summary>A plot with the project's fonts and grid; the title may have two lines.</summary>
     public static Plot Create(string title, string xLabel, string yLabel)

@@ -1,0 +1,159 @@
+using System.CommandLine;
+using System.Globalization;
+using Prescore.Attention;
+using Prescore.Cli.Options;
+using Prescore.Cli.Rendering;
+using Prescore.Experiments;
+using Prescore.Experiments.Plots;
+using Prescore.Experiments.Reports;
+using Spectre.Console;
+
+namespace Prescore.Cli.Commands;
+
+/// <summary><c>prescore perplexity</c>: what each attention method costs and loses on a model and a text.</summary>
+internal static class PerplexityCommand
+{
+    private const double DefaultBudget = 0.25;
+
+    private static readonly string[] DefaultMethods =
+    [
+        "exact",
+        "window",
+        "hyper",
+        "prescored:scorer=kmeans,inner=exact",
+        "prescored:scorer=leverage,inner=exact",
+        "prescored:scorer=random,inner=exact",
+        "prescored:scorer=kmeans,inner=hyper",
+        "prescored:scorer=leverage,inner=hyper",
+        "prescored:scorer=random,inner=hyper",
+    ];
+
+    private const string HelpNotes = $$"""
+        The first context tokens of the text (or --windows K of them, one after the other) run through the model once a
+        method, all layers with that attention. Targets before --skip are context alone. Budget = query-key products
+        computed / exact's; --budget solves each method's own size for it (window w, prescored s, hyper sample), and an
+        explicit size wins. Loss is paired with exact's, its standard error from means over blocks of 64 tokens.
+
+        {{RunOptions.MethodGrammar}}
+        Examples:
+          prescore perplexity
+          prescore perplexity --plot quality.png --json quality.json
+          prescore perplexity --context 8192 --budget 0.15 --methods window prescored:scorer=kmeans,inner=exact
+          prescore perplexity --methods window:w=512 hyper:block=128,sample=128,min=512
+          prescore perplexity --model mine.gguf --text book.txt --context 16384 --rope yarn:factor=2
+        """;
+
+    public static Command Create(ToolContext context)
+    {
+        Option<string?> model = RunOptions.Model();
+        Option<string?> text = RunOptions.Text();
+        Option<int?> length = NumberOptions.Whole(
+            "--context", $"Tokens a window. Default: {PerplexitySettings.DefaultContext}, or the whole text where it is shorter.", minimum: 2);
+        Option<int?> windows = NumberOptions.Whole("--windows", "Windows of the text, one after the other. Default: 1.", minimum: 1, "K");
+        Option<double?> budget = RunOptions.Budget(
+            string.Create(CultureInfo.InvariantCulture, $"Budget of the methods without an explicit size. Default: {DefaultBudget}."));
+        Option<string[]> methods = RunOptions.Methods("Methods to compare; exact is always run. Default: the baselines and pre-scored attention.");
+        Option<int?> skip = NumberOptions.Whole(
+            "--skip", $"Leave targets at positions below N unscored. Default: {PerplexitySettings.DefaultSkip}.", minimum: 0);
+        Option<string?> rope = RunOptions.Rope();
+        var allowLong = new Option<bool>("--allow-long") { Description = "Accept a context beyond the trained one without --rope." };
+        Option<int?> threads = RunOptions.Threads();
+        Option<ulong?> seed = RunOptions.Seed();
+        Option<string?> json = RunOptions.Json("all figures");
+        Option<string?> plot = RunOptions.Plot("quality against budget");
+        var command = new ToolCommand("perplexity", "Compare attention methods on a language model and a text.", HelpNotes)
+        {
+            model, text, length, windows, budget, methods, skip, rope, allowLong, threads, seed, json, plot,
+        };
+        command.SetAction(parsed =>
+        {
+            IReadOnlyList<MethodRequest> requests = MethodRequest.Parse(
+                parsed.GetValue(methods) is { Length: > 0 } specs ? specs : DefaultMethods,
+                parsed.GetValue(budget) ?? DefaultBudget);
+            var settings = new PerplexitySettings
+            {
+                ModelPath = parsed.GetValue(model) ?? EmbeddedFiles.Model,
+                TextPath = parsed.GetValue(text) ?? EmbeddedFiles.Text,
+                Context = parsed.GetValue(length),
+                Windows = parsed.GetValue(windows) ?? 1,
+                Skip = parsed.GetValue(skip),
+                Rope = RunOptions.Scaling(parsed.GetValue(rope)),
+                AllowLong = parsed.GetValue(allowLong),
+            };
+            AttentionOptions options = RunOptions.Attention(parsed.GetValue(threads), parsed.GetValue(seed));
+            return Run(context, settings, requests, options, parsed.GetValue(json), parsed.GetValue(plot));
+        });
+        return command;
+    }
+
+    private static int Run(
+        ToolContext context,
+        PerplexitySettings settings,
+        IReadOnlyList<MethodRequest> requests,
+        AttentionOptions options,
+        string? json,
+        string? plot)
+    {
+        using PerplexityStudy study = PerplexityStudy.Prepare(settings, options, context.CancellationToken);
+        var rows = new List<PerplexityRow>();
+        bool finished = false;
+        try
+        {
+            using var progress = new ProgressLine(context);
+            foreach (PerplexityRow row in study.Run(requests, progress, context.CancellationToken))
+            {
+                rows.Add(row);
+            }
+            finished = true;
+        }
+        finally
+        {
+            // An interrupted run still shows its finished rows.
+            Print(context, settings, study, requests, rows);
+        }
+        if (finished && (json ?? plot) is not null)
+        {
+            PerplexityReport report = study.Report(rows);
+            OutputFiles.WriteJson(json, report);
+            OutputFiles.WriteBytes(plot, () => QualityPlot.Render(report));
+        }
+        return ExitCodes.Done;
+    }
+
+    private static void Print(
+        ToolContext context, PerplexitySettings settings, PerplexityStudy study, IReadOnlyList<MethodRequest> requests, List<PerplexityRow> rows)
+    {
+        if (rows.Count == 0)
+        {
+            return;
+        }
+        context.Out.WriteLine(
+            $"{Path.GetFileName(settings.ModelPath)} on {Path.GetFileName(settings.TextPath)}: context {study.Context}, "
+            + $"{study.TokensScored} targets from position {study.Skip} on; {study.Threads} threads");
+        Table table = Tables.Create(
+            context, "method", "budget", "perplexity", "ΔNLL ± error", "KL", "same top", "attention", "speed-up");
+        bool missed = false;
+        for (int i = 0; i < rows.Count; i++)
+        {
+            PerplexityRow row = rows[i];
+            bool misses = requests[i].Budget is double wanted && !BudgetSolver.Meets(row.Budget, wanted);
+            missed |= misses;
+            string error = row.DeltaNllSe is double se ? $" ± {Numbers.Fixed(se, 4)}" : "";
+            bool isExact = i == 0;
+            table.AddPlainRow(
+                row.Name,
+                Numbers.Fixed(row.Budget, 3) + (misses ? "*" : ""),
+                Numbers.Fixed(row.Perplexity, 3),
+                isExact ? "" : Numbers.Signed(row.DeltaNll, 4) + error,
+                isExact ? "" : Numbers.Fixed(row.Kl, 4),
+                isExact ? "" : Numbers.Percent(row.Top1),
+                Numbers.Seconds(row.AttentionSeconds),
+                Numbers.Factor(row.Speedup));
+        }
+        Tables.Write(context, table);
+        if (missed)
+        {
+            context.Out.WriteLine(Footnotes.MissedBudget);
+        }
+    }
+}
