@@ -50,6 +50,7 @@ internal static class CommandLine
             BenchCommand.Create(context),
             InfoCommand.Create(context),
             TokenizeCommand.Create(context),
+            VerifyCommand.Create(context),
             ScoreCommand.Create(context),
             AttendCommand.Create(context),
         };

@@ -1,6 +1,7 @@
 using Prescore.Attention;
 using Prescore.Experiments;
 using Prescore.Models;
+using Prescore.Models.Architectures;
 
 namespace Prescore.Cli;
 
@@ -32,6 +33,7 @@ internal static class Failures
         is BadInputException
         or MethodSpecException
         or ModelFormatException
+        or ContextLimitException
         or NonFiniteException
         or IOException
         or UnauthorizedAccessException

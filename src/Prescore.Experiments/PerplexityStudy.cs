@@ -2,6 +2,7 @@ using Prescore.Attention;
 using Prescore.Experiments.Reports;
 using Prescore.Models;
 using Prescore.Models.Architectures;
+using Prescore.Models.Gguf;
 using Prescore.Models.Inference;
 using Prescore.Models.Tokenizers;
 
@@ -43,11 +44,12 @@ public sealed class PerplexityStudy : IDisposable
         int[] tokens = ReadTokens(settings, (long)wanted * settings.Windows);
         int context = FitContext(settings, tokens.Length);
         int skip = FitSkip(settings, context);
-        var loading = new ModelOptions { Rope = settings.Rope, Threads = options.Threads, Simd = options.Simd };
+        var loading = new ModelOptions { Rope = settings.Rope, AllowLong = settings.AllowLong, Threads = options.Threads, Simd = options.Simd };
         CausalModel model = CausalModel.Load(settings.ModelPath, loading, cancellationToken);
         try
         {
-            RequireTrainedContext(settings, context, model.Configuration.TrainedContext);
+            RequireContext(settings, context, model.ContextLimit);
+            RequireMemory(model.Configuration, context, settings.Windows);
             var evaluator = new PerplexityEvaluator(model, tokens, context, settings.Windows, skip);
             return new PerplexityStudy(settings, options, model, evaluator, context, skip);
         }
@@ -70,7 +72,7 @@ public sealed class PerplexityStudy : IDisposable
         for (int i = 0; i < methods.Count; i++)
         {
             IAttention method = methods[i].Resolve(shape, causal: true);
-            var part = new MethodProgress(new PartialProgress(progress, (double)i / methods.Count, 1.0 / methods.Count), methods[i].Name);
+            var part = new NamedProgress(new PartialProgress(progress, (double)i / methods.Count, 1.0 / methods.Count), methods[i].Name);
             PerplexityRun run = _evaluator.Run(method, _options, exact, part, cancellationToken);
             exact ??= run;
             yield return Row(methods[i].Name, method.Spec, run, exact);
@@ -129,7 +131,7 @@ public sealed class PerplexityStudy : IDisposable
     private static int[] ReadTokens(PerplexitySettings settings, long count)
     {
         string text = File.ReadAllText(settings.TextPath);
-        using var file = Models.Gguf.GgufFile.Open(settings.ModelPath);
+        using GgufFile file = GgufFile.Open(settings.ModelPath);
         int[] tokens = GgufTokenizer.FromGguf(file).EncodePrefix(text, (int)Math.Min(count, Array.MaxLength));
         return tokens.Length >= 2
             ? tokens
@@ -156,20 +158,23 @@ public sealed class PerplexityStudy : IDisposable
             : throw new BadInputException($"--skip {skip} leaves no target to score in a context of {context}");
     }
 
-    private static void RequireTrainedContext(PerplexitySettings settings, int context, int trained)
+    private static void RequireContext(PerplexitySettings settings, int context, int limit)
     {
-        if (context > trained && settings.Rope is null && !settings.AllowLong)
+        if (context > limit)
         {
-            double factor = Math.Ceiling((double)context / trained);
+            double factor = Math.Ceiling((double)context / limit * (settings.Rope?.Factor ?? 1));
             throw new BadInputException(
-                $"a context of {context} is beyond the {trained} tokens that {Path.GetFileName(settings.ModelPath)} was trained on; "
+                $"a context of {context} is beyond the {limit} tokens that {Path.GetFileName(settings.ModelPath)} can take; "
                 + $"scale positions with --rope yarn:factor={factor}, or insist with --allow-long");
         }
     }
 
-    /// <summary>Names the method that a fraction belongs to.</summary>
-    private sealed class MethodProgress(IProgress<StudyProgress> whole, string method) : IProgress<double>
+    /// <summary>One sequence at a time, and the final hidden states of exact and of the method at work.</summary>
+    private static void RequireMemory(ModelConfiguration configuration, int context, int windows)
     {
-        public void Report(double value) => whole.Report(new StudyProgress(value, method));
+        long hidden = sizeof(float) * (long)context * (windows + 1) * configuration.HiddenSize;
+        MemoryEstimate needed = MemoryEstimate.OfSequence(configuration, context, context)
+            + new MemoryEstimate(0, 0, hidden + TokenLikelihood.BytesFor(configuration));
+        needed.Require(MemoryEstimate.Available());
     }
 }

@@ -14,3 +14,12 @@ public sealed class PartialProgress(IProgress<StudyProgress>? whole, double star
     /// <inheritdoc/>
     public void Report(StudyProgress value) => whole?.Report(value with { Fraction = start + share * value.Fraction });
 }
+
+/// <summary>Reports bare fractions as those of one activity.</summary>
+/// <param name="whole">Receives them.</param>
+/// <param name="activity">What is being done.</param>
+public sealed class NamedProgress(IProgress<StudyProgress> whole, string activity) : IProgress<double>
+{
+    /// <inheritdoc/>
+    public void Report(double value) => whole.Report(new StudyProgress(value, activity));
+}

@@ -16,8 +16,6 @@ internal static class BenchCommand
 {
     private const string DefaultLengths = "1k,2k,4k,8k,16k,32k";
 
-    private static readonly int[] DefaultLayers = [4, 12, 20];
-
     private static readonly string[] DefaultMethods =
     [
         "exact",
@@ -55,7 +53,7 @@ internal static class BenchCommand
         var data = new Option<string?>("--data")
         {
             Description = "A .safetensors file with q [h_q,n,d], k and v [h_kv,n,d], or 'gaussian'. "
-                + "Default: layers 4, 12 and 20 of the model on the text.",
+                + "Default: captured from layers 4, 12 and 20 of the embedded model (of another: at the same depths).",
             HelpName = "FILE|gaussian",
         };
         Option<string?> model = RunOptions.Model();
@@ -89,7 +87,7 @@ internal static class BenchCommand
         }
         return data switch
         {
-            null => new CapturedLayers(model ?? EmbeddedFiles.Model, text ?? EmbeddedFiles.Text, DefaultLayers, lengths, options),
+            null => new CapturedLayers(model ?? EmbeddedFiles.Model, text ?? EmbeddedFiles.Text, lengths, options),
             "gaussian" => new GaussianLayers(options.Seed),
             _ => new FileLayers(data),
         };

@@ -56,7 +56,7 @@ internal static class PerplexityCommand
         Option<int?> skip = NumberOptions.Whole(
             "--skip", $"Leave targets at positions below N unscored. Default: {PerplexitySettings.DefaultSkip}.", minimum: 0);
         Option<string?> rope = RunOptions.Rope();
-        var allowLong = new Option<bool>("--allow-long") { Description = "Accept a context beyond the trained one without --rope." };
+        Option<bool> allowLong = RunOptions.AllowLong();
         Option<int?> threads = RunOptions.Threads();
         Option<ulong?> seed = RunOptions.Seed();
         Option<string?> json = RunOptions.Json("all figures");

@@ -65,6 +65,11 @@ internal static class RunOptions
         HelpName = "yarn:factor=F",
     };
 
+    public static Option<bool> AllowLong() => new("--allow-long")
+    {
+        Description = "Accept a context beyond the trained (and scaled) one.",
+    };
+
     /// <summary>The scaling that <c>--rope</c> describes, or null.</summary>
     /// <exception cref="BadInputException">It describes none.</exception>
     public static RopeScaling? Scaling(string? text)

@@ -14,6 +14,7 @@ internal sealed class ProgressLine : IProgress<StudyProgress>, IDisposable
     private readonly Lock _lock = new();
     private readonly Stopwatch _elapsed = Stopwatch.StartNew();
     private TimeSpan _lastDrawn = -Interval;
+    private string? _lastActivity;
     private int _drawnLength;
     private bool _ended;
 
@@ -28,10 +29,12 @@ internal sealed class ProgressLine : IProgress<StudyProgress>, IDisposable
         }
         lock (_lock)
         {
-            if (_ended || _elapsed.Elapsed - _lastDrawn < Interval)
+            bool tooSoon = value.Activity == _lastActivity && _elapsed.Elapsed - _lastDrawn < Interval;
+            if (_ended || tooSoon)
             {
                 return;
             }
+            _lastActivity = value.Activity;
             _lastDrawn = _elapsed.Elapsed;
             string line = Describe(value, _elapsed.Elapsed);
             _context.Error.Write('\r' + line.PadRight(_drawnLength));

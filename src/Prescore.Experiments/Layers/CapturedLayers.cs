@@ -13,6 +13,9 @@ namespace Prescore.Experiments.Layers;
 /// </summary>
 public sealed class CapturedLayers : ILayerSource
 {
+    /// <summary>Layers 4, 12 and 20 of 30, an early, a middle and a late one; in other models at the same depth.</summary>
+    private static readonly double[] Depths = [4 / 30.0, 12 / 30.0, 20 / 30.0];
+
     private readonly string _modelPath;
     private readonly int[] _layers;
     private readonly AttentionOptions _options;
@@ -24,20 +27,17 @@ public sealed class CapturedLayers : ILayerSource
     /// <summary>Reads the model's header and the text.</summary>
     /// <param name="modelPath">Model file.</param>
     /// <param name="textPath">Text file.</param>
-    /// <param name="layers">Layers to capture, counted from 0.</param>
     /// <param name="lengths">All lengths that will be loaded.</param>
     /// <param name="options">Threads and SIMD path of the model.</param>
     /// <exception cref="Models.ModelFormatException">The model cannot be used.</exception>
-    /// <exception cref="BadInputException">The model lacks one of the layers.</exception>
-    public CapturedLayers(
-        string modelPath, string textPath, IReadOnlyList<int> layers, IReadOnlyList<int> lengths, AttentionOptions options)
+    public CapturedLayers(string modelPath, string textPath, IReadOnlyList<int> lengths, AttentionOptions options)
     {
         using GgufFile file = GgufFile.Open(modelPath);
         string architecture = file.Metadata.GetString("general.architecture");
-        _layers = [.. layers];
+        int count = file.Metadata.GetCount($"{architecture}.block_count");
+        _layers = [.. Depths.Select(depth => (int)(depth * count + 0.5)).Distinct()];
         _options = options;
         _modelPath = modelPath;
-        RequireLayers(file.Metadata.GetCount($"{architecture}.block_count"));
         _trainedContext = file.Metadata.GetCount($"{architecture}.context_length");
         _longestUnscaled = lengths.Where(length => length <= _trainedContext).DefaultIfEmpty(0).Max();
         _tokens = GgufTokenizer.FromGguf(file).EncodePrefix(File.ReadAllText(textPath), lengths.Max());
@@ -65,20 +65,12 @@ public sealed class CapturedLayers : ILayerSource
         return [.. _unscaled.Select(layer => layer.Prefix(tokens))];
     }
 
-    private void RequireLayers(int count)
-    {
-        if (_layers.Max() >= count)
-        {
-            throw new BadInputException(
-                $"{Path.GetFileName(_modelPath)} has {count} layers, but layer {_layers.Max()} is wanted (counted from 0)");
-        }
-    }
-
     private LayerTensors[] Capture(
         int tokens, RopeScaling? scaling, IProgress<StudyProgress>? progress, CancellationToken cancellationToken)
     {
-        var loading = new ModelOptions { Rope = scaling, Threads = _options.Threads, Simd = _options.Simd };
+        var loading = new ModelOptions { Rope = scaling, AllowLong = true, Threads = _options.Threads, Simd = _options.Simd };
         using CausalModel model = CausalModel.Load(_modelPath, loading, cancellationToken);
+        MemoryEstimate.OfSequence(model.Configuration, tokens, tokens).Require(MemoryEstimate.Available());
         using var session = new CausalSession(model, new ExactAttention(), _options);
         // The layers above the last captured one have nothing to add.
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

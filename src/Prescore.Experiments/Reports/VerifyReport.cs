@@ -23,9 +23,11 @@ public sealed record VerifyRow
 
     public required long Values { get; init; }
 
-    public required double MaxDifference { get; init; }
+    /// <summary>Null where a value is not a number.</summary>
+    public required double? MaxDifference { get; init; }
 
-    public required double MeanDifference { get; init; }
+    /// <summary>Null where a value is not a number.</summary>
+    public required double? MeanDifference { get; init; }
 
     public required double Bound { get; init; }
 

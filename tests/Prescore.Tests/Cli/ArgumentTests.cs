@@ -45,6 +45,8 @@ public class ArgumentTests
         ToolRun.Of("bench", "--methods", "exact", "--lenghts", "1k").ShouldBeBadInput("option '--lenghts'", "did you mean '--lengths'?");
 
     [Theory]
+    [InlineData("perplexity", "--budget")]
+    [InlineData("verify", "--tolerance")]
     [InlineData("bench", "--lengths")]
     [InlineData("info", "FILE")]
     [InlineData("tokenize", "--special")]
@@ -67,6 +69,6 @@ public class ArgumentTests
         ToolRun run = ToolRun.Of();
 
         run.ExitCode.ShouldBe(0);
-        run.Out.ShouldContain("attend");
+        run.Out.ShouldContain("perplexity");
     }
 }

@@ -1,0 +1,141 @@
+using System.CommandLine;
+using Prescore.Attention;
+using Prescore.Cli.Options;
+using Prescore.Cli.Rendering;
+using Prescore.Experiments;
+using Prescore.Experiments.Reports;
+using Prescore.Models.Architectures;
+using Prescore.Models.Gguf;
+using Prescore.Models.Inference;
+using Prescore.Models.Tokenizers;
+using Spectre.Console;
+
+namespace Prescore.Cli.Commands;
+
+/// <summary><c>prescore verify</c>: a model, tokenizer or attention against reference values.</summary>
+internal static class VerifyCommand
+{
+    private const string HelpNotes = """
+        CASES is a .safetensors file with input_ids and any of nll, logits (of all or of the last positions), hidden,
+        hidden_states.0, hidden_states.1, ... and final_norm: the model runs on the ids and each array is compared.
+        Or CASES is a .jsonl file of {"text": "...", "ids": [...]} lines: the tokenizer is compared.
+
+        Bounds: logits and nll 1e-3, hidden states 1e-5 of the reference's largest value, ids equal; --tolerance X
+        multiplies them. Exit code 1 where one is passed.
+
+        Examples:
+          prescore verify mine.gguf cases.safetensors
+          prescore verify mine.gguf tokenizer.jsonl --special
+          prescore verify mine.gguf cases.safetensors --attention window:w=4096 --tolerance 10
+        """;
+
+    /// <summary>What <c>--json</c> says of the attention where the tokenizer was compared.</summary>
+    private const string NoAttention = "none";
+
+    public static Command Create(ToolContext context)
+    {
+        Argument<string> model = PathOptions.InputArgument("MODEL", "Model file (.gguf).");
+        Argument<string> cases = PathOptions.InputArgument("CASES", "Reference values (.safetensors) or token ids (.jsonl).");
+        var attention = new Option<string>("--attention")
+        {
+            Description = "The method that every layer uses.",
+            HelpName = "SPEC",
+            DefaultValueFactory = _ => "exact",
+        };
+        Option<string?> rope = RunOptions.Rope();
+        Option<bool> allowLong = RunOptions.AllowLong();
+        var special = new Option<bool>("--special") { Description = "Recognise control tokens in the texts of a .jsonl file." };
+        Option<double?> tolerance = NumberOptions.Positive("--tolerance", "Multiplies every bound. Default: 1.", double.MaxValue, "X");
+        Option<int?> threads = RunOptions.Threads();
+        Option<ulong?> seed = RunOptions.Seed();
+        Option<string?> json = RunOptions.Json("all differences");
+        var command = new ToolCommand("verify", "Check a model, a tokenizer or an attention against reference values.", HelpNotes)
+        {
+            model, cases, attention, rope, allowLong, special, tolerance, threads, seed, json,
+        };
+        command.SetAction(parsed =>
+        {
+            string modelPath = parsed.GetValue(model)!;
+            string casesPath = parsed.GetValue(cases)!;
+            bool ofTokenizer = Path.GetExtension(casesPath).Equals(".jsonl", StringComparison.OrdinalIgnoreCase);
+            IAttention method = AttentionMethods.Create(parsed.GetValue(attention)!);
+            AttentionOptions options = RunOptions.Attention(parsed.GetValue(threads), parsed.GetValue(seed));
+            var loading = new ModelOptions
+            {
+                Rope = RunOptions.Scaling(parsed.GetValue(rope)),
+                AllowLong = parsed.GetValue(allowLong),
+                Threads = options.Threads,
+            };
+            VerificationResult result = ofTokenizer
+                ? VerifyTokenizer(modelPath, casesPath, parsed.GetValue(special), context.CancellationToken)
+                : VerifyModel(context, modelPath, casesPath, loading, method, options, parsed.GetValue(tolerance) ?? 1);
+            Print(context, result);
+            if (parsed.GetValue(json) is string path)
+            {
+                OutputFiles.WriteJson(path, Report(modelPath, casesPath, ofTokenizer ? NoAttention : method.Spec, result));
+            }
+            return result.Passed ? ExitCodes.Done : ExitCodes.CheckFailed;
+        });
+        return command;
+    }
+
+    private static VerificationResult VerifyTokenizer(string model, string cases, bool special, CancellationToken cancellationToken)
+    {
+        using GgufFile file = GgufFile.Open(model);
+        return TokenizerVerifier.Verify(GgufTokenizer.FromGguf(file), cases, special, cancellationToken);
+    }
+
+    private static VerificationResult VerifyModel(
+        ToolContext context, string modelPath, string cases, ModelOptions loading, IAttention method, AttentionOptions options, double tolerance)
+    {
+        using CausalModel model = CausalModel.Load(modelPath, loading, context.CancellationToken);
+        using var bar = new ProgressLine(context);
+        var verifier = new ModelVerifier(model, method, options, tolerance);
+        return verifier.Verify(cases, new NamedProgress(bar, Path.GetFileName(cases)), context.CancellationToken);
+    }
+
+    private static void Print(ToolContext context, VerificationResult result)
+    {
+        Table table = Tables.Create(context, "array", "values", "largest difference", "mean", "bound", "verdict");
+        foreach (ArrayComparison array in result.Arrays)
+        {
+            table.AddPlainRow(
+                array.Name,
+                Numbers.Count(array.Values),
+                Numbers.Scientific(array.MaxDifference),
+                Numbers.Scientific(array.MeanDifference),
+                Numbers.Scientific(array.Bound),
+                array.Passed ? "passed" : "FAILED");
+        }
+        Tables.Write(context, table);
+        foreach (ArrayComparison array in result.Arrays.Where(array => !array.Passed))
+        {
+            context.Out.WriteLine($"{array.Name}: first mismatch at {array.FirstMismatch}");
+        }
+        if (result.Ignored.Count > 0)
+        {
+            context.Out.WriteLine($"not compared: {string.Join(", ", result.Ignored)}");
+        }
+    }
+
+    private static VerifyReport Report(string model, string cases, string attention, VerificationResult result) => new()
+    {
+        Model = FileIdentity.Of(model),
+        Cases = FileIdentity.Of(cases),
+        Attention = attention,
+        Passed = result.Passed,
+        Arrays =
+        [
+            .. result.Arrays.Select(array => new VerifyRow
+            {
+                Name = array.Name,
+                Values = array.Values,
+                MaxDifference = double.IsFinite(array.MaxDifference) ? array.MaxDifference : null,
+                MeanDifference = double.IsFinite(array.MeanDifference) ? array.MeanDifference : null,
+                Bound = array.Bound,
+                Passed = array.Passed,
+                FirstMismatch = array.FirstMismatch,
+            }),
+        ],
+    };
+}

@@ -1,0 +1,166 @@
+using System.Text.Json;
+using Prescore.Cli;
+
+namespace Prescore.Tests.Cli;
+
+public sealed class PerplexityTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    private static string TinyModel => SharedData.Golden("gguf", "tiny-llama-f32.gguf");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Embedded_model_and_text_give_table_json_and_plot()
+    {
+        string json = _folder.File("p.json");
+        string plot = _folder.File("p.png");
+
+        ToolRun run = ToolRun.Of(
+            "perplexity", "--context", "160", "--skip", "32", "--methods", "window", "prescored:s=1000", "--json", json, "--plot", plot);
+
+        run.ExitCode.ShouldBe(0, run.Error);
+        run.Error.ShouldBe("");
+        JsonElement report = JsonDocument.Parse(File.ReadAllText(json)).RootElement;
+        report.EnumerateObject().Select(field => field.Name).ShouldBe(
+            ["schema_version", "model", "text", "context", "skip", "tokens_scored", "seed", "threads", "methods"]);
+        report.GetProperty("model").GetProperty("file").GetString().ShouldBe("SmolLM2-135M-Instruct.Q4_1.gguf");
+        report.GetProperty("text").GetProperty("sha256").GetString()!.Length.ShouldBe(64);
+        report.GetProperty("context").GetInt32().ShouldBe(160);
+        report.GetProperty("tokens_scored").GetInt32().ShouldBe(128);
+        JsonElement[] rows = [.. report.GetProperty("methods").EnumerateArray()];
+        rows[0].EnumerateObject().Select(field => field.Name).ShouldBe(
+            ["name", "spec", "budget", "interactions", "index_products", "nll", "perplexity", "delta_nll", "delta_nll_se",
+                "kl", "top1", "attention_seconds", "seconds", "speedup", "speedup_total"]);
+        rows.Select(row => row.GetProperty("name").GetString()).ShouldBe(["exact", "window", "prescored"]);
+        Number(rows[0], "budget").ShouldBe(1);
+        Number(rows[0], "interactions").ShouldBe(30 * 9 * 160.0 * 161 / 2);
+        Number(rows[0], "perplexity").ShouldBe(Math.Exp(Number(rows[0], "nll")), 1e-9);
+        Number(rows[0], "perplexity").ShouldBeInRange(5, 100);
+        // A step of w is 0.6 % of these few tokens.
+        Number(rows[1], "budget").ShouldBe(0.25, 0.006);
+        Number(rows[1], "delta_nll").ShouldBe(Number(rows[1], "nll") - Number(rows[0], "nll"), 1e-6);
+        Number(rows[1], "kl").ShouldBeGreaterThan(0.001);
+        Number(rows[1], "top1").ShouldBeInRange(0.1, 0.999);
+        // s beyond the keys is exact attention.
+        Number(rows[2], "budget").ShouldBe(1);
+        Number(rows[2], "delta_nll").ShouldBe(0, 1e-4);
+        Number(rows[2], "top1").ShouldBeGreaterThan(0.98);
+        File.ReadAllBytes(plot)[1..4].ShouldBe("PNG"u8.ToArray());
+        Directory.GetFiles(_folder.Path).Length.ShouldBe(2);
+    }
+
+    [Fact]
+    public void Figures_do_not_depend_on_threads()
+    {
+        string text = Text(2000);
+        double[] Losses(string threads)
+        {
+            string json = _folder.File("p.json");
+            ToolRun.Of("perplexity", "--model", TinyModel, "--text", text, "--context", "96", "--methods", "window:w=8", "prescored:s=8,w=4",
+                "--allow-long", "--threads", threads, "--json", json).ExitCode.ShouldBe(0);
+            return [.. JsonDocument.Parse(File.ReadAllText(json)).RootElement.GetProperty("methods").EnumerateArray().Select(row => Number(row, "nll"))];
+        }
+
+        Losses("1").ShouldBe(Losses("2"));
+    }
+
+    [Fact]
+    public void Windows_add_their_targets()
+    {
+        string json = _folder.File("p.json");
+
+        ToolRun.Of("perplexity", "--model", TinyModel, "--text", Text(2000), "--context", "40", "--windows", "3", "--skip", "0",
+            "--methods", "exact", "--json", json).ExitCode.ShouldBe(0);
+
+        JsonDocument.Parse(File.ReadAllText(json)).RootElement.GetProperty("tokens_scored").GetInt32().ShouldBe(3 * 39);
+    }
+
+    [Fact]
+    public void A_short_text_is_read_whole()
+    {
+        ToolRun run = ToolRun.Of("perplexity", "--model", TinyModel, "--text", Text(60), "--methods", "exact");
+
+        run.ExitCode.ShouldBe(0, run.Error);
+        run.Out.ShouldContain("tiny-llama-f32.gguf");
+    }
+
+    [Fact]
+    public void Bad_settings_are_explained_before_the_work()
+    {
+        string text = Text(2000);
+        string empty = Text(0);
+        string[] tiny = ["perplexity", "--model", TinyModel, "--text", text];
+        ToolRun.Of([.. tiny[..4], empty]).ShouldBeBadInput("too short", "0 tokens");
+        ToolRun.Of([.. tiny, "--context", "100000"]).ShouldBeBadInput("too few for a context of 100000");
+        ToolRun.Of([.. tiny, "--context", "64", "--windows", "10000"]).ShouldBeBadInput("10000 windows of 64");
+        ToolRun.Of([.. tiny, "--context", "64", "--skip", "64"]).ShouldBeBadInput("--skip 64");
+        ToolRun.Of([.. tiny, "--context", "1"]).ShouldBeBadInput("--context");
+        ToolRun.Of([.. tiny, "--rope", "linear:factor=2"]).ShouldBeBadInput("--rope", "yarn:factor=F");
+        ToolRun.Of([.. tiny, "--methods", "prescored:scorer=levrage"]).ShouldBeBadInput("did you mean 'leverage'?");
+    }
+
+    [Fact]
+    public void A_context_beyond_the_trained_one_needs_scaling_or_leave()
+    {
+        string[] args = ["perplexity", "--context", "8200", "--methods", "exact"];
+
+        ToolRun.Of(args).ShouldBeBadInput("8200", "8192", "--rope yarn:factor=2", "--allow-long");
+        ToolRun.Of([.. args, "--rope", "yarn:factor=1.0001"]).ShouldBeBadInput("8200");
+    }
+
+    [Fact]
+    public void Unknown_architectures_and_damaged_models_are_refused()
+    {
+        ToolRun.Of("perplexity", "--model", SharedData.Golden("gguf", "tiny-chatglm3-f32.gguf"), "--text", Text(500))
+            .ShouldBeBadInput("tiny-chatglm3-f32.gguf", "chatglm");
+        string cut = _folder.File("cut.gguf");
+        File.WriteAllBytes(cut, File.ReadAllBytes(TinyModel)[..5000]);
+        ToolRun.Of("perplexity", "--model", cut, "--text", Text(500)).ShouldBeBadInput("cut.gguf");
+    }
+
+    [Fact]
+    public void An_interrupted_run_shows_its_finished_rows_and_writes_no_file()
+    {
+        using var interrupt = new CancellationTokenSource();
+        string json = _folder.File("p.json");
+        var tool = new ToolRun(cancellationToken: interrupt.Token);
+        // The bar names the method at work: the interrupt comes when the second one has begun.
+        var error = new WatchedWriter("window", interrupt.Cancel);
+        ToolContext context = tool.Context with { Error = error, ErrorIsTerminal = true };
+
+        int code = CommandLine.Run(
+            ["perplexity", "--model", TinyModel, "--text", Text(4000), "--context", "900", "--allow-long", "--methods", "window:w=300", "hyper", "--json", json],
+            context);
+
+        code.ShouldBe(130);
+        tool.Out.ShouldContain("exact");
+        tool.Out.ShouldNotContain("hyper");
+        error.ToString().ShouldEndWith("interrupted" + Environment.NewLine);
+        File.Exists(json).ShouldBeFalse();
+    }
+
+    private static double Number(JsonElement row, string field) => row.GetProperty(field).GetDouble();
+
+    private string Text(int characters)
+    {
+        string path = _folder.File($"{characters}.txt");
+        string book = File.ReadAllText(Path.Combine(SharedData.Repository, "texts", "war-and-peace-part.txt"));
+        File.WriteAllText(path, book[..characters]);
+        return path;
+    }
+
+    /// <summary>Keeps what is written and acts once a word appears.</summary>
+    private sealed class WatchedWriter(string word, Action act) : StringWriter
+    {
+        public override void Write(string? value)
+        {
+            base.Write(value);
+            if (value?.Contains(word, StringComparison.Ordinal) == true)
+            {
+                act();
+            }
+        }
+    }
+}
