@@ -87,7 +87,7 @@ internal static class BenchCommand
         }
         return data switch
         {
-            null => new CapturedLayers(model ?? EmbeddedFiles.Model, text ?? EmbeddedFiles.Text, lengths, options),
+            null => new CapturedLayers(model ?? EmbeddedFiles.Model, text ?? EmbeddedFiles.Text, layers: null, lengths, options),
             "gaussian" => new GaussianLayers(options.Seed),
             _ => new FileLayers(data),
         };

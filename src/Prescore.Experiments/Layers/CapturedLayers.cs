@@ -27,15 +27,23 @@ public sealed class CapturedLayers : ILayerSource
     /// <summary>Reads the model's header and the text.</summary>
     /// <param name="modelPath">Model file.</param>
     /// <param name="textPath">Text file.</param>
+    /// <param name="layers">Layers to capture, counted from 0; null: an early, a middle and a late one.</param>
     /// <param name="lengths">All lengths that will be loaded.</param>
     /// <param name="options">Threads and SIMD path of the model.</param>
     /// <exception cref="Models.ModelFormatException">The model cannot be used.</exception>
-    public CapturedLayers(string modelPath, string textPath, IReadOnlyList<int> lengths, AttentionOptions options)
+    /// <exception cref="BadInputException">The model lacks one of the layers.</exception>
+    public CapturedLayers(
+        string modelPath, string textPath, IReadOnlyList<int>? layers, IReadOnlyList<int> lengths, AttentionOptions options)
     {
         using GgufFile file = GgufFile.Open(modelPath);
         string architecture = file.Metadata.GetString("general.architecture");
         int count = file.Metadata.GetCount($"{architecture}.block_count");
-        _layers = [.. Depths.Select(depth => (int)(depth * count + 0.5)).Distinct()];
+        _layers = [.. layers ?? [.. Depths.Select(depth => (int)(depth * count + 0.5)).Distinct()]];
+        if (_layers.Max() >= count)
+        {
+            throw new BadInputException(
+                $"{Path.GetFileName(modelPath)} has {count} layers, but layer {_layers.Max()} is wanted (counted from 0)");
+        }
         _options = options;
         _modelPath = modelPath;
         _trainedContext = file.Metadata.GetCount($"{architecture}.context_length");

@@ -1,4 +1,5 @@
 using Prescore.Attention;
+using Prescore.Experiments;
 using Prescore.Experiments.Layers;
 using Prescore.Models.Architectures;
 using Prescore.Models.Gguf;
@@ -17,7 +18,7 @@ public class CapturedLayersTests
     public void Captures_what_each_layer_attends_with()
     {
         const int n = 65;
-        IReadOnlyList<LayerTensors> layers = new CapturedLayers(Model, Text, [33, n], AttentionOptions.Default).Load(n, null, default);
+        IReadOnlyList<LayerTensors> layers = new CapturedLayers(Model, Text, layers: null, [33, n], AttentionOptions.Default).Load(n, null, default);
 
         using CausalModel model = CausalModel.Load(Model);
         using var session = new CausalSession(model, new ExactAttention(), AttentionOptions.Default);
@@ -38,10 +39,10 @@ public class CapturedLayersTests
     [Fact]
     public void A_shorter_length_is_the_beginning_of_a_longer_one()
     {
-        var source = new CapturedLayers(Model, Text, [33, 65], AttentionOptions.Default);
+        var source = new CapturedLayers(Model, Text, layers: null, [33, 65], AttentionOptions.Default);
 
         LayerTensors prefix = source.Load(33, null, default)[2];
-        LayerTensors alone = new CapturedLayers(Model, Text, [33], AttentionOptions.Default).Load(33, null, default)[2];
+        LayerTensors alone = new CapturedLayers(Model, Text, layers: null, [33], AttentionOptions.Default).Load(33, null, default)[2];
 
         ReadOnlySpan<float> expected = alone.Input(true).Keys;
         ReadOnlySpan<float> actual = prefix.Input(true).Keys;
@@ -58,8 +59,8 @@ public class CapturedLayersTests
         using GgufFile file = GgufFile.Open(Model);
         int trained = file.Metadata.GetCount("llama.context_length");
         int n = trained + trained / 2;
-        LayerTensors scaled = new CapturedLayers(Model, Text, [n], AttentionOptions.Default).Load(n, null, default)[0];
-        LayerTensors unscaled = new CapturedLayers(Model, Text, [trained], AttentionOptions.Default).Load(trained, null, default)[0];
+        LayerTensors scaled = new CapturedLayers(Model, Text, layers: null, [n], AttentionOptions.Default).Load(n, null, default)[0];
+        LayerTensors unscaled = new CapturedLayers(Model, Text, layers: null, [trained], AttentionOptions.Default).Load(trained, null, default)[0];
 
         // The first layer's keys differ by their rotation and YaRN's factor alone: at position 0 by the factor.
         float factor = new RopeScaling(1.5).AttentionFactor;
@@ -67,6 +68,14 @@ public class CapturedLayersTests
         {
             scaled.Input(true).Keys[i].ShouldBe(unscaled.Input(true).Keys[i] * factor, 1e-5f);
         }
+    }
+
+    [Fact]
+    public void A_layer_that_the_model_lacks_is_refused()
+    {
+        Should.Throw<BadInputException>(() => new CapturedLayers(Model, Text, [3], [33], AttentionOptions.Default))
+            .Message.ShouldContain("3 layers");
+        new CapturedLayers(Model, Text, [1], [33], AttentionOptions.Default).Load(33, null, default).Single().Layer.ShouldBe(1);
     }
 
     private static int[] Tokens(int count)
