@@ -4,40 +4,18 @@ using Prescore.Models.Architectures;
 
 namespace Prescore.Models.Inference;
 
-/// <summary>What one method did on the scored targets of all windows.</summary>
-public sealed record PerplexityRun
-{
-    /// <summary>−ln p(target | all before it) in nats, window after window, a number a scored target.</summary>
-    public required float[] NegativeLogLikelihood { get; init; }
-
-    /// <summary>Mean of <see cref="NegativeLogLikelihood"/>.</summary>
-    public double MeanNll => NegativeLogLikelihood.Average(nll => (double)nll);
-
-    /// <summary>e^(mean NLL).</summary>
-    public double Perplexity => Math.Exp(MeanNll);
-
-    /// <summary>Mean KL(exact‖method) of the predictions in nats; 0 for exact itself.</summary>
-    public required double Divergence { get; init; }
-
-    /// <summary>Fraction of predictions whose most likely token is exact's; 1 for exact itself.</summary>
-    public required double SameTopToken { get; init; }
-
-    /// <summary>Attention's work over all layers and windows.</summary>
-    public required AttentionReport Attention { get; init; }
-
-    /// <summary>Wall seconds of the model's forward pass, head and likelihoods included, comparisons with exact aside.</summary>
-    public required double Seconds { get; init; }
-
-    /// <summary>Final hidden states of the predicting positions, a [targets, hidden] array a window; kept for exact alone.</summary>
-    internal float[][]? Hidden { get; init; }
-}
-
 /// <summary>
 /// Perplexity of a model under different attention methods on the first windows of a text. The target at position i is
 /// predicted from positions 0 … i − 1 of its window; targets at positions below <c>skip</c> are context only.
 /// </summary>
 public sealed class PerplexityEvaluator
 {
+    /// <summary>
+    /// Tokens run untimed before a method's windows: the runtime compiles the method's code while it first runs, which
+    /// would count against whichever method comes first.
+    /// </summary>
+    private const int WarmUpTokens = 256;
+
     private readonly CausalModel _model;
     private readonly int[] _tokens;
     private readonly int _context;
@@ -95,19 +73,24 @@ public sealed class PerplexityEvaluator
         var kept = new float[_windows][];
         var attentionWork = new AttentionReport();
         double seconds = 0;
+        WarmUp(attention, options, cancellationToken);
         for (int window = 0; window < _windows; window++)
         {
             long start = Stopwatch.GetTimestamp();
             float[] hidden = Forward(attention, options, window, ref attentionWork, WindowProgress(progress, window), cancellationToken);
-            Span<float> windowNll = nll.AsSpan(window * TargetsPerWindow, TargetsPerWindow);
-            _likelihood.NegativeLogLikelihood(
-                hidden, _tokens.AsSpan(window * _context + _firstTarget, TargetsPerWindow), windowNll, cancellationToken);
-            seconds += Stopwatch.GetElapsedTime(start).TotalSeconds;
-            if (exact is not null)
+            ReadOnlySpan<int> targets = _tokens.AsSpan(window * _context + _firstTarget, TargetsPerWindow);
+            Range range = (window * TargetsPerWindow)..((window + 1) * TargetsPerWindow);
+            TimeSpan comparing = TimeSpan.Zero;
+            if (exact is null)
             {
-                Range range = (window * TargetsPerWindow)..((window + 1) * TargetsPerWindow);
-                _likelihood.Compare(exact.Hidden![window], hidden, divergence.AsSpan(range), sameTop.AsSpan(range), cancellationToken);
+                _likelihood.NegativeLogLikelihood(hidden, targets, nll.AsSpan(range), cancellationToken);
             }
+            else
+            {
+                comparing = _likelihood.Compare(
+                    hidden, targets, nll.AsSpan(range), exact.Hidden![window], divergence.AsSpan(range), sameTop.AsSpan(range), cancellationToken);
+            }
+            seconds += (Stopwatch.GetElapsedTime(start) - comparing).TotalSeconds;
             kept[window] = hidden;
             progress?.Report((window + 1.0) / _windows);
         }
@@ -120,6 +103,16 @@ public sealed class PerplexityEvaluator
             Seconds = seconds,
             Hidden = exact is null ? kept : null,
         };
+    }
+
+    /// <summary>Short windows are over before compiled code could matter.</summary>
+    private void WarmUp(IAttention attention, AttentionOptions options, CancellationToken cancellationToken)
+    {
+        if (_context >= 4 * WarmUpTokens)
+        {
+            using var session = new CausalSession(_model, attention, options);
+            session.Append(_tokens.AsSpan(0, WarmUpTokens), [], null, cancellationToken);
+        }
     }
 
     /// <summary>Hidden states of the positions that predict the scored targets.</summary>

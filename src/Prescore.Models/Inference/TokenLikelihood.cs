@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics.Tensors;
 using Prescore.Models.Architectures;
 
@@ -12,16 +13,20 @@ public sealed class TokenLikelihood
     /// <summary>Rows projected at a time: their logits (rows × vocabulary floats) are what is held.</summary>
     private const int ChunkRows = 96;
 
+    /// <summary>Terms summed in fp32; their sums are added in double, or the many small terms of a vocabulary would be rounded away beside the large ones.</summary>
+    private const int SummedTerms = 256;
+
     private readonly CausalModel _model;
     private readonly float[] _logits;
-    private readonly float[] _otherLogits;
+    private readonly float[] _exactLogits;
+    private readonly double[] _logSums = new double[ChunkRows];
 
     /// <summary>Prepares buffers of two chunks of logits.</summary>
     public TokenLikelihood(CausalModel model)
     {
         _model = model;
         _logits = new float[ChunkRows * model.Configuration.VocabularySize];
-        _otherLogits = new float[ChunkRows * model.Configuration.VocabularySize];
+        _exactLogits = new float[ChunkRows * model.Configuration.VocabularySize];
     }
 
     /// <summary>Bytes that an instance holds for a model.</summary>
@@ -35,96 +40,115 @@ public sealed class TokenLikelihood
     public void NegativeLogLikelihood(
         ReadOnlySpan<float> hidden, ReadOnlySpan<int> targets, Span<float> nll, CancellationToken cancellationToken = default)
     {
-        int vocabulary = _model.Configuration.VocabularySize;
-        var results = new float[ChunkRows];
         for (int first = 0; first < targets.Length; first += ChunkRows)
         {
             cancellationToken.ThrowIfCancellationRequested();
             int rows = Math.Min(ChunkRows, targets.Length - first);
-            Project(hidden, first, rows, _logits);
-            int[] wanted = targets.Slice(first, rows).ToArray();
-            ForRows(rows, row =>
-            {
-                Span<float> logits = _logits.AsSpan(row * vocabulary, vocabulary);
-                float target = logits[wanted[row]];
-                results[row] = (float)(LogSumExpInPlace(logits) - target);
-            });
-            results.AsSpan(0, rows).CopyTo(nll[first..]);
+            ChunkLikelihood(hidden, first, targets.Slice(first, rows), nll[first..]);
         }
     }
 
-    /// <summary>Compares the next-token distributions of a method with those of exact attention, row by row.</summary>
-    /// <param name="exact">Exact's hidden states after the final norm, dense [rows, hidden].</param>
-    /// <param name="method">The method's, of the same tokens.</param>
+    /// <summary>
+    /// <see cref="NegativeLogLikelihood"/>, and the next-token distributions compared with those of exact attention, row by
+    /// row.
+    /// </summary>
+    /// <param name="hidden">Hidden states after the final norm, dense [targets, hidden].</param>
+    /// <param name="targets">The token that follows each row.</param>
+    /// <param name="nll">Receives −ln p(target) of each row.</param>
+    /// <param name="exact">Exact's hidden states of the same tokens.</param>
     /// <param name="divergence">Receives KL(exact‖method) of each row in nats.</param>
     /// <param name="sameTop">Receives whether both give the same token the largest logit (ties to the lower token).</param>
     /// <param name="cancellationToken">Stops between chunks.</param>
-    public void Compare(
-        ReadOnlySpan<float> exact, ReadOnlySpan<float> method, Span<float> divergence, Span<bool> sameTop, CancellationToken cancellationToken = default)
+    /// <returns>The time that the comparison took, likelihoods aside.</returns>
+    public TimeSpan Compare(
+        ReadOnlySpan<float> hidden,
+        ReadOnlySpan<int> targets,
+        Span<float> nll,
+        ReadOnlySpan<float> exact,
+        Span<float> divergence,
+        Span<bool> sameTop,
+        CancellationToken cancellationToken = default)
     {
         int vocabulary = _model.Configuration.VocabularySize;
         var divergences = new float[ChunkRows];
         var same = new bool[ChunkRows];
-        for (int first = 0; first < divergence.Length; first += ChunkRows)
+        TimeSpan comparing = TimeSpan.Zero;
+        for (int first = 0; first < targets.Length; first += ChunkRows)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            int rows = Math.Min(ChunkRows, divergence.Length - first);
-            Project(exact, first, rows, _logits);
-            Project(method, first, rows, _otherLogits);
+            int rows = Math.Min(ChunkRows, targets.Length - first);
+            ChunkLikelihood(hidden, first, targets.Slice(first, rows), nll[first..]);
+            long start = Stopwatch.GetTimestamp();
+            Project(exact, first, rows, _exactLogits);
             ForRows(rows, row =>
             {
-                Span<float> p = _logits.AsSpan(row * vocabulary, vocabulary);
-                Span<float> q = _otherLogits.AsSpan(row * vocabulary, vocabulary);
-                same[row] = TensorPrimitives.IndexOfMax<float>(p) == TensorPrimitives.IndexOfMax<float>(q);
-                divergences[row] = (float)Divergence(p, q);
+                Span<float> method = _logits.AsSpan(row * vocabulary, vocabulary);
+                Span<float> reference = _exactLogits.AsSpan(row * vocabulary, vocabulary);
+                same[row] = TensorPrimitives.IndexOfMax<float>(reference) == TensorPrimitives.IndexOfMax<float>(method);
+                divergences[row] = (float)Divergence(reference, method, _logSums[row]);
             });
             divergences.AsSpan(0, rows).CopyTo(divergence[first..]);
             same.AsSpan(0, rows).CopyTo(sameTop[first..]);
+            comparing += Stopwatch.GetElapsedTime(start);
         }
-    }
-
-    /// <summary>KL(p‖q) = Σ p·(ln p − ln q) from logits; overwrites both.</summary>
-    private static double Divergence(Span<float> p, Span<float> q)
-    {
-        float topP = TensorPrimitives.Max<float>(p), topQ = TensorPrimitives.Max<float>(q);
-        TensorPrimitives.Subtract(p, topP, p);
-        TensorPrimitives.Subtract(q, topQ, q);
-        // With x = p's and y = q's shifted logits: KL = Σ pᵢ(xᵢ − yᵢ) − ln Σ e^x + ln Σ e^y.
-        TensorPrimitives.Subtract(p, q, q);
-        double sumP = 0, sumQ = 0, weighted = 0;
-        Span<float> e = stackalloc float[256];
-        Span<float> f = stackalloc float[256];
-        for (int start = 0; start < p.Length; start += e.Length)
-        {
-            int count = Math.Min(e.Length, p.Length - start);
-            ReadOnlySpan<float> x = p.Slice(start, count), difference = q.Slice(start, count);
-            TensorPrimitives.Exp(x, e);
-            sumP += TensorPrimitives.Sum<float>(e[..count]);
-            weighted += TensorPrimitives.Dot(e[..count], difference);
-            TensorPrimitives.Subtract(x, difference, f);
-            TensorPrimitives.Exp(f[..count], f);
-            sumQ += TensorPrimitives.Sum<float>(f[..count]);
-        }
-        // Rounding can leave a tiny negative number where the two are the same.
-        return Math.Max(0, weighted / sumP - Math.Log(sumP) + Math.Log(sumQ));
+        return comparing;
     }
 
     /// <summary>
-    /// ln Σ e^x; overwrites the logits. Pieces are summed in double: in one long fp32 sum the many small terms of a
-    /// vocabulary are rounded away beside the large ones.
+    /// Likelihoods of one chunk. Leaves in <see cref="_logits"/> the logits less each row's largest, and in
+    /// <see cref="_logSums"/> the logarithms of the sums of their exponentials.
     /// </summary>
-    private static double LogSumExpInPlace(Span<float> logits)
+    private void ChunkLikelihood(ReadOnlySpan<float> hidden, int first, ReadOnlySpan<int> targets, Span<float> nll)
     {
-        const int Piece = 256;
-        float top = TensorPrimitives.Max<float>(logits);
-        TensorPrimitives.Subtract(logits, top, logits);
-        TensorPrimitives.Exp(logits, logits);
-        double sum = 0;
-        for (int start = 0; start < logits.Length; start += Piece)
+        int vocabulary = _model.Configuration.VocabularySize;
+        Project(hidden, first, targets.Length, _logits);
+        ForRows(targets.Length, row =>
         {
-            sum += TensorPrimitives.Sum<float>(logits.Slice(start, Math.Min(Piece, logits.Length - start)));
+            Span<float> logits = _logits.AsSpan(row * vocabulary, vocabulary);
+            TensorPrimitives.Subtract(logits, TensorPrimitives.Max<float>(logits), logits);
+            _logSums[row] = LogSumExp(logits);
+        });
+        for (int row = 0; row < targets.Length; row++)
+        {
+            nll[row] = (float)(_logSums[row] - _logits[row * vocabulary + targets[row]]);
         }
-        return top + Math.Log(sum);
+    }
+
+    /// <summary>ln Σ e^x of logits x ≤ 0.</summary>
+    private static double LogSumExp(ReadOnlySpan<float> logits)
+    {
+        Span<float> exponentials = stackalloc float[SummedTerms];
+        double sum = 0;
+        for (int start = 0; start < logits.Length; start += SummedTerms)
+        {
+            ReadOnlySpan<float> x = logits.Slice(start, Math.Min(SummedTerms, logits.Length - start));
+            TensorPrimitives.Exp(x, exponentials);
+            sum += TensorPrimitives.Sum<float>(exponentials[..x.Length]);
+        }
+        return Math.Log(sum);
+    }
+
+    /// <summary>
+    /// KL(p‖q) = Σ pᵢ(xᵢ − yᵢ) − ln Σ e^x + ln Σ e^y with p's logits x and q's logits y; both are used up.
+    /// </summary>
+    /// <param name="x">p's logits.</param>
+    /// <param name="y">q's logits less their largest.</param>
+    /// <param name="logSumY">ln Σ e^y.</param>
+    private static double Divergence(Span<float> x, Span<float> y, double logSumY)
+    {
+        TensorPrimitives.Subtract(x, TensorPrimitives.Max<float>(x), x);
+        TensorPrimitives.Subtract(x, y, y);
+        Span<float> exponentials = stackalloc float[SummedTerms];
+        double sum = 0, weighted = 0;
+        for (int start = 0; start < x.Length; start += SummedTerms)
+        {
+            int count = Math.Min(SummedTerms, x.Length - start);
+            TensorPrimitives.Exp(x.Slice(start, count), exponentials);
+            sum += TensorPrimitives.Sum<float>(exponentials[..count]);
+            weighted += TensorPrimitives.Dot<float>(exponentials[..count], y.Slice(start, count));
+        }
+        // Rounding can leave a tiny negative number where the two are the same.
+        return Math.Max(0, weighted / sum - Math.Log(sum) + logSumY);
     }
 
     private void Project(ReadOnlySpan<float> hidden, int first, int rows, float[] logits)

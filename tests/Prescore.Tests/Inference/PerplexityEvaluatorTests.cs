@@ -50,6 +50,7 @@ public class PerplexityEvaluatorTests
         run.Divergence.ShouldBe(divergence, 1e-4);
         run.SameTopToken.ShouldBe(same, 1e-9);
         run.Divergence.ShouldBeGreaterThan(1e-3);
+        run.NegativeLogLikelihood.ShouldBe(evaluator.Run(window, AttentionOptions.Default).NegativeLogLikelihood);
         PerplexityRun again = evaluator.Run(Exact, AttentionOptions.Default, exact);
         again.Divergence.ShouldBe(0, 1e-6);
         again.SameTopToken.ShouldBe(1);
