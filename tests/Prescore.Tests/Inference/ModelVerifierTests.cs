@@ -20,7 +20,7 @@ public class ModelVerifierTests
     [InlineData("tiny-llama3-rope-f32.gguf", "tiny/llama3-rope/golden.safetensors", 5)]
     public void Tiny_models_give_the_reference_values(string modelFile, string golden, int arrays)
     {
-        using CausalModel model = Tiny(modelFile);
+        using CausalModel model = GoldenModels.Tiny(modelFile);
         VerificationResult result = new ModelVerifier(model, Exact, AttentionOptions.Default).Verify(SharedData.Golden(golden.Split('/')));
         result.Arrays.Where(array => !array.Passed).ShouldBeEmpty();
         result.Passed.ShouldBeTrue();
@@ -32,8 +32,7 @@ public class ModelVerifierTests
     [Fact]
     public void The_embedded_model_gives_the_reference_values()
     {
-        using CausalModel model = CausalModel.Load(Path.Combine(SharedData.Repository, "models", "SmolLM2-135M-Instruct.Q4_1.gguf"));
-        VerificationResult result = new ModelVerifier(model, Exact, AttentionOptions.Default).Verify(SharedData.Golden("smollm2", "short.safetensors"));
+        VerificationResult result = new ModelVerifier(GoldenModels.SmolLm2, Exact, AttentionOptions.Default).Verify(SharedData.Golden("smollm2", "short.safetensors"));
         result.Arrays.Where(array => !array.Passed).ShouldBeEmpty();
         result.Arrays.ToDictionary(array => array.Name, array => array.Values)
             .ShouldBe(new Dictionary<string, long> { ["hidden"] = 96 * 576, ["logits"] = 4 * 49152, ["nll"] = 95 }, ignoreOrder: true);
@@ -43,7 +42,7 @@ public class ModelVerifierTests
     [Fact]
     public void An_attention_that_sees_everything_passes_and_one_that_does_not_fails()
     {
-        using CausalModel model = Tiny("tiny-llama-f32.gguf");
+        using CausalModel model = GoldenModels.Tiny("tiny-llama-f32.gguf");
         string cases = SharedData.Golden("tiny", "llama", "golden.safetensors");
         new ModelVerifier(model, AttentionMethods.Create("window:w=40"), AttentionOptions.Default).Verify(cases).Passed.ShouldBeTrue();
         VerificationResult narrow = new ModelVerifier(model, AttentionMethods.Create("window:w=3"), AttentionOptions.Default).Verify(cases);
@@ -55,11 +54,11 @@ public class ModelVerifierTests
     [Fact]
     public void Differences_places_and_bounds_are_told()
     {
-        using CausalModel model = Tiny("tiny-llama-f32.gguf");
+        using CausalModel model = GoldenModels.Tiny("tiny-llama-f32.gguf");
         using TemporaryFolder folder = new();
         int[] tokens = [5, 9, 200, 3];
         float[] hidden = FinalHidden(model, tokens);
-        float[] logits = Logits(model, hidden);
+        float[] logits = GoldenModels.Logits(model, hidden);
         hidden[2 * Hidden + 7] += 0.5f;
         float[] last = logits[^(2 * Vocabulary)..];
         last[Vocabulary + 1] -= 0.25f;
@@ -85,10 +84,10 @@ public class ModelVerifierTests
     [Fact]
     public void Likelihoods_are_those_of_a_naive_softmax()
     {
-        using CausalModel model = Tiny("tiny-llama-f32.gguf");
+        using CausalModel model = GoldenModels.Tiny("tiny-llama-f32.gguf");
         using TemporaryFolder folder = new();
         int[] tokens = [.. Enumerable.Range(0, 150).Select(i => (i * 37 + i * i) % Vocabulary)];
-        float[] logits = Logits(model, FinalHidden(model, tokens));
+        float[] logits = GoldenModels.Logits(model, FinalHidden(model, tokens));
         float[] nll = [.. Enumerable.Range(0, tokens.Length - 1).Select(i =>
             (float)(Math.Log(logits.Skip(i * Vocabulary).Take(Vocabulary).Sum(logit => Math.Exp(logit))) - logits[i * Vocabulary + tokens[i + 1]]))];
         string path = Save(folder, tokens, ("nll", nll, [tokens.Length - 1]), ("logits", logits, [tokens.Length, Vocabulary]));
@@ -120,7 +119,7 @@ public class ModelVerifierTests
     [MemberData(nameof(Unfit))]
     public void Cases_that_do_not_fit_are_refused_in_one_line(string problem, int[] tokens, string name, float[] values, long[] shape)
     {
-        using CausalModel model = Tiny("tiny-llama-f32.gguf");
+        using CausalModel model = GoldenModels.Tiny("tiny-llama-f32.gguf");
         model.Configuration.Layers.ShouldBe(Layers);
         using TemporaryFolder folder = new();
         string path = Save(folder, tokens, (name, values, shape));
@@ -136,26 +135,14 @@ public class ModelVerifierTests
     [InlineData(double.PositiveInfinity)]
     public void A_tolerance_that_is_no_positive_number_is_refused(double tolerance)
     {
-        using CausalModel model = Tiny("tiny-llama-f32.gguf");
+        using CausalModel model = GoldenModels.Tiny("tiny-llama-f32.gguf");
         Should.Throw<ArgumentOutOfRangeException>(() => new ModelVerifier(model, Exact, AttentionOptions.Default, tolerance));
     }
 
-    private static CausalModel Tiny(string file) => CausalModel.Load(SharedData.Golden("gguf", file));
-
     private static float[] FinalHidden(CausalModel model, int[] tokens)
     {
-        var hidden = new float[tokens.Length * Hidden];
-        using var session = new CausalSession(model, Exact, AttentionOptions.Default);
-        session.Append(tokens, hidden);
-        return hidden;
-    }
-
-    private static float[] Logits(CausalModel model, float[] hidden)
-    {
-        int rows = hidden.Length / Hidden;
-        var logits = new float[rows * Vocabulary];
-        model.Head.Multiply(hidden, Hidden, rows, logits, Vocabulary, 1);
-        return logits;
+        using CausalSession session = GoldenModels.ExactSession(model);
+        return GoldenModels.Prefill(session, tokens, Hidden);
     }
 
     private static string Save(TemporaryFolder folder, int[] tokens, params ReadOnlySpan<(string Name, float[] Values, long[] Shape)> arrays)
