@@ -5,7 +5,7 @@ namespace Prescore.Kernels;
 /// Gimelshein, arXiv 1805.02867). Sets of keys are attended one after the other; every method is built from that.
 /// A row's bits depend on the sets it attends and their order, not on the rows beside it. Not safe for concurrent use.
 /// </summary>
-internal abstract unsafe class QueryBlock : IDisposable
+internal abstract unsafe partial class QueryBlock : IDisposable
 {
     /// <summary>Rows of one register tile; row counts are padded to a multiple of it.</summary>
     protected const int TileRows = 6;
@@ -59,7 +59,7 @@ internal abstract unsafe class QueryBlock : IDisposable
 }
 
 /// <summary>The block for one SIMD path.</summary>
-internal sealed unsafe class QueryBlock<TKernel> : QueryBlock
+internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     where TKernel : IKernelPath
 {
     private const int BlockKeys = KeyValueTiles.BlockKeys;
@@ -201,7 +201,11 @@ internal sealed unsafe class QueryBlock<TKernel> : QueryBlock
         return _maxima[row] + MathF.Log(sum);
     }
 
-    public override void Dispose() => _memory.Dispose();
+    public override void Dispose()
+    {
+        _memory.Dispose();
+        _centroidLogits?.Dispose();
+    }
 
     private static nint Aligned(nint length) => (length + 15) & ~15;
 
