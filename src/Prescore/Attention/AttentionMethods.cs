@@ -6,6 +6,7 @@ public static class AttentionMethods
     private static readonly (string Name, Func<MethodSpec, IAttention> Create)[] Registry =
     [
         ("exact", ExactAttention.FromSpec),
+        ("clustered", ClusteredAttention.FromSpec),
     ];
 
     /// <summary>Names of all methods.</summary>
