@@ -8,4 +8,7 @@ public static class RandomStream
 
     /// <summary>Scores of the random scorer.</summary>
     public const int RandomScore = 2;
+
+    /// <summary>New clusters of a growing key index.</summary>
+    public const int IndexGrowth = 3;
 }
