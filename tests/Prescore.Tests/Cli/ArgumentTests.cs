@@ -13,6 +13,7 @@ public class ArgumentTests
     [Theory]
     [InlineData("--threads", "0")]
     [InlineData("--threads", "two")]
+    [InlineData("--threads", "100000")]
     [InlineData("--seed", "-1")]
     [InlineData("--budget", "0")]
     [InlineData("--budget", "1.5")]
