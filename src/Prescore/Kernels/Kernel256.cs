@@ -68,6 +68,14 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         }
     }
 
+    public static void Copy(float* from, float* to, nint count)
+    {
+        for (nint i = 0; i < count; i += 8)
+        {
+            Vector256.Load(from + i).Store(to + i);
+        }
+    }
+
     public static float Max(float* row, nint count)
     {
         Vector256<float> m0 = Vector256.Load(row), m1 = m0;

@@ -84,6 +84,14 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         }
     }
 
+    public static void Copy(float* from, float* to, nint count)
+    {
+        for (nint i = 0; i < count; i += 16)
+        {
+            Vector512.Load(from + i).Store(to + i);
+        }
+    }
+
     public static float Max(float* row, nint count)
     {
         Vector512<float> m = Vector512.Load(row);

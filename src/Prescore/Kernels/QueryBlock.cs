@@ -14,7 +14,7 @@ internal abstract unsafe partial class QueryBlock : IDisposable
     /// Rows whose logits are held at a time: with one key panel they stay in a 32 KiB first-level cache, while the
     /// key block stays in the second level until all strips have passed.
     /// </summary>
-    protected const int StripRows = 24;
+    public const int StripRows = 24;
 
     /// <summary>Number of queries added.</summary>
     public int Rows { get; protected set; }
@@ -46,8 +46,11 @@ internal abstract unsafe partial class QueryBlock : IDisposable
     /// </summary>
     public abstract void Attend(KeyValueTiles tiles, int firstBlock, int endBlock, int first, int count, ReadOnlySpan<int> visible);
 
-    /// <summary>Listed rows attend all keys of the tiles.</summary>
-    public abstract void AttendRows(KeyValueTiles tiles, ReadOnlySpan<int> rows);
+    /// <summary>Rows [first, first + count) attend a region; row first + i sees its first <paramref name="visible"/>[i] keys.</summary>
+    public abstract void Attend(KeyRegion region, int first, int count, ReadOnlySpan<int> visible);
+
+    /// <summary>Listed rows attend all keys of a region.</summary>
+    public abstract void AttendRows(KeyRegion region, ReadOnlySpan<int> rows);
 
     /// <summary>Writes a row's normalised output and returns its log-sum-exp; a row that saw no key gives 0 and −∞.</summary>
     public abstract float Finish(int row, Span<float> output);
@@ -61,10 +64,14 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
 {
     private const int BlockKeys = KeyValueTiles.BlockKeys;
 
+    /// <summary>Floats kept for one state value of a strip.</summary>
+    private const int StripState = 32;
+
     private readonly int _capacity;
     private readonly int _dimension;
     private readonly int _valueDimension;
     private readonly int _valuePanels;
+    private readonly nint _queryStride;
     private readonly nint _outputStride;
     private readonly NativeBuffer _memory;
     private readonly float* _queries;
@@ -74,6 +81,9 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     private readonly float* _logits;
     private readonly float* _gatheredQueries;
     private readonly float* _gatheredOutputs;
+    private readonly float* _gatheredMaxima;
+    private readonly float* _gatheredSums;
+    private readonly float* _expansion;
 
     public QueryBlock(int capacity, int dimension, int valueDimension)
     {
@@ -81,30 +91,32 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         _dimension = dimension;
         _valueDimension = valueDimension;
         _valuePanels = (valueDimension + TKernel.PanelWidth - 1) / TKernel.PanelWidth;
+        _queryStride = Aligned(dimension);
         _outputStride = (nint)_valuePanels * TKernel.PanelWidth;
         nint rows = capacity + TileRows;
         nint strip = StripRows + TileRows;
-        nint queries = Aligned(rows * dimension);
-        nint outputs = rows * _outputStride;
         nint state = Aligned(rows);
-        nint logits = strip * BlockKeys;
-        nint gathered = Aligned(strip * dimension);
-        _memory = NativeBuffer.Rent(queries + outputs + 2 * state + logits + gathered + strip * _outputStride);
+        nint expansion = KeyRegion<TKernel>.ExpansionFloats(dimension, valueDimension);
+        _memory = NativeBuffer.Rent(
+            (rows + strip) * (_queryStride + _outputStride) + 2 * (state + StripState) + strip * BlockKeys + expansion);
         _memory.Clear();
         _queries = _memory.Pointer;
-        _outputs = _queries + queries;
-        _maxima = _outputs + outputs;
+        _outputs = _queries + rows * _queryStride;
+        _gatheredQueries = _outputs + rows * _outputStride;
+        _gatheredOutputs = _gatheredQueries + strip * _queryStride;
+        _maxima = _gatheredOutputs + strip * _outputStride;
         _sums = _maxima + state;
-        _logits = _sums + state;
-        _gatheredQueries = _logits + logits;
-        _gatheredOutputs = _gatheredQueries + gathered;
+        _gatheredMaxima = _sums + state;
+        _gatheredSums = _gatheredMaxima + StripState;
+        _logits = _gatheredSums + StripState;
+        _expansion = _logits + strip * BlockKeys;
     }
 
     public override int Add(ReadOnlySpan<float> query, float scale)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(Rows, _capacity);
         int row = Rows++;
-        System.Numerics.Tensors.TensorPrimitives.Multiply(query, scale, new Span<float>(_queries + row * (nint)_dimension, _dimension));
+        System.Numerics.Tensors.TensorPrimitives.Multiply(query, scale, new Span<float>(_queries + row * _queryStride, _dimension));
         new Span<float>(_outputs + row * _outputStride, (int)_outputStride).Clear();
         _maxima[row] = float.NegativeInfinity;
         _sums[row] = 0;
@@ -127,27 +139,52 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
                 }
                 int row = first + start;
                 AttendStrip(
-                    packed, block, _queries + row * (nint)_dimension, _outputs + row * _outputStride, _maxima + row, _sums + row, limits[..rows]);
+                    packed.KeyPanel(block, 0), packed.ValuePanel(block, 0), BlockKeys * TKernel.PanelWidth, tiles.HasBias ? packed.Bias(block) : null,
+                    _queries + row * _queryStride, _outputs + row * _outputStride, _maxima + row, _sums + row, limits[..rows]);
             }
         }
     }
 
-    public override void AttendRows(KeyValueTiles tiles, ReadOnlySpan<int> rows)
+    public override void Attend(KeyRegion region, int first, int count, ReadOnlySpan<int> visible)
     {
-        var packed = (KeyValueTiles<TKernel>)tiles;
-        float* maxima = stackalloc float[StripRows];
-        float* sums = stackalloc float[StripRows];
+        var packed = (KeyRegion<TKernel>)region;
         Span<int> limits = stackalloc int[StripRows];
-        for (int start = 0; start < rows.Length; start += StripRows)
+        for (int key = 0; key < region.Count; key += BlockKeys)
         {
-            ReadOnlySpan<int> strip = rows.Slice(start, Math.Min(StripRows, rows.Length - start));
-            Gather(strip, maxima, sums);
-            for (int block = 0; block < tiles.Blocks; block++)
+            packed.Chunk(key, _expansion, out float* keys, out float* values, out nint valueStride);
+            int present = Math.Min(BlockKeys, region.Count - key);
+            for (int start = 0; start < count; start += StripRows)
             {
-                limits[..strip.Length].Fill(Math.Min(BlockKeys, tiles.Count - block * BlockKeys));
-                AttendStrip(packed, block, _gatheredQueries, _gatheredOutputs, maxima, sums, limits[..strip.Length]);
+                int rows = Math.Min(StripRows, count - start);
+                for (int i = 0; i < rows; i++)
+                {
+                    limits[i] = Math.Clamp(visible[start + i] - key, 0, present);
+                }
+                int row = first + start;
+                AttendStrip(
+                    keys, values, valueStride, null,
+                    _queries + row * _queryStride, _outputs + row * _outputStride, _maxima + row, _sums + row, limits[..rows]);
             }
-            Scatter(strip, maxima, sums);
+        }
+    }
+
+    public override void AttendRows(KeyRegion region, ReadOnlySpan<int> rows)
+    {
+        var packed = (KeyRegion<TKernel>)region;
+        Span<int> limits = stackalloc int[StripRows];
+        for (int key = 0; key < region.Count; key += BlockKeys)
+        {
+            packed.Chunk(key, _expansion, out float* keys, out float* values, out nint valueStride);
+            limits.Fill(Math.Min(BlockKeys, region.Count - key));
+            for (int start = 0; start < rows.Length; start += StripRows)
+            {
+                ReadOnlySpan<int> strip = rows.Slice(start, Math.Min(StripRows, rows.Length - start));
+                Gather(strip);
+                AttendStrip(
+                    keys, values, valueStride, null,
+                    _gatheredQueries, _gatheredOutputs, _gatheredMaxima, _gatheredSums, limits[..strip.Length]);
+                Scatter(strip);
+            }
         }
     }
 
@@ -168,60 +205,61 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
 
     private static nint Aligned(nint length) => (length + 15) & ~15;
 
-    private void Gather(ReadOnlySpan<int> rows, float* maxima, float* sums)
+    private void Gather(ReadOnlySpan<int> rows)
     {
         for (int i = 0; i < rows.Length; i++)
         {
             nint row = rows[i];
-            new ReadOnlySpan<float>(_queries + row * _dimension, _dimension).CopyTo(new Span<float>(_gatheredQueries + i * (nint)_dimension, _dimension));
-            new ReadOnlySpan<float>(_outputs + row * _outputStride, (int)_outputStride).CopyTo(new Span<float>(_gatheredOutputs + i * _outputStride, (int)_outputStride));
-            maxima[i] = _maxima[row];
-            sums[i] = _sums[row];
+            TKernel.Copy(_queries + row * _queryStride, _gatheredQueries + i * _queryStride, _queryStride);
+            TKernel.Copy(_outputs + row * _outputStride, _gatheredOutputs + i * _outputStride, _outputStride);
+            _gatheredMaxima[i] = _maxima[row];
+            _gatheredSums[i] = _sums[row];
         }
     }
 
-    private void Scatter(ReadOnlySpan<int> rows, float* maxima, float* sums)
+    private void Scatter(ReadOnlySpan<int> rows)
     {
         for (int i = 0; i < rows.Length; i++)
         {
             nint row = rows[i];
-            new ReadOnlySpan<float>(_gatheredOutputs + i * _outputStride, (int)_outputStride).CopyTo(new Span<float>(_outputs + row * _outputStride, (int)_outputStride));
-            _maxima[row] = maxima[i];
-            _sums[row] = sums[i];
+            TKernel.Copy(_gatheredOutputs + i * _outputStride, _outputs + row * _outputStride, _outputStride);
+            _maxima[row] = _gatheredMaxima[i];
+            _sums[row] = _gatheredSums[i];
         }
     }
 
-    /// <summary>Up to StripRows rows against one block of keys; row i sees its first limits[i] keys.</summary>
+    /// <summary>
+    /// Up to StripRows rows against up to BlockKeys keys, whose panels lie one after the other; row i sees its first
+    /// limits[i] keys.
+    /// </summary>
     private void AttendStrip(
-        KeyValueTiles<TKernel> tiles, int block, float* queries, float* outputs, float* maxima, float* sums, ReadOnlySpan<int> limits)
+        float* keys, float* values, nint valuePanelStride, float* bias, float* queries, float* outputs, float* maxima, float* sums, ReadOnlySpan<int> limits)
     {
         int width = TKernel.PanelWidth;
-        int tiles6 = (limits.Length + TileRows - 1) / TileRows;
+        int tiles = (limits.Length + TileRows - 1) / TileRows;
         Span<int> reach = stackalloc int[StripRows / TileRows];
         int furthest = Reach(limits, reach);
-        for (int panel = 0; panel * width < furthest; panel++)
+        for (int start = 0; start < furthest; start += width)
         {
-            float* keys = tiles.KeyPanel(block, panel);
-            for (int tile = 0; tile < tiles6; tile++)
+            for (int tile = 0; tile < tiles; tile++)
             {
-                if (panel * width < reach[tile])
+                if (start < reach[tile])
                 {
                     TKernel.Multiply(
-                        queries + tile * TileRows * (nint)_dimension, _dimension, keys, _dimension,
-                        _logits + tile * TileRows * BlockKeys + panel * width, BlockKeys, accumulate: false);
+                        queries + tile * TileRows * _queryStride, _queryStride, keys + (nint)start * _dimension, _dimension,
+                        _logits + tile * TileRows * BlockKeys + start, BlockKeys, accumulate: false);
                 }
             }
         }
-        SoftmaxRows(tiles, block, outputs, maxima, sums, limits, reach);
+        SoftmaxRows(bias, outputs, maxima, sums, limits, reach);
         for (int panel = 0; panel < _valuePanels; panel++)
         {
-            float* values = tiles.ValuePanel(block, panel);
-            for (int tile = 0; tile < tiles6; tile++)
+            for (int tile = 0; tile < tiles; tile++)
             {
                 if (reach[tile] > 0)
                 {
                     TKernel.Multiply(
-                        _logits + tile * TileRows * BlockKeys, BlockKeys, values, reach[tile],
+                        _logits + tile * TileRows * BlockKeys, BlockKeys, values + panel * valuePanelStride, reach[tile],
                         outputs + tile * TileRows * _outputStride + panel * width, _outputStride, accumulate: true);
                 }
             }
@@ -246,8 +284,7 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     }
 
     /// <summary>Turns logits into weights relative to the new running maximum; weights that no query may see become 0.</summary>
-    private void SoftmaxRows(
-        KeyValueTiles<TKernel> tiles, int block, float* outputs, float* maxima, float* sums, ReadOnlySpan<int> limits, ReadOnlySpan<int> reach)
+    private void SoftmaxRows(float* bias, float* outputs, float* maxima, float* sums, ReadOnlySpan<int> limits, ReadOnlySpan<int> reach)
     {
         int padded = (limits.Length + TileRows - 1) / TileRows * TileRows;
         for (int i = 0; i < padded; i++)
@@ -256,7 +293,7 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
             int limit = i < limits.Length ? limits[i] : 0;
             if (limit > 0)
             {
-                SoftmaxRow(row, limit, tiles.HasBias ? tiles.Bias(block) : null, outputs + i * _outputStride, maxima + i, sums + i);
+                SoftmaxRow(row, limit, bias, outputs + i * _outputStride, maxima + i, sums + i);
             }
             new Span<float>(row + limit, Math.Max(0, reach[i / TileRows] - limit)).Clear();
         }
