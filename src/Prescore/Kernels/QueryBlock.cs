@@ -201,7 +201,11 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         return _maxima[row] + MathF.Log(sum);
     }
 
-    public override void Dispose() => _memory.Dispose();
+    public override void Dispose()
+    {
+        _memory.Dispose();
+        _centroidLogits?.Dispose();
+    }
 
     private static nint Aligned(nint length) => (length + 15) & ~15;
 

@@ -1,0 +1,145 @@
+namespace Prescore.Kernels;
+
+/// <summary>Routing: clusters that a row does not visit stay in its softmax as one term each.</summary>
+internal abstract unsafe partial class QueryBlock
+{
+    /// <summary>
+    /// For every row of [first, first + count): computes the logits of all centroids, routes the row to its
+    /// <paramref name="routed"/>[i] best ones (ties to the lower index; members are added to <paramref name="table"/>),
+    /// and attends the other clusters as one term each.
+    /// </summary>
+    /// <param name="centroids">The clusters.</param>
+    /// <param name="first">First row.</param>
+    /// <param name="count">Number of rows.</param>
+    /// <param name="routed">Clusters to visit, one number a row; at least all means exact.</param>
+    /// <param name="memberCap">Most members a row may visit in all, one number a row; the best clusters come first.</param>
+    /// <param name="table">Receives the routed rows.</param>
+    public abstract void Route(
+        CentroidSet centroids, int first, int count, ReadOnlySpan<int> routed, ReadOnlySpan<int> memberCap, RoutingTable table);
+}
+
+internal sealed unsafe partial class QueryBlock<TKernel>
+{
+    private NativeBuffer? _centroidLogits;
+    private int[] _selected = [];
+
+    public override void Route(
+        CentroidSet centroids, int first, int count, ReadOnlySpan<int> routed, ReadOnlySpan<int> memberCap, RoutingTable table)
+    {
+        var means = (KeyRegion<TKernel>)centroids.Means;
+        nint stride = (centroids.Count + TKernel.PanelWidth - 1) / TKernel.PanelWidth * TKernel.PanelWidth;
+        nint needed = (StripRows + TileRows) * stride;
+        if (_centroidLogits is null || _centroidLogits.Length < needed)
+        {
+            _centroidLogits?.Dispose();
+            _centroidLogits = NativeBuffer.Rent(needed);
+        }
+        if (_selected.Length < centroids.Count)
+        {
+            _selected = new int[centroids.Count];
+        }
+        means.Chunk(0, null, out float* keys, out float* values, out nint valueStride);
+        float* logits = _centroidLogits.Pointer;
+        for (int start = 0; start < count; start += StripRows)
+        {
+            int rows = Math.Min(StripRows, count - start);
+            int tiles = (rows + TileRows - 1) / TileRows;
+            float* queries = _queries + (first + start) * _queryStride;
+            for (nint column = 0; column < stride; column += TKernel.PanelWidth)
+            {
+                for (int tile = 0; tile < tiles; tile++)
+                {
+                    TKernel.Multiply(
+                        queries + tile * TileRows * _queryStride, _queryStride, keys + column * _dimension, _dimension,
+                        logits + tile * TileRows * stride + column, stride, accumulate: false);
+                }
+            }
+            for (int i = 0; i < tiles * TileRows; i++)
+            {
+                float* row = logits + i * stride;
+                if (i < rows)
+                {
+                    RouteRow(centroids, row, first + start + i, routed[start + i], memberCap.IsEmpty ? int.MaxValue : memberCap[start + i], table);
+                }
+                else
+                {
+                    new Span<float>(row, (int)stride).Clear();
+                }
+            }
+            float* outputs = _outputs + (first + start) * _outputStride;
+            for (int panel = 0; panel < _valuePanels; panel++)
+            {
+                for (int tile = 0; tile < tiles; tile++)
+                {
+                    TKernel.Multiply(
+                        logits + tile * TileRows * stride, stride, values + panel * valueStride, centroids.Count,
+                        outputs + tile * TileRows * _outputStride + panel * TKernel.PanelWidth, _outputStride, accumulate: true);
+                }
+            }
+        }
+    }
+
+    /// <summary>Turns a row of centroid logits into the weights of the clusters that it does not visit.</summary>
+    private void RouteRow(CentroidSet centroids, float* logits, int row, int routed, int memberCap, RoutingTable table)
+    {
+        int clusters = centroids.Count;
+        int selected;
+        fixed (int* indices = _selected)
+        {
+            selected = TopIndices.Select<TKernel>(logits, clusters, routed, indices);
+        }
+        selected = KeepWithinCap(centroids, logits, selected, memberCap);
+        for (int i = 0; i < selected; i++)
+        {
+            int cluster = _selected[i];
+            table.Add(row, cluster, centroids.Members[cluster]);
+            logits[cluster] = float.NegativeInfinity;
+        }
+        if (selected == clusters)
+        {
+            new Span<float>(logits, clusters).Clear();
+            return;
+        }
+        SoftmaxRow(logits, clusters, centroids.LogWeights, _outputs + row * _outputStride, _maxima + row, _sums + row);
+        for (int i = 0; i < selected; i++)
+        {
+            // The exponential clamps its argument, so the weight of a visited cluster is tiny but not 0 yet.
+            logits[_selected[i]] = 0;
+        }
+    }
+
+    /// <summary>Keeps the best selected clusters whose members fit under the cap.</summary>
+    private int KeepWithinCap(CentroidSet centroids, float* logits, int selected, int memberCap)
+    {
+        Span<int> indices = _selected.AsSpan(0, selected);
+        long members = 0;
+        foreach (int cluster in indices)
+        {
+            members += centroids.Members[cluster];
+        }
+        if (members <= memberCap)
+        {
+            return selected;
+        }
+        Span<float> keys = stackalloc float[Math.Min(selected, 1024)];
+        if (selected > keys.Length)
+        {
+            keys = new float[selected];
+        }
+        for (int i = 0; i < selected; i++)
+        {
+            keys[i] = -logits[indices[i]];
+        }
+        keys[..selected].Sort(indices);
+        int kept = 0;
+        for (members = 0; kept < selected; kept++)
+        {
+            members += centroids.Members[indices[kept]];
+            if (members > memberCap)
+            {
+                break;
+            }
+        }
+        return kept;
+    }
+}
