@@ -9,6 +9,7 @@ public static class AttentionMethods
         ("window", WindowAttention.FromSpec),
         ("hyper", HyperAttention.FromSpec),
         ("prescored", PreScoredAttention.FromSpec),
+        ("clustered", ClusteredAttention.FromSpec),
     ];
 
     /// <summary>Names of all methods.</summary>

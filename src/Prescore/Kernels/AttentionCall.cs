@@ -113,7 +113,12 @@ internal sealed unsafe class AttentionCall
     /// <summary>Writes the finished row of a query block to output and log-sum-exp of one query.</summary>
     public void Finish(QueryBlock block, int row, int batch, int head, int query)
     {
-        float logSumExp = block.Finish(row, Output(batch, head).Row(query));
+        SetLogSumExp(batch, head, query, block.Finish(row, Output(batch, head).Row(query)));
+    }
+
+    /// <summary>Writes one log-sum-exp, where they are wanted.</summary>
+    public void SetLogSumExp(int batch, int head, int query, float logSumExp)
+    {
         if (_logSumExp != null)
         {
             _logSumExp[((nint)batch * Shape.QueryHeads + head) * Shape.Queries + query] = logSumExp;

@@ -34,6 +34,9 @@ internal sealed unsafe class NativeBuffer : IDisposable
     /// <summary>Number of floats asked for.</summary>
     public nint Length { get; }
 
+    /// <summary>All floats; the buffer must be shorter than 2^31 floats.</summary>
+    public Span<float> Span => new(Pointer, checked((int)Length));
+
     /// <summary>Rents at least <paramref name="length"/> floats with arbitrary content.</summary>
     public static NativeBuffer Rent(nint length)
     {

@@ -16,6 +16,9 @@ internal abstract unsafe partial class QueryBlock
     /// <param name="table">Receives the routed rows.</param>
     public abstract void Route(
         CentroidSet centroids, int first, int count, ReadOnlySpan<int> routed, ReadOnlySpan<int> memberCap, RoutingTable table);
+
+    /// <summary>Logits scale·q·μ of all rows and all centroids, dense [rows, centroids].</summary>
+    public abstract void CentroidLogits(CentroidSet centroids, Span<float> logits);
 }
 
 internal sealed unsafe partial class QueryBlock<TKernel>
@@ -27,33 +30,18 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         CentroidSet centroids, int first, int count, ReadOnlySpan<int> routed, ReadOnlySpan<int> memberCap, RoutingTable table)
     {
         var means = (KeyRegion<TKernel>)centroids.Means;
-        nint stride = (centroids.Count + TKernel.PanelWidth - 1) / TKernel.PanelWidth * TKernel.PanelWidth;
-        nint needed = (StripRows + TileRows) * stride;
-        if (_centroidLogits is null || _centroidLogits.Length < needed)
-        {
-            _centroidLogits?.Dispose();
-            _centroidLogits = NativeBuffer.Rent(needed);
-        }
+        nint stride = CentroidStride(centroids);
+        float* logits = CentroidBuffer(stride);
         if (_selected.Length < centroids.Count)
         {
             _selected = new int[centroids.Count];
         }
         means.Chunk(0, null, out float* keys, out float* values, out nint valueStride);
-        float* logits = _centroidLogits.Pointer;
         for (int start = 0; start < count; start += StripRows)
         {
             int rows = Math.Min(StripRows, count - start);
             int tiles = (rows + TileRows - 1) / TileRows;
-            float* queries = _queries + (first + start) * _queryStride;
-            for (nint column = 0; column < stride; column += TKernel.PanelWidth)
-            {
-                for (int tile = 0; tile < tiles; tile++)
-                {
-                    TKernel.Multiply(
-                        queries + tile * TileRows * _queryStride, _queryStride, keys + column * _dimension, _dimension,
-                        logits + tile * TileRows * stride + column, stride, accumulate: false);
-                }
-            }
+            StripLogits(keys, first + start, tiles, logits, stride);
             for (int i = 0; i < tiles * TileRows; i++)
             {
                 float* row = logits + i * stride;
@@ -75,6 +63,52 @@ internal sealed unsafe partial class QueryBlock<TKernel>
                         logits + tile * TileRows * stride, stride, values + panel * valueStride, centroids.Count,
                         outputs + tile * TileRows * _outputStride + panel * TKernel.PanelWidth, _outputStride, accumulate: true);
                 }
+            }
+        }
+    }
+
+    public override void CentroidLogits(CentroidSet centroids, Span<float> logits)
+    {
+        nint stride = CentroidStride(centroids);
+        float* buffer = CentroidBuffer(stride);
+        ((KeyRegion<TKernel>)centroids.Means).Chunk(0, null, out float* keys, out _, out _);
+        for (int start = 0; start < Rows; start += StripRows)
+        {
+            int rows = Math.Min(StripRows, Rows - start);
+            StripLogits(keys, start, (rows + TileRows - 1) / TileRows, buffer, stride);
+            for (int i = 0; i < rows; i++)
+            {
+                new ReadOnlySpan<float>(buffer + i * stride, centroids.Count).CopyTo(logits[((start + i) * centroids.Count)..]);
+            }
+        }
+    }
+
+    private static nint CentroidStride(CentroidSet centroids) =>
+        (centroids.Count + TKernel.PanelWidth - 1) / TKernel.PanelWidth * TKernel.PanelWidth;
+
+    /// <summary>Room for the centroid logits of one strip of rows.</summary>
+    private float* CentroidBuffer(nint stride)
+    {
+        nint needed = (StripRows + TileRows) * stride;
+        if (_centroidLogits is null || _centroidLogits.Length < needed)
+        {
+            _centroidLogits?.Dispose();
+            _centroidLogits = NativeBuffer.Rent(needed);
+        }
+        return _centroidLogits.Pointer;
+    }
+
+    /// <summary>Register tiles of rows from <paramref name="first"/> on against all centroids.</summary>
+    private void StripLogits(float* keys, int first, int tiles, float* logits, nint stride)
+    {
+        float* queries = _queries + first * _queryStride;
+        for (nint column = 0; column < stride; column += TKernel.PanelWidth)
+        {
+            for (int tile = 0; tile < tiles; tile++)
+            {
+                TKernel.Multiply(
+                    queries + tile * TileRows * _queryStride, _queryStride, keys + column * _dimension, _dimension,
+                    logits + tile * TileRows * stride + column, stride, accumulate: false);
             }
         }
     }

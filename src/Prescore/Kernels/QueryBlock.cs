@@ -52,6 +52,12 @@ internal abstract unsafe partial class QueryBlock : IDisposable
     /// <summary>Listed rows attend all keys of a region.</summary>
     public abstract void AttendRows(KeyRegion region, ReadOnlySpan<int> rows);
 
+    /// <summary>Empties the state of all rows; the queries stay.</summary>
+    public abstract void ResetState();
+
+    /// <summary>A row's running maximum, sum and (not yet normalised) output.</summary>
+    public abstract void ReadState(int row, out float maximum, out float sum, Span<float> output);
+
     /// <summary>Writes a row's normalised output and returns its log-sum-exp; a row that saw no key gives 0 and −∞.</summary>
     public abstract float Finish(int row, Span<float> output);
 
@@ -186,6 +192,20 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
                 Scatter(strip);
             }
         }
+    }
+
+    public override void ResetState()
+    {
+        new Span<float>(_outputs, checked((int)(Rows * _outputStride))).Clear();
+        new Span<float>(_maxima, Rows).Fill(float.NegativeInfinity);
+        new Span<float>(_sums, Rows).Clear();
+    }
+
+    public override void ReadState(int row, out float maximum, out float sum, Span<float> output)
+    {
+        maximum = _maxima[row];
+        sum = _sums[row];
+        new ReadOnlySpan<float>(_outputs + row * _outputStride, _valueDimension).CopyTo(output);
     }
 
     public override float Finish(int row, Span<float> output)
