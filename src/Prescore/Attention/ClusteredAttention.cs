@@ -46,11 +46,13 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
             ClusterFactor = spec.Fraction("kappa", 64) ?? defaults.ClusterFactor,
             Probes = spec.Integer("probes", 1) ?? defaults.Probes,
             ProbeSpacing = spec.Integer("every", 1) ?? defaults.ProbeSpacing,
+            Caution = spec.Fraction("caution", 100) ?? defaults.Caution,
+            ProbeDecay = spec.Fraction("decay") ?? defaults.ProbeDecay,
             RefitGrowth = spec.Fraction("growth", 16) ?? defaults.RefitGrowth,
             FitSteps = spec.Integer("steps", 0) ?? defaults.FitSteps,
             Storage = spec.Choice("storage", "fp32", "fp16") == "fp16" ? KeyValueStorage.Fp16 : KeyValueStorage.Fp32,
         };
-        spec.RefuseUnread("error", "budget", "block", "w", "kappa", "probes", "every", "growth", "steps", "storage");
+        spec.RefuseUnread("error", "budget", "block", "w", "kappa", "probes", "every", "caution", "decay", "growth", "steps", "storage");
         return new ClusteredAttention(options);
     }
 

@@ -76,6 +76,18 @@ internal abstract unsafe class KeyRegion : IDisposable
     /// <summary>Reads value <paramref name="index"/> as stored.</summary>
     public abstract void ReadValue(int index, Span<float> value);
 
+    /// <summary>Removes a key; the last one takes its place.</summary>
+    public abstract void RemoveSwap(int index);
+
+    /// <summary>
+    /// Dot products of some rows with the chunk of keys that starts at <paramref name="first"/> (a multiple of
+    /// <see cref="ChunkKeys"/>): products[i · ChunkKeys + j] = rows[i] · key[first + j].
+    /// </summary>
+    /// <param name="rows">Rows [count, d], dense; count is a multiple of 6.</param>
+    /// <param name="first">First key.</param>
+    /// <param name="products">Receives [count, ChunkKeys]; columns beyond the last key are arbitrary.</param>
+    public abstract void Products(ReadOnlySpan<float> rows, int first, Span<float> products);
+
     /// <summary>Forgets all but the first <paramref name="count"/> keys; keeps the memory.</summary>
     public void Truncate(int count)
     {
@@ -189,6 +201,46 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
         }
     }
 
+    public override void RemoveSwap(int index)
+    {
+        int last = --Count;
+        if (index == last)
+        {
+            return;
+        }
+        for (int l = 0; l < Dimension; l++)
+        {
+            Copy(KeyStart(last) + (nint)l * Width, KeyStart(index) + (nint)l * Width);
+        }
+        for (int c = 0; c < ValueDimension; c++)
+        {
+            Copy(ValueStart(last, c), ValueStart(index, c));
+        }
+    }
+
+    public override void Products(ReadOnlySpan<float> rows, int first, Span<float> products)
+    {
+        int keys = RoundUp(Math.Min(ChunkKeys, Count - first));
+        using NativeBuffer? expanded = Storage == KeyValueStorage.Fp16 ? NativeBuffer.Rent((nint)keys * Dimension) : null;
+        float* panels = Storage == KeyValueStorage.Fp32 ? (float*)Memory + (nint)first * Dimension : expanded!.Pointer;
+        if (expanded is not null)
+        {
+            TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>((Half*)Memory + (nint)first * Dimension, keys * Dimension), expanded.Span);
+        }
+        fixed (float* a = rows, c = products)
+        {
+            for (int row = 0; row < rows.Length / Dimension; row += 6)
+            {
+                for (int key = 0; key < keys; key += Width)
+                {
+                    TKernel.Multiply(
+                        a + (nint)row * Dimension, Dimension, panels + (nint)key * Dimension, Dimension,
+                        c + (nint)row * ChunkKeys + key, ChunkKeys, accumulate: false);
+                }
+            }
+        }
+    }
+
     protected override void Write(int index, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
     {
         nint start = KeyStart(index);
@@ -228,6 +280,18 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
 
     private nint ValueStart(int index, int column) =>
         KeyFloats(Capacity) + ((nint)(column / Width) * Capacity + index) * Width + column % Width;
+
+    private void Copy(nint from, nint to)
+    {
+        if (Storage == KeyValueStorage.Fp32)
+        {
+            ((float*)Memory)[to] = ((float*)Memory)[from];
+        }
+        else
+        {
+            ((Half*)Memory)[to] = ((Half*)Memory)[from];
+        }
+    }
 
     private void Store(nint at, float value)
     {

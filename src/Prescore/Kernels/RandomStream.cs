@@ -14,4 +14,7 @@ public static class RandomStream
 
     /// <summary>Order in which keys are drawn for the residual of HyperAttention.</summary>
     public const int ResidualOrder = 4;
+
+    /// <summary>New clusters of a growing key index.</summary>
+    public const int IndexGrowth = 5;
 }

@@ -3,6 +3,21 @@ namespace Prescore.Kernels;
 /// <summary>Indices of the largest elements of a row.</summary>
 internal static unsafe class TopIndices
 {
+    /// <summary>Writes the indices of the largest elements, as many as <paramref name="indices"/> takes, in ascending order.</summary>
+    public static void Select(SimdPath simd, ReadOnlySpan<float> row, Span<int> indices)
+    {
+        fixed (float* data = row)
+        fixed (int* target = indices)
+        {
+            _ = simd switch
+            {
+                SimdPath.Vector512 => Select<Kernel512>(data, row.Length, indices.Length, target),
+                SimdPath.Vector256 => Select<Kernel256>(data, row.Length, indices.Length, target),
+                _ => Select<KernelScalar>(data, row.Length, indices.Length, target),
+            };
+        }
+    }
+
     /// <summary>
     /// Writes the indices of the <paramref name="wanted"/> largest elements (all if there are no more), ties to the
     /// lower index, and returns how many. Finds a threshold by bisection: counting is one vector pass.

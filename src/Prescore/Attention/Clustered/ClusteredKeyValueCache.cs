@@ -11,6 +11,9 @@ internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShap
 
     public long Bytes => _layer.Bytes;
 
+    /// <summary>Probe records so far.</summary>
+    public EffortControl Effort => _layer.Effort;
+
     public AttentionReport AppendAndAttend(
         int count,
         ReadOnlySpan<float> queries,

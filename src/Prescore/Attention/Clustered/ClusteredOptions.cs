@@ -35,11 +35,17 @@ public sealed record ClusteredOptions
     /// <summary>Weight of the pooled errors of earlier probe blocks relative to the newest.</summary>
     public double ProbeDecay { get; init; } = 0.7;
 
-    /// <summary>The clusters are fitted anew when the far part has grown by this factor.</summary>
-    public double RefitGrowth { get; init; } = 1.3;
+    /// <summary>
+    /// Standard errors of the pooled error that are added before it is compared with ε: probes are few and errors
+    /// heavy-tailed, so the smallest p whose mean happens to pass is too small.
+    /// </summary>
+    public double Caution { get; init; } = 1;
 
-    /// <summary>Lloyd steps of a fit.</summary>
-    public int FitSteps { get; init; } = 6;
+    /// <summary>The clusters are refined when the far part has grown by this factor.</summary>
+    public double RefitGrowth { get; init; } = 1.1;
+
+    /// <summary>Lloyd steps of the first fit and of a refinement.</summary>
+    public int FitSteps { get; init; } = 3;
 
     /// <summary>How keys and values are stored.</summary>
     public KeyValueStorage Storage { get; init; } = KeyValueStorage.Fp32;

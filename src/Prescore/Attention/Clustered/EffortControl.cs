@@ -23,6 +23,7 @@ internal sealed class EffortControl(int queryHeads, ClusteredOptions options)
         _records.Sort(static (a, b) => (a.Position, a.Head).CompareTo((b.Position, b.Head)));
         int steps = EffortLadder.Steps.Length;
         var errors = new double[queryHeads, steps];
+        var squares = new double[queryHeads, steps];
         var norms = new double[queryHeads];
         int block = -1;
         foreach (ProbeRecord record in _records)
@@ -34,29 +35,30 @@ internal sealed class EffortControl(int queryHeads, ClusteredOptions options)
             int recordBlock = record.Position / options.BlockSize;
             if (recordBlock != block)
             {
-                Decay(errors, norms);
+                Decay(errors, squares, norms);
                 block = recordBlock;
             }
             norms[record.Head] += record.SquaredNorm;
             for (int step = 0; step < steps; step++)
             {
                 errors[record.Head, step] += record.SquaredErrors[step];
+                squares[record.Head, step] += (double)record.SquaredErrors[step] * record.SquaredErrors[step];
             }
         }
         var chosen = new int[queryHeads];
         for (int head = 0; head < queryHeads; head++)
         {
-            chosen[head] = Smallest(errors, norms, head);
+            chosen[head] = Smallest(errors, squares, norms, head);
         }
         return chosen;
     }
 
-    private int Smallest(double[,] errors, double[] norms, int head)
+    private int Smallest(double[,] errors, double[,] squares, double[] norms, int head)
     {
         double allowed = options.EffectiveTargetError * options.EffectiveTargetError * norms[head];
         for (int step = 0; step < EffortLadder.Steps.Length && norms[head] > 0; step++)
         {
-            if (errors[head, step] <= allowed)
+            if (errors[head, step] + options.Caution * Math.Sqrt(squares[head, step]) <= allowed)
             {
                 return EffortLadder.Steps[step];
             }
@@ -64,7 +66,7 @@ internal sealed class EffortControl(int queryHeads, ClusteredOptions options)
         return EffortLadder.Exact;
     }
 
-    private void Decay(double[,] errors, double[] norms)
+    private void Decay(double[,] errors, double[,] squares, double[] norms)
     {
         for (int head = 0; head < queryHeads; head++)
         {
@@ -72,6 +74,7 @@ internal sealed class EffortControl(int queryHeads, ClusteredOptions options)
             for (int step = 0; step < EffortLadder.Steps.Length; step++)
             {
                 errors[head, step] *= options.ProbeDecay;
+                squares[head, step] *= options.ProbeDecay * options.ProbeDecay;
             }
         }
     }

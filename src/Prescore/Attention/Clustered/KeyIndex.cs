@@ -1,28 +1,38 @@
+using Prescore.Clustering;
 using Prescore.Kernels;
+using Prescore.Scoring;
 
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
-/// The far keys and values of one key/value head, stored by cluster: cache and index in one. A function of the keys
-/// and of how far they have grown block by block, never of how they arrived. Not safe for concurrent use.
+/// The far keys and values of one key/value head, stored by cluster: cache and index in one. New keys join their nearest
+/// cluster; whenever the head has grown enough, <see cref="IndexRefinement"/> adds clusters and moves keys between
+/// neighbours. A function of the keys and of how far they have grown block by block, never of how they arrived. Not safe
+/// for concurrent use.
 /// </summary>
 internal sealed class KeyIndex : IDisposable
 {
+    /// <summary>Keys a cluster that the first fit looks at.</summary>
+    private const int SampleFactor = 16;
+
     private readonly ClusteredOptions _options;
-    private readonly SimdPath _simd;
+    private readonly AttentionOptions _run;
+    private readonly int _head;
     private readonly int _dimension;
     private readonly int _valueDimension;
-    private readonly KeyClustering _clustering;
-    private Cluster[] _clusters = [];
-    private int _countAtFit;
+    private readonly IndexRefinement _refinement;
+    private readonly List<KeyCluster> _clusters = [];
+    private int _countAtRefinement;
+    private long _products;
 
     public KeyIndex(ClusteredOptions options, AttentionOptions run, int head, int dimension, int valueDimension)
     {
         _options = options;
-        _simd = run.Simd;
+        _run = run;
+        _head = head;
         _dimension = dimension;
         _valueDimension = valueDimension;
-        _clustering = new KeyClustering(run, head, dimension, options.FitSteps);
+        _refinement = new IndexRefinement(_clusters, NewCluster, dimension, run, head);
         Centroids = new CentroidSet(run.Simd, dimension, valueDimension);
     }
 
@@ -33,10 +43,10 @@ internal sealed class KeyIndex : IDisposable
     public CentroidSet Centroids { get; }
 
     /// <summary>Number of clusters.</summary>
-    public int Clusters => _clusters.Length;
+    public int Clusters => _clusters.Count;
 
     /// <summary>Key·centroid products computed so far.</summary>
-    public long Products => _clustering.Products;
+    public long Products => _products + _refinement.Products;
 
     /// <summary>Bytes held.</summary>
     public long Bytes => _clusters.Sum(cluster => cluster.Region.Bytes) + Centroids.Means.Bytes;
@@ -44,7 +54,7 @@ internal sealed class KeyIndex : IDisposable
     /// <summary>Keys and values of a cluster.</summary>
     public KeyRegion Region(int cluster) => _clusters[cluster].Region;
 
-    /// <summary>Adds the next keys; fits the clusters anew when they have grown enough, else each joins its nearest cluster.</summary>
+    /// <summary>Adds the next keys.</summary>
     /// <param name="keys">Dense [count, d].</param>
     /// <param name="values">Dense [count, d_v].</param>
     /// <param name="count">Number of keys.</param>
@@ -54,19 +64,13 @@ internal sealed class KeyIndex : IDisposable
         {
             return;
         }
-        if (Count + count >= _options.RefitGrowth * _countAtFit || _countAtFit == 0)
+        var points = new KeyMatrix { Values = keys, Count = count, Dimension = _dimension };
+        using CentreSet centres = _clusters.Count == 0 ? FirstCentres(points) : CurrentCentres();
+        Join(points, values, centres);
+        if (Count >= _options.RefitGrowth * _countAtRefinement)
         {
-            Refit(keys, values, count);
-        }
-        else
-        {
-            var labels = new int[count];
-            _clustering.Assign(keys, count, labels);
-            for (int i = 0; i < count; i++)
-            {
-                _clusters[labels[i]].Add(Count + i, keys.Slice(i * _dimension, _dimension), values.Slice(i * _valueDimension, _valueDimension));
-            }
-            Count += count;
+            _refinement.Refine(WantedClusters(Count), _options.FitSteps);
+            _countAtRefinement = Count;
         }
         UpdateCentroids();
     }
@@ -74,7 +78,7 @@ internal sealed class KeyIndex : IDisposable
     /// <summary>Copies all keys and values, as stored, into dense rows in the order they were added.</summary>
     public void CopyTo(Span<float> keys, Span<float> values)
     {
-        foreach (Cluster cluster in _clusters)
+        foreach (KeyCluster cluster in _clusters)
         {
             cluster.CopyTo(keys, values);
         }
@@ -82,13 +86,12 @@ internal sealed class KeyIndex : IDisposable
 
     public void Clear()
     {
-        foreach (Cluster cluster in _clusters)
+        foreach (KeyCluster cluster in _clusters)
         {
-            cluster.Region.Dispose();
+            cluster.Dispose();
         }
-        _clusters = [];
-        _clustering.Clear();
-        Count = _countAtFit = 0;
+        _clusters.Clear();
+        Count = _countAtRefinement = 0;
     }
 
     public void Dispose()
@@ -97,100 +100,68 @@ internal sealed class KeyIndex : IDisposable
         Centroids.Dispose();
     }
 
-    private void Refit(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int count)
+    private int WantedClusters(int count) => Math.Clamp((int)Math.Ceiling(_options.ClusterFactor * Math.Sqrt(count)), 1, count);
+
+    private KeyCluster NewCluster(int capacity) => new(_run.Simd, _dimension, _valueDimension, _options.Storage, capacity);
+
+    /// <summary>k-means on evenly spaced keys.</summary>
+    private CentreSet FirstCentres(in KeyMatrix points)
     {
-        int total = Count + count;
-        using NativeBuffer keyRows = NativeBuffer.Rent((nint)total * _dimension);
-        using NativeBuffer valueRows = NativeBuffer.Rent((nint)total * _valueDimension);
-        Span<float> allKeys = keyRows.Span;
-        Span<float> allValues = valueRows.Span;
-        CopyTo(allKeys, allValues);
-        keys[..(count * _dimension)].CopyTo(allKeys[(Count * _dimension)..]);
-        values[..(count * _valueDimension)].CopyTo(allValues[(Count * _valueDimension)..]);
-        int clusters = Math.Clamp((int)Math.Ceiling(_options.ClusterFactor * Math.Sqrt(total)), 1, total);
-        var labels = new int[total];
-        int fitted = _clustering.Fit(allKeys, total, clusters, labels);
-        Redistribute(allKeys, allValues, labels, fitted);
-        Count = _countAtFit = total;
+        int wanted = WantedClusters(points.Count);
+        int sampled = Math.Min(points.Count, SampleFactor * wanted);
+        var sample = new float[sampled * _dimension];
+        for (int i = 0; i < sampled; i++)
+        {
+            points[(int)((long)i * points.Count / sampled)].CopyTo(sample.AsSpan(i * _dimension));
+        }
+        ClusterFit fit = KMeans.Fit(
+            new KeyMatrix { Values = sample, Count = sampled, Dimension = _dimension },
+            wanted,
+            new RandomOrigin(_run.Seed, _run.Layer, _head, 0),
+            new int[sampled],
+            _options.FitSteps,
+            _run.Simd);
+        _products += fit.Products;
+        for (int c = 0; c < fit.Centres.Count; c++)
+        {
+            _clusters.Add(NewCluster(points.Count / fit.Centres.Count));
+        }
+        return fit.Centres;
     }
 
-    private void Redistribute(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int[] labels, int clusters)
+    private CentreSet CurrentCentres()
     {
-        var sizes = new int[clusters];
-        foreach (int label in labels)
+        var means = new float[_clusters.Count * _dimension];
+        for (int c = 0; c < _clusters.Count; c++)
         {
-            sizes[label]++;
+            _clusters[c].MeanKey(means.AsSpan(c * _dimension, _dimension));
         }
-        foreach (Cluster cluster in _clusters)
+        return new CentreSet(means, _clusters.Count, _dimension, _run.Simd);
+    }
+
+    private void Join(in KeyMatrix points, ReadOnlySpan<float> values, CentreSet centres)
+    {
+        var labels = new int[points.Count];
+        centres.Assign(points, labels);
+        _products += (long)points.Count * centres.Count;
+        for (int i = 0; i < points.Count; i++)
         {
-            cluster.Region.Dispose();
+            _clusters[labels[i]].Add(Count + i, points[i], values.Slice(i * _valueDimension, _valueDimension));
         }
-        _clusters = new Cluster[clusters];
-        for (int c = 0; c < clusters; c++)
-        {
-            _clusters[c] = new Cluster(_simd, _dimension, _valueDimension, _options.Storage, sizes[c] + sizes[c] / 8);
-        }
-        for (int i = 0; i < labels.Length; i++)
-        {
-            _clusters[labels[i]].Add(i, keys.Slice(i * _dimension, _dimension), values.Slice(i * _valueDimension, _valueDimension));
-        }
+        Count += points.Count;
+        IndexRefinement.DropEmpty(_clusters);
     }
 
     private void UpdateCentroids()
     {
-        Centroids.Clear(_clusters.Length);
+        Centroids.Clear(_clusters.Count);
         Span<float> key = stackalloc float[_dimension];
         Span<float> value = stackalloc float[_valueDimension];
-        foreach (Cluster cluster in _clusters)
+        foreach (KeyCluster cluster in _clusters)
         {
-            cluster.Means(key, value);
-            Centroids.Add(key, value, cluster.Region.Count, cluster.Region.Count);
-        }
-    }
-
-    /// <summary>Members of one cluster with their sums.</summary>
-    private sealed class Cluster
-    {
-        private readonly float[] _keySum;
-        private readonly float[] _valueSum;
-        private int[] _indices;
-
-        public Cluster(SimdPath simd, int dimension, int valueDimension, KeyValueStorage storage, int capacity)
-        {
-            Region = KeyRegion.Create(simd, dimension, valueDimension, storage);
-            Region.Reserve(Math.Max(1, capacity));
-            _keySum = new float[dimension];
-            _valueSum = new float[valueDimension];
-            _indices = new int[Math.Max(1, capacity)];
-        }
-
-        public KeyRegion Region { get; }
-
-        public void Add(int index, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
-        {
-            if (Region.Count == _indices.Length)
-            {
-                Array.Resize(ref _indices, _indices.Length + _indices.Length / 4 + 8);
-            }
-            _indices[Region.Count] = index;
-            Region.Append(key, value);
-            System.Numerics.Tensors.TensorPrimitives.Add(_keySum, key, _keySum);
-            System.Numerics.Tensors.TensorPrimitives.Add(_valueSum, value, _valueSum);
-        }
-
-        public void Means(Span<float> key, Span<float> value)
-        {
-            System.Numerics.Tensors.TensorPrimitives.Divide(_keySum, Region.Count, key);
-            System.Numerics.Tensors.TensorPrimitives.Divide(_valueSum, Region.Count, value);
-        }
-
-        public void CopyTo(Span<float> keys, Span<float> values)
-        {
-            for (int i = 0; i < Region.Count; i++)
-            {
-                Region.ReadKey(i, keys.Slice(_indices[i] * Region.Dimension, Region.Dimension));
-                Region.ReadValue(i, values.Slice(_indices[i] * Region.ValueDimension, Region.ValueDimension));
-            }
+            cluster.MeanKey(key);
+            cluster.MeanValue(value);
+            Centroids.Add(key, value, cluster.Count, cluster.Count);
         }
     }
 }
