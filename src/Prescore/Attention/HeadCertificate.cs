@@ -1,0 +1,53 @@
+namespace Prescore.Attention;
+
+/// <summary>
+/// What exact probe queries measured about one query head of Clustered attention. The errors are out of sample: every
+/// probe was judged at the p that earlier probes had chosen. An estimate with its count and interval, not a bound.
+/// </summary>
+public sealed record HeadCertificate
+{
+    /// <summary>Model layer, from 0.</summary>
+    public required int Layer { get; init; }
+
+    /// <summary>Query head, from 0.</summary>
+    public required int Head { get; init; }
+
+    /// <summary>Number of probe queries.</summary>
+    public required int Probes { get; init; }
+
+    /// <summary>Relative error of the head's output over all probes, √(Σ‖ô−o‖² / Σ‖o‖²); 0 without probes.</summary>
+    public required double Error { get; init; }
+
+    /// <summary>Lower end of the 90 % interval of <see cref="Error"/>.</summary>
+    public required double ErrorLow { get; init; }
+
+    /// <summary>Upper end of the 90 % interval of <see cref="Error"/>.</summary>
+    public required double ErrorHigh { get; init; }
+
+    /// <summary>95th percentile of the single probes' relative errors.</summary>
+    public required double Percentile95 { get; init; }
+
+    /// <summary>Largest relative error of a single probe.</summary>
+    public required double Worst { get; init; }
+
+    /// <summary>p now: clusters a query visits; null: all of them, the head is exact.</summary>
+    public required int? Effort { get; init; }
+
+    /// <summary>Logits computed for this head: near, centroids, members and probes.</summary>
+    public required long Interactions { get; init; }
+
+    /// <summary>What exact attention would have computed.</summary>
+    public required long ExactInteractions { get; init; }
+
+    /// <summary>Blocks of queries that had a far part.</summary>
+    public required int Blocks { get; init; }
+
+    /// <summary>Of these, blocks that were exact: no p reached the target, nothing had been probed, or p would have cost more.</summary>
+    public required int ExactBlocks { get; init; }
+
+    /// <summary>Blocks in which the budget kept queries from visiting the clusters that the target asked for.</summary>
+    public required int UnmetBlocks { get; init; }
+
+    /// <summary>Interactions ÷ exact's.</summary>
+    public double Budget => ExactInteractions == 0 ? 1 : (double)Interactions / ExactInteractions;
+}
