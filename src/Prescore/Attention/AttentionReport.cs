@@ -21,6 +21,12 @@ public readonly record struct AttentionReport
     /// <summary>Selections that found the scores flat (coefficient of variation below 1e-3) and took evenly spaced keys.</summary>
     public long FlatSelections { get; init; }
 
+    /// <summary>
+    /// Certificates of a whole call, one a query head and sequence, of methods that measure their own error; null for
+    /// others and for caches, which have them themselves (<see cref="ICertifiedCache"/>).
+    /// </summary>
+    public IReadOnlyList<HeadCertificate>? Certificates { get; init; }
+
     /// <summary>Interactions ÷ exact's, in 0..1 for every sensible method; 1 where there was nothing to compute.</summary>
     public double Budget => ExactInteractions == 0 ? 1 : (double)Interactions / ExactInteractions;
 
@@ -33,5 +39,8 @@ public readonly record struct AttentionReport
         Seconds = left.Seconds + right.Seconds,
         IndexSeconds = left.IndexSeconds + right.IndexSeconds,
         FlatSelections = left.FlatSelections + right.FlatSelections,
+        Certificates = left.Certificates is null || right.Certificates is null
+            ? left.Certificates ?? right.Certificates
+            : [.. left.Certificates, .. right.Certificates],
     };
 }

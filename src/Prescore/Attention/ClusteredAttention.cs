@@ -27,13 +27,16 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
             {
                 parts.Add(FormattableString.Invariant($"budget={options.Budget}"));
             }
-            parts.Add(FormattableString.Invariant($"block={options.BlockSize},w={options.Near},kappa={options.ClusterFactor},probes={options.Probes},every={options.ProbeSpacing}"));
+            parts.Add(FormattableString.Invariant($"block={options.BlockSize},w={options.Near},kappa={options.ClusterFactor}"));
+            parts.Add(FormattableString.Invariant($"probes={options.Probes},every={options.ProbeSpacing},decay={options.ProbeDecay}"));
+            parts.Add(FormattableString.Invariant($"growth={options.RefitGrowth},steps={options.FitSteps},ladder={options.LargestEffort}"));
             parts.Add(options.Storage == KeyValueStorage.Fp16 ? "storage=fp16" : "storage=fp32");
             return "clustered:" + string.Join(',', parts);
         }
     }
 
     /// <summary>Creates the method from a spec such as <c>clustered:error=0.1</c>.</summary>
+    /// <exception cref="MethodSpecException">An option is unknown or out of range.</exception>
     public static ClusteredAttention FromSpec(MethodSpec spec)
     {
         var defaults = new ClusteredOptions();
@@ -46,36 +49,65 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
             ClusterFactor = spec.Fraction("kappa", 64) ?? defaults.ClusterFactor,
             Probes = spec.Integer("probes", 1) ?? defaults.Probes,
             ProbeSpacing = spec.Integer("every", 1) ?? defaults.ProbeSpacing,
-            Caution = spec.Fraction("caution", 100) ?? defaults.Caution,
             ProbeDecay = spec.Fraction("decay") ?? defaults.ProbeDecay,
             RefitGrowth = spec.Fraction("growth", 16) ?? defaults.RefitGrowth,
             FitSteps = spec.Integer("steps", 0) ?? defaults.FitSteps,
+            LargestEffort = spec.Integer("ladder", 0) ?? defaults.LargestEffort,
             Storage = spec.Choice("storage", "fp32", "fp16") == "fp16" ? KeyValueStorage.Fp16 : KeyValueStorage.Fp32,
         };
-        spec.RefuseUnread("error", "budget", "block", "w", "kappa", "probes", "every", "caution", "decay", "growth", "steps", "storage");
+        spec.RefuseUnread("error", "budget", "block", "w", "kappa", "probes", "every", "decay", "growth", "steps", "ladder", "storage");
         return new ClusteredAttention(options);
     }
 
+    /// <summary>
+    /// The smallest budget that causal attention over <paramref name="tokens"/> tokens can keep: near part, centroids and
+    /// probes ÷ exact's interactions.
+    /// </summary>
+    public double BudgetFloor(int tokens) => BlockCaps.Floor(options, tokens);
+
     /// <inheritdoc/>
+    /// <exception cref="BudgetException">The budget leaves no room for near part, centroids and probes.</exception>
     public AttentionReport Compute(
-        in AttentionInput input, in AttentionOutput output, AttentionOptions run, CancellationToken cancellationToken = default) =>
-        AttentionCall.Run(input, output, run, cancellationToken, Compute);
+        in AttentionInput input, in AttentionOutput output, AttentionOptions run, CancellationToken cancellationToken = default)
+    {
+        RequireBudget(input.Shape, input.Causal);
+        var certificates = new List<HeadCertificate>();
+        AttentionReport report = AttentionCall.Run(input, output, run, cancellationToken, call => Compute(call, certificates));
+        return report with { Certificates = certificates };
+    }
+
+    /// <summary>Refuses a budget below the floor of a shape.</summary>
+    /// <exception cref="BudgetException">The budget leaves no room for near part, centroids and probes.</exception>
+    public void RequireBudget(AttentionShape shape, bool causal)
+    {
+        if (options.Budget is not double budget)
+        {
+            return;
+        }
+        double floor = causal ? BudgetFloor(shape.Keys) : (double)options.ClustersFor(shape.Keys) / Math.Max(1, shape.Keys);
+        if (budget < floor)
+        {
+            throw new BudgetException(budget, floor, shape.Keys);
+        }
+    }
 
     /// <inheritdoc/>
     public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions run) => new ClusteredKeyValueCache(options, shape, run);
 
-    private void Compute(AttentionCall call)
+    private void Compute(AttentionCall call, List<HeadCertificate> certificates)
     {
-        if (!call.Causal)
-        {
-            throw new NotSupportedException("non-causal clustered attention");
-        }
         var shape = new CacheShape(
             call.Shape.QueryHeads, call.Shape.KeyValueHeads, call.Shape.HeadDimension, call.Shape.ValueDimension, call.Scale);
         for (int batch = 0; batch < call.Shape.Batch; batch++)
         {
-            using var layer = new ClusteredLayer(options, shape, call.Options);
-            layer.Append(call, batch, 0, call.Shape.Keys, call.Shape.FirstQueryPosition);
+            if (!call.Causal)
+            {
+                certificates.AddRange(new WholeSequence(options, call, batch).Run());
+                continue;
+            }
+            using var layer = new ClusteredLayer(options, shape, call.Options, call.HasLogWeights);
+            layer.Append(call, batch, call.Shape.Keys, call.Shape.FirstQueryPosition);
+            certificates.AddRange(layer.Certificates());
         }
     }
 }

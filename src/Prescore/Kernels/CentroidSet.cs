@@ -1,12 +1,15 @@
+using System.Numerics.Tensors;
+
 namespace Prescore.Kernels;
 
 /// <summary>
-/// The clusters of a key/value head as attention sees them: a mean key, a mean value and a count each (a coreset). In
-/// the softmax a cluster is one term with logit scale·q·μ + ln n and value ν.
+/// The clusters of a key/value head as attention sees them: a mean key, a mean value and a weight each (a coreset). In
+/// the softmax a cluster is one term with logit scale·q·μ + ln W and value ν.
 /// </summary>
 internal sealed unsafe class CentroidSet(SimdPath path, int dimension, int valueDimension) : IDisposable
 {
     private NativeBuffer? _logWeights;
+    private float[] _halfNorms = [];
 
     /// <summary>Mean keys and values, one a cluster.</summary>
     public KeyRegion Means { get; } = KeyRegion.Create(path, dimension, valueDimension, KeyValueStorage.Fp32);
@@ -20,6 +23,12 @@ internal sealed unsafe class CentroidSet(SimdPath path, int dimension, int value
     /// <summary>ln of each cluster's weight, readable up to a whole vector beyond the last.</summary>
     public float* LogWeights => _logWeights!.Pointer;
 
+    /// <summary>ln of a cluster's weight.</summary>
+    public float LogWeight(int cluster) => LogWeights[cluster];
+
+    /// <summary>‖μ‖²/2 of each cluster.</summary>
+    public ReadOnlySpan<float> HalfNorms => _halfNorms.AsSpan(0, Count);
+
     /// <summary>Empties the set and makes room for <paramref name="count"/> clusters.</summary>
     public void Clear(int count)
     {
@@ -27,19 +36,28 @@ internal sealed unsafe class CentroidSet(SimdPath path, int dimension, int value
         Means.Reserve(count);
         if (Members.Length < count)
         {
-            Members = new int[count];
+            Members = new int[count + count / 4];
+            _halfNorms = new float[Members.Length];
             _logWeights?.Dispose();
-            _logWeights = NativeBuffer.Rent(count + 64);
+            _logWeights = NativeBuffer.Rent(Members.Length + 64);
             _logWeights.Clear();
         }
     }
 
-    /// <summary>Adds a cluster.</summary>
-    public void Add(ReadOnlySpan<float> meanKey, ReadOnlySpan<float> meanValue, int members, double weight)
+    /// <summary>Sets a cluster; <paramref name="cluster"/> is at most the count, where a new one is added.</summary>
+    public void Set(int cluster, ReadOnlySpan<float> meanKey, ReadOnlySpan<float> meanValue, int members, float logWeight)
     {
-        Members[Count] = members;
-        LogWeights[Count] = (float)Math.Log(weight);
-        Means.Append(meanKey, meanValue);
+        if (cluster == Count)
+        {
+            Means.Append(meanKey, meanValue);
+        }
+        else
+        {
+            Means.Replace(cluster, meanKey, meanValue);
+        }
+        Members[cluster] = members;
+        LogWeights[cluster] = logWeight;
+        _halfNorms[cluster] = TensorPrimitives.SumOfSquares(meanKey) / 2;
     }
 
     public void Dispose()

@@ -25,6 +25,12 @@ internal unsafe interface IKernelPath
     /// <param name="accumulate">Whether to add to C.</param>
     static abstract void Multiply(float* a, nint aStride, float* b, nint depth, float* c, nint cStride, bool accumulate);
 
+    /// <summary>
+    /// The same without accumulation for the first <paramref name="columns"/> (1 … PanelWidth) columns of the panel; what
+    /// it writes beyond them is arbitrary. Short lists of keys fill panels badly: this spares the empty vectors.
+    /// </summary>
+    static abstract void MultiplyColumns(float* a, nint aStride, float* b, nint depth, float* c, nint cStride, nint columns);
+
     /// <summary>row[i] += bias[i].</summary>
     static abstract void Add(float* row, float* bias, nint count);
 

@@ -52,6 +52,18 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         Store(c + 5 * cStride, c50, c51, accumulate);
     }
 
+    public static void MultiplyColumns(float* a, nint aStride, float* b, nint depth, float* c, nint cStride, nint columns)
+    {
+        if (columns <= 8)
+        {
+            MultiplyOne(a, aStride, b, depth, c, cStride);
+        }
+        else
+        {
+            Multiply(a, aStride, b, depth, c, cStride, accumulate: false);
+        }
+    }
+
     public static void Add(float* row, float* bias, nint count)
     {
         for (nint i = 0; i < count; i += 8)
@@ -197,6 +209,34 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(1f));
         // The low bits of the shifted number hold n; added to the exponent they multiply by 2^n.
         return (p.AsInt32() + (shifted.AsInt32() << 23)).AsSingle();
+    }
+
+    /// <summary>One vector of the panel: 6×8.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MultiplyOne(float* a, nint aStride, float* b, nint depth, float* c, nint cStride)
+    {
+        Vector256<float> c00 = default, c10 = default, c20 = default, c30 = default, c40 = default, c50 = default;
+        float* a3 = a + 3 * aStride;
+        float* end = b + depth * 16;
+        while (b < end)
+        {
+            Vector256<float> b0 = Vector256.Load(b);
+            c00 = Vector256.FusedMultiplyAdd(Vector256.Create(*a), b0, c00);
+            c10 = Vector256.FusedMultiplyAdd(Vector256.Create(a[aStride]), b0, c10);
+            c20 = Vector256.FusedMultiplyAdd(Vector256.Create(a[2 * aStride]), b0, c20);
+            c30 = Vector256.FusedMultiplyAdd(Vector256.Create(*a3), b0, c30);
+            c40 = Vector256.FusedMultiplyAdd(Vector256.Create(a3[aStride]), b0, c40);
+            c50 = Vector256.FusedMultiplyAdd(Vector256.Create(a3[2 * aStride]), b0, c50);
+            a++;
+            a3++;
+            b += 16;
+        }
+        c00.Store(c);
+        c10.Store(c + cStride);
+        c20.Store(c + 2 * cStride);
+        c30.Store(c + 3 * cStride);
+        c40.Store(c + 4 * cStride);
+        c50.Store(c + 5 * cStride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

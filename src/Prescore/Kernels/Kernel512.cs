@@ -68,6 +68,22 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         Store(c + 5 * cStride, c50, c51, c52, c53, accumulate);
     }
 
+    public static void MultiplyColumns(float* a, nint aStride, float* b, nint depth, float* c, nint cStride, nint columns)
+    {
+        switch (columns)
+        {
+            case <= 16:
+                MultiplyOne(a, aStride, b, depth, c, cStride);
+                break;
+            case <= 32:
+                MultiplyTwo(a, aStride, b, depth, c, cStride);
+                break;
+            default:
+                Multiply(a, aStride, b, depth, c, cStride, accumulate: false);
+                break;
+        }
+    }
+
     public static void Add(float* row, float* bias, nint count)
     {
         for (nint i = 0; i < count; i += 16)
@@ -178,6 +194,81 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f));
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f));
         return (p.AsInt32() + (shifted.AsInt32() << 23)).AsSingle();
+    }
+
+    /// <summary>One vector of the panel: 6×16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MultiplyOne(float* a, nint aStride, float* b, nint depth, float* c, nint cStride)
+    {
+        Vector512<float> c00 = default, c10 = default, c20 = default, c30 = default, c40 = default, c50 = default;
+        float* a3 = a + 3 * aStride;
+        float* end = b + depth * 64;
+        while (b < end)
+        {
+            Vector512<float> b0 = Vector512.Load(b);
+            c00 = Vector512.FusedMultiplyAdd(Vector512.Create(*a), b0, c00);
+            c10 = Vector512.FusedMultiplyAdd(Vector512.Create(a[aStride]), b0, c10);
+            c20 = Vector512.FusedMultiplyAdd(Vector512.Create(a[2 * aStride]), b0, c20);
+            c30 = Vector512.FusedMultiplyAdd(Vector512.Create(*a3), b0, c30);
+            c40 = Vector512.FusedMultiplyAdd(Vector512.Create(a3[aStride]), b0, c40);
+            c50 = Vector512.FusedMultiplyAdd(Vector512.Create(a3[2 * aStride]), b0, c50);
+            a++;
+            a3++;
+            b += 64;
+        }
+        c00.Store(c);
+        c10.Store(c + cStride);
+        c20.Store(c + 2 * cStride);
+        c30.Store(c + 3 * cStride);
+        c40.Store(c + 4 * cStride);
+        c50.Store(c + 5 * cStride);
+    }
+
+    /// <summary>Two vectors of the panel: 6×32.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MultiplyTwo(float* a, nint aStride, float* b, nint depth, float* c, nint cStride)
+    {
+        Vector512<float> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
+        Vector512<float> c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
+        float* a3 = a + 3 * aStride;
+        float* end = b + depth * 64;
+        while (b < end)
+        {
+            Vector512<float> b0 = Vector512.Load(b), b1 = Vector512.Load(b + 16);
+            Vector512<float> x = Vector512.Create(*a);
+            c00 = Vector512.FusedMultiplyAdd(x, b0, c00);
+            c01 = Vector512.FusedMultiplyAdd(x, b1, c01);
+            x = Vector512.Create(a[aStride]);
+            c10 = Vector512.FusedMultiplyAdd(x, b0, c10);
+            c11 = Vector512.FusedMultiplyAdd(x, b1, c11);
+            x = Vector512.Create(a[2 * aStride]);
+            c20 = Vector512.FusedMultiplyAdd(x, b0, c20);
+            c21 = Vector512.FusedMultiplyAdd(x, b1, c21);
+            x = Vector512.Create(*a3);
+            c30 = Vector512.FusedMultiplyAdd(x, b0, c30);
+            c31 = Vector512.FusedMultiplyAdd(x, b1, c31);
+            x = Vector512.Create(a3[aStride]);
+            c40 = Vector512.FusedMultiplyAdd(x, b0, c40);
+            c41 = Vector512.FusedMultiplyAdd(x, b1, c41);
+            x = Vector512.Create(a3[2 * aStride]);
+            c50 = Vector512.FusedMultiplyAdd(x, b0, c50);
+            c51 = Vector512.FusedMultiplyAdd(x, b1, c51);
+            a++;
+            a3++;
+            b += 64;
+        }
+        c00.Store(c);
+        c01.Store(c + 16);
+        c10.Store(c + cStride);
+        c11.Store(c + cStride + 16);
+        c20.Store(c + 2 * cStride);
+        c21.Store(c + 2 * cStride + 16);
+        c30.Store(c + 3 * cStride);
+        c31.Store(c + 3 * cStride + 16);
+        c40.Store(c + 4 * cStride);
+        c41.Store(c + 4 * cStride + 16);
+        c50.Store(c + 5 * cStride);
+        c51.Store(c + 5 * cStride + 16);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

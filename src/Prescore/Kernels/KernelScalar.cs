@@ -28,6 +28,22 @@ internal readonly unsafe struct KernelScalar : IKernelPath
         }
     }
 
+    public static void MultiplyColumns(float* a, nint aStride, float* b, nint depth, float* c, nint cStride, nint columns)
+    {
+        for (nint i = 0; i < 6; i++)
+        {
+            for (nint j = 0; j < columns; j++)
+            {
+                float sum = 0;
+                for (nint l = 0; l < depth; l++)
+                {
+                    sum += a[i * aStride + l] * b[l * 8 + j];
+                }
+                c[i * cStride + j] = sum;
+            }
+        }
+    }
+
     public static void Add(float* row, float* bias, nint count)
     {
         for (nint i = 0; i < count; i++)

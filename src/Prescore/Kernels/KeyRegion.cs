@@ -1,5 +1,5 @@
+using System.Numerics;
 using System.Numerics.Tensors;
-using System.Runtime.InteropServices;
 
 namespace Prescore.Kernels;
 
@@ -24,15 +24,20 @@ internal abstract unsafe class KeyRegion : IDisposable
     public const int ChunkKeys = 128;
 
     private nint _memory;
+    private nint _bias;
 
-    protected KeyRegion(int dimension, int valueDimension, KeyValueStorage storage)
+    protected KeyRegion(int dimension, int valueDimension, KeyValueStorage storage, bool weighted)
     {
         Dimension = dimension;
         ValueDimension = valueDimension;
         Storage = storage;
+        HasBias = weighted;
     }
 
     ~KeyRegion() => Free();
+
+    /// <summary>Whether keys carry additive log-weights.</summary>
+    public bool HasBias { get; }
 
     public int Dimension { get; }
 
@@ -47,28 +52,46 @@ internal abstract unsafe class KeyRegion : IDisposable
     public int Capacity { get; private set; }
 
     /// <summary>Bytes held.</summary>
-    public long Bytes => Capacity == 0 ? 0 : FloatsFor(Capacity) * ElementSize;
+    public long Bytes => MemoryBytes(Capacity) + BiasBytes(Capacity);
 
     protected void* Memory => (void*)_memory;
 
+    /// <summary>Log-weights; null where there are none.</summary>
+    protected float* BiasData => (float*)_bias;
+
     protected int ElementSize => Storage == KeyValueStorage.Fp32 ? sizeof(float) : sizeof(ushort);
 
-    public static KeyRegion Create(SimdPath path, int dimension, int valueDimension, KeyValueStorage storage) => path switch
-    {
-        SimdPath.Vector512 => new KeyRegion<Kernel512>(dimension, valueDimension, storage),
-        SimdPath.Vector256 => new KeyRegion<Kernel256>(dimension, valueDimension, storage),
-        _ => new KeyRegion<KernelScalar>(dimension, valueDimension, storage),
-    };
+    public static KeyRegion Create(
+        SimdPath path, int dimension, int valueDimension, KeyValueStorage storage, bool weighted = false) => path switch
+        {
+            SimdPath.Vector512 => new KeyRegion<Kernel512>(dimension, valueDimension, storage, weighted),
+            SimdPath.Vector256 => new KeyRegion<Kernel256>(dimension, valueDimension, storage, weighted),
+            _ => new KeyRegion<KernelScalar>(dimension, valueDimension, storage, weighted),
+        };
 
     /// <summary>Appends a key and its value, rounded to the storage type.</summary>
-    public void Append(ReadOnlySpan<float> key, ReadOnlySpan<float> value)
+    public void Append(ReadOnlySpan<float> key, ReadOnlySpan<float> value, float logWeight = 0)
     {
         if (Count == Capacity)
         {
             Reserve(Count + Math.Max(Count / 4, 16));
         }
+        if (HasBias)
+        {
+            BiasData[Count] = logWeight;
+        }
         Write(Count++, key, value);
     }
+
+    /// <summary>Overwrites a key and its value, rounded to the storage type.</summary>
+    public void Replace(int index, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
+        Write(index, key, value);
+    }
+
+    /// <summary>Log-weight of key <paramref name="index"/>.</summary>
+    public float LogWeight(int index) => HasBias ? BiasData[index] : 0;
 
     /// <summary>Reads key <paramref name="index"/> as stored.</summary>
     public abstract void ReadKey(int index, Span<float> key);
@@ -88,6 +111,11 @@ internal abstract unsafe class KeyRegion : IDisposable
     /// <param name="products">Receives [count, ChunkKeys]; columns beyond the last key are arbitrary.</param>
     public abstract void Products(ReadOnlySpan<float> rows, int first, Span<float> products);
 
+    /// <summary>Squared distances of all keys to a point.</summary>
+    /// <param name="point">Point [d].</param>
+    /// <param name="distances">Receives one distance a key; as long as the count rounded up to <see cref="ChunkKeys"/>.</param>
+    public abstract void SquaredDistances(ReadOnlySpan<float> point, Span<float> distances);
+
     /// <summary>Forgets all but the first <paramref name="count"/> keys; keeps the memory.</summary>
     public void Truncate(int count)
     {
@@ -103,15 +131,19 @@ internal abstract unsafe class KeyRegion : IDisposable
             return;
         }
         int capacity = RoundUp(count);
-        nint memory = (nint)NativeMemory.AlignedAlloc((nuint)(FloatsFor(capacity) * ElementSize), 64);
-        // Kernels run over whole panels: what is not a key must be finite.
-        NativeMemory.Clear((void*)memory, (nuint)(FloatsFor(capacity) * ElementSize));
+        nint memory = RegionMemory.Rent(MemoryBytes(capacity));
+        nint bias = HasBias ? RegionMemory.Rent(BiasBytes(capacity)) : 0;
         if (Count > 0)
         {
             CopyTo((void*)memory, capacity);
+            if (HasBias)
+            {
+                new ReadOnlySpan<float>(BiasData, Count).CopyTo(new Span<float>((void*)bias, Count));
+            }
         }
         Free();
         _memory = memory;
+        _bias = bias;
         Capacity = capacity;
     }
 
@@ -129,20 +161,21 @@ internal abstract unsafe class KeyRegion : IDisposable
 
     protected abstract long FloatsFor(int capacity);
 
+    private long MemoryBytes(int capacity) => FloatsFor(capacity) * ElementSize;
+
+    private long BiasBytes(int capacity) => HasBias ? (long)capacity * sizeof(float) : 0;
+
     private void Free()
     {
-        nint memory = Interlocked.Exchange(ref _memory, 0);
-        if (memory != 0)
-        {
-            NativeMemory.AlignedFree((void*)memory);
-        }
+        RegionMemory.Return(Interlocked.Exchange(ref _memory, 0), MemoryBytes(Capacity));
+        RegionMemory.Return(Interlocked.Exchange(ref _bias, 0), BiasBytes(Capacity));
         Capacity = 0;
     }
 }
 
 /// <summary>The layout for one SIMD path.</summary>
-internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimension, KeyValueStorage storage)
-    : KeyRegion(dimension, valueDimension, storage)
+internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimension, KeyValueStorage storage, bool weighted)
+    : KeyRegion(dimension, valueDimension, storage, weighted)
     where TKernel : IKernelPath
 {
     private static int Width => TKernel.PanelWidth;
@@ -183,21 +216,42 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
         }
     }
 
+    /// <summary>Log-weights from key <paramref name="first"/> on, readable up to a whole panel; null where there are none.</summary>
+    public float* Bias(int first) => HasBias ? BiasData + first : null;
+
     public override void ReadKey(int index, Span<float> key)
     {
         nint start = KeyStart(index);
-        for (int l = 0; l < Dimension; l++)
+        if (Storage == KeyValueStorage.Fp32)
         {
-            key[l] = Storage == KeyValueStorage.Fp32 ? ((float*)Memory)[start + (nint)l * Width] : (float)((Half*)Memory)[start + (nint)l * Width];
+            float* from = (float*)Memory + start;
+            for (int l = 0; l < key.Length; l++)
+            {
+                key[l] = from[(nint)l * Width];
+            }
+            return;
+        }
+        Half* half = (Half*)Memory + start;
+        for (int l = 0; l < key.Length; l++)
+        {
+            key[l] = (float)half[(nint)l * Width];
         }
     }
 
     public override void ReadValue(int index, Span<float> value)
     {
-        for (int c = 0; c < ValueDimension; c++)
+        for (int column = 0; column < ValueDimension; column += Width)
         {
-            nint at = ValueStart(index, c);
-            value[c] = Storage == KeyValueStorage.Fp32 ? ((float*)Memory)[at] : (float)((Half*)Memory)[at];
+            Span<float> part = value.Slice(column, Math.Min(Width, ValueDimension - column));
+            nint at = ValueStart(index, column);
+            if (Storage == KeyValueStorage.Fp32)
+            {
+                new ReadOnlySpan<float>((float*)Memory + at, part.Length).CopyTo(part);
+            }
+            else
+            {
+                TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>((Half*)Memory + at, part.Length), part);
+            }
         }
     }
 
@@ -208,35 +262,49 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
         {
             return;
         }
-        for (int l = 0; l < Dimension; l++)
+        if (HasBias)
         {
-            Copy(KeyStart(last) + (nint)l * Width, KeyStart(index) + (nint)l * Width);
+            BiasData[index] = BiasData[last];
         }
-        for (int c = 0; c < ValueDimension; c++)
+        if (Storage == KeyValueStorage.Fp32)
         {
-            Copy(ValueStart(last, c), ValueStart(index, c));
+            Move((float*)Memory, last, index);
+        }
+        else
+        {
+            Move((Half*)Memory, last, index);
         }
     }
 
     public override void Products(ReadOnlySpan<float> rows, int first, Span<float> products)
     {
-        int keys = RoundUp(Math.Min(ChunkKeys, Count - first));
-        using NativeBuffer? expanded = Storage == KeyValueStorage.Fp16 ? NativeBuffer.Rent((nint)keys * Dimension) : null;
-        float* panels = Storage == KeyValueStorage.Fp32 ? (float*)Memory + (nint)first * Dimension : expanded!.Pointer;
-        if (expanded is not null)
-        {
-            TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>((Half*)Memory + (nint)first * Dimension, keys * Dimension), expanded.Span);
-        }
+        int keys = Math.Min(ChunkKeys, Count - first);
+        using NativeBuffer? expanded = Expand(first, keys);
+        float* panels = expanded is null ? (float*)Memory + (nint)first * Dimension : expanded.Pointer;
         fixed (float* a = rows, c = products)
         {
-            for (int row = 0; row < rows.Length / Dimension; row += 6)
+            for (int key = 0; key < keys; key += Width)
             {
-                for (int key = 0; key < keys; key += Width)
+                for (int row = 0; row < rows.Length / Dimension; row += 6)
                 {
-                    TKernel.Multiply(
+                    TKernel.MultiplyColumns(
                         a + (nint)row * Dimension, Dimension, panels + (nint)key * Dimension, Dimension,
-                        c + (nint)row * ChunkKeys + key, ChunkKeys, accumulate: false);
+                        c + (nint)row * ChunkKeys + key, ChunkKeys, Math.Min(Width, keys - key));
                 }
+            }
+        }
+    }
+
+    public override void SquaredDistances(ReadOnlySpan<float> point, Span<float> distances)
+    {
+        for (int first = 0; first < Count; first += ChunkKeys)
+        {
+            int keys = Math.Min(ChunkKeys, Count - first);
+            using NativeBuffer? expanded = Expand(first, keys);
+            float* panels = expanded is null ? (float*)Memory + (nint)first * Dimension : expanded.Pointer;
+            for (int key = 0; key < keys; key += Width)
+            {
+                PanelDistances(panels + (nint)key * Dimension, point, distances[(first + key)..]);
             }
         }
     }
@@ -244,13 +312,34 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
     protected override void Write(int index, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
     {
         nint start = KeyStart(index);
-        for (int l = 0; l < Dimension; l++)
+        if (Storage == KeyValueStorage.Fp32)
         {
-            Store(start + (nint)l * Width, key[l]);
+            float* to = (float*)Memory + start;
+            for (int l = 0; l < key.Length; l++)
+            {
+                to[(nint)l * Width] = key[l];
+            }
         }
-        for (int c = 0; c < ValueDimension; c++)
+        else
         {
-            Store(ValueStart(index, c), value[c]);
+            Half* to = (Half*)Memory + start;
+            for (int l = 0; l < key.Length; l++)
+            {
+                to[(nint)l * Width] = (Half)key[l];
+            }
+        }
+        for (int column = 0; column < ValueDimension; column += Width)
+        {
+            ReadOnlySpan<float> part = value.Slice(column, Math.Min(Width, ValueDimension - column));
+            nint at = ValueStart(index, column);
+            if (Storage == KeyValueStorage.Fp32)
+            {
+                part.CopyTo(new Span<float>((float*)Memory + at, part.Length));
+            }
+            else
+            {
+                TensorPrimitives.ConvertToHalf(part, new Span<Half>((Half*)Memory + at, part.Length));
+            }
         }
     }
 
@@ -281,27 +370,45 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
     private nint ValueStart(int index, int column) =>
         KeyFloats(Capacity) + ((nint)(column / Width) * Capacity + index) * Width + column % Width;
 
-    private void Copy(nint from, nint to)
+    private void Move<T>(T* memory, int from, int to)
+        where T : unmanaged
     {
-        if (Storage == KeyValueStorage.Fp32)
+        T* source = memory + KeyStart(from), target = memory + KeyStart(to);
+        for (int l = 0; l < Dimension; l++)
         {
-            ((float*)Memory)[to] = ((float*)Memory)[from];
+            target[(nint)l * Width] = source[(nint)l * Width];
         }
-        else
+        for (int column = 0; column < ValueDimension; column += Width)
         {
-            ((Half*)Memory)[to] = ((Half*)Memory)[from];
+            int length = Math.Min(Width, ValueDimension - column);
+            new ReadOnlySpan<T>(memory + ValueStart(from, column), length).CopyTo(new Span<T>(memory + ValueStart(to, column), length));
         }
     }
 
-    private void Store(nint at, float value)
+    /// <summary>Key panels of a chunk in 32 bits where they are stored in 16; null where they lie ready.</summary>
+    private NativeBuffer? Expand(int first, int keys)
     {
         if (Storage == KeyValueStorage.Fp32)
         {
-            ((float*)Memory)[at] = value;
+            return null;
         }
-        else
+        int length = RoundUp(keys) * Dimension;
+        NativeBuffer expanded = NativeBuffer.Rent(length);
+        TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>((Half*)Memory + (nint)first * Dimension, length), expanded.Span);
+        return expanded;
+    }
+
+    private void PanelDistances(float* panel, ReadOnlySpan<float> point, Span<float> distances)
+    {
+        for (int key = 0; key < Width; key += Math.Min(Width, Vector<float>.Count))
         {
-            ((Half*)Memory)[at] = (Half)value;
+            Vector<float> sum = default;
+            for (int l = 0; l < point.Length; l++)
+            {
+                Vector<float> difference = Vector.Load(panel + (nint)l * Width + key) - new Vector<float>(point[l]);
+                sum = Vector.FusedMultiplyAdd(difference, difference, sum);
+            }
+            sum.CopyTo(distances[key..]);
         }
     }
 }

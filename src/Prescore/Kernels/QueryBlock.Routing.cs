@@ -5,17 +5,17 @@ internal abstract unsafe partial class QueryBlock
 {
     /// <summary>
     /// For every row of [first, first + count): computes the logits of all centroids, routes the row to its
-    /// <paramref name="routed"/>[i] best ones (ties to the lower index; members are added to <paramref name="table"/>),
-    /// and attends the other clusters as one term each.
+    /// <paramref name="routed"/> best ones (ties to the lower index; the row is added to <paramref name="table"/>), and
+    /// attends the other clusters as one term each. Returns how many rows the cap kept from a cluster.
     /// </summary>
     /// <param name="centroids">The clusters.</param>
     /// <param name="first">First row.</param>
     /// <param name="count">Number of rows.</param>
-    /// <param name="routed">Clusters to visit, one number a row; at least all means exact.</param>
-    /// <param name="memberCap">Most members a row may visit in all, one number a row; the best clusters come first.</param>
+    /// <param name="routed">Clusters to visit; all clusters or more means exact.</param>
+    /// <param name="memberCap">Most members a row may visit in all, one number a row, the best clusters first; empty: no cap.</param>
     /// <param name="table">Receives the routed rows.</param>
-    public abstract void Route(
-        CentroidSet centroids, int first, int count, ReadOnlySpan<int> routed, ReadOnlySpan<int> memberCap, RoutingTable table);
+    public abstract int Route(
+        CentroidSet centroids, int first, int count, int routed, ReadOnlySpan<int> memberCap, RoutingTable table);
 
     /// <summary>Logits scale·q·μ of all rows and all centroids, dense [rows, centroids].</summary>
     public abstract void CentroidLogits(CentroidSet centroids, Span<float> logits);
@@ -26,9 +26,10 @@ internal sealed unsafe partial class QueryBlock<TKernel>
     private NativeBuffer? _centroidLogits;
     private int[] _selected = [];
 
-    public override void Route(
-        CentroidSet centroids, int first, int count, ReadOnlySpan<int> routed, ReadOnlySpan<int> memberCap, RoutingTable table)
+    public override int Route(
+        CentroidSet centroids, int first, int count, int routed, ReadOnlySpan<int> memberCap, RoutingTable table)
     {
+        int capped = 0;
         var means = (KeyRegion<TKernel>)centroids.Means;
         nint stride = CentroidStride(centroids);
         float* logits = CentroidBuffer(stride);
@@ -47,7 +48,8 @@ internal sealed unsafe partial class QueryBlock<TKernel>
                 float* row = logits + i * stride;
                 if (i < rows)
                 {
-                    RouteRow(centroids, row, first + start + i, routed[start + i], memberCap.IsEmpty ? int.MaxValue : memberCap[start + i], table);
+                    int cap = memberCap.IsEmpty ? int.MaxValue : memberCap[start + i];
+                    capped += RouteRow(centroids, row, first + start + i, routed, cap, table) ? 1 : 0;
                 }
                 else
                 {
@@ -65,6 +67,7 @@ internal sealed unsafe partial class QueryBlock<TKernel>
                 }
             }
         }
+        return capped;
     }
 
     public override void CentroidLogits(CentroidSet centroids, Span<float> logits)
@@ -113,8 +116,8 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         }
     }
 
-    /// <summary>Turns a row of centroid logits into the weights of the clusters that it does not visit.</summary>
-    private void RouteRow(CentroidSet centroids, float* logits, int row, int routed, int memberCap, RoutingTable table)
+    /// <summary>Turns a row of centroid logits into the weights of the clusters that it does not visit; says whether the cap held.</summary>
+    private bool RouteRow(CentroidSet centroids, float* logits, int row, int routed, int memberCap, RoutingTable table)
     {
         int clusters = centroids.Count;
         int selected;
@@ -122,6 +125,7 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         {
             selected = TopIndices.Select<TKernel>(logits, clusters, routed, indices);
         }
+        int wanted = selected;
         selected = KeepWithinCap(centroids, logits, selected, memberCap);
         for (int i = 0; i < selected; i++)
         {
@@ -132,7 +136,7 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         if (selected == clusters)
         {
             new Span<float>(logits, clusters).Clear();
-            return;
+            return false;
         }
         SoftmaxRow(logits, clusters, centroids.LogWeights, _outputs + row * _outputStride, _maxima + row, _sums + row);
         for (int i = 0; i < selected; i++)
@@ -140,6 +144,7 @@ internal sealed unsafe partial class QueryBlock<TKernel>
             // The exponential clamps its argument, so the weight of a visited cluster is tiny but not 0 yet.
             logits[_selected[i]] = 0;
         }
+        return selected < wanted;
     }
 
     /// <summary>Keeps the best selected clusters whose members fit under the cap.</summary>

@@ -7,6 +7,9 @@ namespace Prescore.Kernels;
 /// </summary>
 internal abstract unsafe partial class QueryBlock : IDisposable
 {
+    /// <summary>Log-weight that removes a key where it cannot be left out: finite, so that differences of logits stay numbers.</summary>
+    public const float RemovedKey = -1e30f;
+
     /// <summary>Rows of one register tile; row counts are padded to a multiple of it.</summary>
     protected const int TileRows = 6;
 
@@ -46,7 +49,10 @@ internal abstract unsafe partial class QueryBlock : IDisposable
     /// </summary>
     public abstract void Attend(KeyValueTiles tiles, int firstBlock, int endBlock, int first, int count, ReadOnlySpan<int> visible);
 
-    /// <summary>Rows [first, first + count) attend a region; row first + i sees its first <paramref name="visible"/>[i] keys.</summary>
+    /// <summary>
+    /// Rows [first, first + count) attend a region; row first + i sees its first <paramref name="visible"/>[i] keys (all
+    /// where it is empty).
+    /// </summary>
     public abstract void Attend(KeyRegion region, int first, int count, ReadOnlySpan<int> visible);
 
     /// <summary>Listed rows attend all keys of a region.</summary>
@@ -164,11 +170,11 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
                 int rows = Math.Min(StripRows, count - start);
                 for (int i = 0; i < rows; i++)
                 {
-                    limits[i] = Math.Clamp(visible[start + i] - key, 0, present);
+                    limits[i] = visible.IsEmpty ? present : Math.Clamp(visible[start + i] - key, 0, present);
                 }
                 int row = first + start;
                 AttendStrip(
-                    keys, values, valueStride, null,
+                    keys, values, valueStride, packed.Bias(key),
                     _queries + row * _queryStride, _outputs + row * _outputStride, _maxima + row, _sums + row, limits[..rows]);
             }
         }
@@ -187,7 +193,7 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
                 ReadOnlySpan<int> strip = rows.Slice(start, Math.Min(StripRows, rows.Length - start));
                 Gather(strip);
                 AttendStrip(
-                    keys, values, valueStride, null,
+                    keys, values, valueStride, packed.Bias(key),
                     _gatheredQueries, _gatheredOutputs, _gatheredMaxima, _gatheredSums, limits[..strip.Length]);
                 Scatter(strip);
             }
@@ -211,7 +217,7 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     public override float Finish(int row, Span<float> output)
     {
         float sum = _sums[row];
-        if (sum == 0)
+        if (sum == 0 || _maxima[row] < RemovedKey / 2)
         {
             output.Clear();
             return float.NegativeInfinity;
@@ -269,9 +275,9 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
             {
                 if (start < reach[tile])
                 {
-                    TKernel.Multiply(
+                    TKernel.MultiplyColumns(
                         queries + tile * TileRows * _queryStride, _queryStride, keys + (nint)start * _dimension, _dimension,
-                        _logits + tile * TileRows * BlockKeys + start, BlockKeys, accumulate: false);
+                        _logits + tile * TileRows * BlockKeys + start, BlockKeys, reach[tile] - start);
                 }
             }
         }

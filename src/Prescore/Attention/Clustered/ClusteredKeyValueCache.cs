@@ -3,16 +3,16 @@ using Prescore.Kernels;
 namespace Prescore.Attention.Clustered;
 
 /// <summary>The cache of one layer for Clustered attention: the index is where the keys and values live.</summary>
-internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShape shape, AttentionOptions run) : IKeyValueCache
+internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShape shape, AttentionOptions run) : ICertifiedCache
 {
-    private readonly ClusteredLayer _layer = new(options, shape, run);
+    public int Length => Layer.Length;
 
-    public int Length => _layer.Length;
+    public long Bytes => Layer.Bytes;
 
-    public long Bytes => _layer.Bytes;
+    /// <summary>The state behind the cache.</summary>
+    public ClusteredLayer Layer { get; } = new(options, shape, run, weighted: false);
 
-    /// <summary>Probe records so far.</summary>
-    public EffortControl Effort => _layer.Effort;
+    public IReadOnlyList<HeadCertificate> Certificates() => Layer.Certificates();
 
     public AttentionReport AppendAndAttend(
         int count,
@@ -46,7 +46,7 @@ internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShap
         var result = new AttentionOutput { Output = output, Layout = HeadLayout.RowsFirst(shape.QueryHeads, count, shape.ValueDimension) };
         int before = Length;
         AttentionReport report = AttentionCall.Run(
-            input, result, run, cancellationToken, call => _layer.Append(call, 0, 0, count, queryOffset: 0));
+            input, result, run, cancellationToken, call => Layer.Append(call, 0, count, queryOffset: 0));
         // The call knows only the new keys; the queries saw those before them as well.
         return report with { ExactInteractions = report.ExactInteractions + (long)before * count * shape.QueryHeads };
     }
@@ -55,8 +55,8 @@ internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShap
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
-        _layer.Rewind(length);
+        Layer.Rewind(length);
     }
 
-    public void Dispose() => _layer.Dispose();
+    public void Dispose() => Layer.Dispose();
 }

@@ -8,20 +8,20 @@ public sealed record ClusteredOptions
     /// <summary>The target error ε that is used when neither ε nor a budget is given.</summary>
     public const double DefaultTargetError = 0.1;
 
-    /// <summary>Wanted relative error ε of each head's output, above 0 and below 1; null: none.</summary>
+    /// <summary>First keys that every query sees exactly (attention sinks).</summary>
+    public const int Sinks = 4;
+
+    /// <summary>Wanted relative error ε of each head's output, above 0 and at most 1; null: none.</summary>
     public double? TargetError { get; init; }
 
     /// <summary>Cap on each block's interactions as a fraction of exact's, above 0 and at most 1; null: none.</summary>
     public double? Budget { get; init; }
 
-    /// <summary>B: tokens in a block; the index changes only between blocks.</summary>
+    /// <summary>B: tokens in a block, at least 16; the index changes only between blocks.</summary>
     public int BlockSize { get; init; } = 256;
 
     /// <summary>w: keys before the block that stay exact.</summary>
     public int Near { get; init; } = 64;
-
-    /// <summary>First keys that every query sees exactly (attention sinks).</summary>
-    public int Sinks { get; init; } = 4;
 
     /// <summary>κ: the index has κ·√far clusters.</summary>
     public double ClusterFactor { get; init; } = 2;
@@ -32,24 +32,34 @@ public sealed record ClusteredOptions
     /// <summary>Every how many blocks there is a probe block.</summary>
     public int ProbeSpacing { get; init; } = 4;
 
-    /// <summary>Weight of the pooled errors of earlier probe blocks relative to the newest.</summary>
+    /// <summary>Weight of the pooled errors of earlier probe blocks relative to the newest, above 0 and at most 1.</summary>
     public double ProbeDecay { get; init; } = 0.7;
 
-    /// <summary>
-    /// Standard errors of the pooled error that are added before it is compared with ε: probes are few and errors
-    /// heavy-tailed, so the smallest p whose mean happens to pass is too small.
-    /// </summary>
-    public double Caution { get; init; } = 1;
-
-    /// <summary>The clusters are refined when the far part has grown by this factor.</summary>
+    /// <summary>The clusters are refined when the far part has grown by this factor, above 1.</summary>
     public double RefitGrowth { get; init; } = 1.1;
 
     /// <summary>Lloyd steps of the first fit and of a refinement.</summary>
     public int FitSteps { get; init; } = 3;
+
+    /// <summary>Largest p of the ladder below exact; the steps are those of <see cref="EffortLadder"/>.</summary>
+    public int LargestEffort { get; init; } = 512;
 
     /// <summary>How keys and values are stored.</summary>
     public KeyValueStorage Storage { get; init; } = KeyValueStorage.Fp32;
 
     /// <summary>ε with its default: the default where neither knob is set; 0 where only the budget is.</summary>
     internal double EffectiveTargetError => TargetError ?? (Budget is null ? DefaultTargetError : 0);
+
+    /// <summary>Clusters wanted for a number of far keys.</summary>
+    internal int ClustersFor(int far) => far == 0 ? 0 : Math.Clamp((int)Math.Ceiling(ClusterFactor * Math.Sqrt(far)), 1, far);
+
+    /// <summary>First near position, sinks aside, of the block that starts at <paramref name="blockStart"/>.</summary>
+    internal int NearStart(int blockStart) => Math.Max(Sinks, blockStart - Near);
+
+    /// <summary>Near keys and sinks that the query at <paramref name="position"/> sees.</summary>
+    internal int NearCount(int position)
+    {
+        int start = NearStart(position / BlockSize * BlockSize);
+        return position < Sinks ? position + 1 : Sinks + Math.Max(0, position + 1 - start);
+    }
 }

@@ -6,59 +6,71 @@ namespace Prescore.Attention.Clustered;
 /// </summary>
 internal sealed class EffortControl(int queryHeads, ClusteredOptions options)
 {
+    private readonly int _steps = EffortLadder.Count(options.LargestEffort);
     private readonly List<ProbeRecord> _records = [];
+    private readonly double[] _norms = new double[queryHeads];
+    private double[] _errors = [];
+    private int _pooledRecords;
+    private int _pooledBlock = -1;
 
-    /// <summary>All records, in order of position, then head.</summary>
+    /// <summary>All records, in order of position, then head, as far as <see cref="Choose"/> has seen them.</summary>
     public IReadOnlyList<ProbeRecord> Records => _records;
 
     /// <summary>Adds the record of one probe; records of a block may come in any order, blocks ascend.</summary>
     public void Add(ProbeRecord record) => _records.Add(record);
 
     /// <summary>Forgets probes at positions from <paramref name="length"/> on.</summary>
-    public void Rewind(int length) => _records.RemoveAll(record => record.Position >= length);
+    public void Rewind(int length)
+    {
+        _records.RemoveAll(record => record.Position >= length);
+        _errors = [];
+        _pooledRecords = 0;
+        _pooledBlock = -1;
+    }
 
-    /// <summary>p of every query head for the block that starts at <paramref name="blockStart"/>.</summary>
+    /// <summary>p of every query head for the block that starts at <paramref name="blockStart"/>; all earlier probes are in.</summary>
     public int[] Choose(int blockStart)
     {
-        _records.Sort(static (a, b) => (a.Position, a.Head).CompareTo((b.Position, b.Head)));
-        int steps = EffortLadder.Steps.Length;
-        var errors = new double[queryHeads, steps];
-        var squares = new double[queryHeads, steps];
-        var norms = new double[queryHeads];
-        int block = -1;
-        foreach (ProbeRecord record in _records)
-        {
-            if (record.Position >= blockStart)
-            {
-                break;
-            }
-            int recordBlock = record.Position / options.BlockSize;
-            if (recordBlock != block)
-            {
-                Decay(errors, squares, norms);
-                block = recordBlock;
-            }
-            norms[record.Head] += record.SquaredNorm;
-            for (int step = 0; step < steps; step++)
-            {
-                errors[record.Head, step] += record.SquaredErrors[step];
-                squares[record.Head, step] += (double)record.SquaredErrors[step] * record.SquaredErrors[step];
-            }
-        }
+        Pool(blockStart);
         var chosen = new int[queryHeads];
         for (int head = 0; head < queryHeads; head++)
         {
-            chosen[head] = Smallest(errors, squares, norms, head);
+            chosen[head] = Smallest(head);
         }
         return chosen;
     }
 
-    private int Smallest(double[,] errors, double[,] squares, double[] norms, int head)
+    private void Pool(int blockStart)
     {
-        double allowed = options.EffectiveTargetError * options.EffectiveTargetError * norms[head];
-        for (int step = 0; step < EffortLadder.Steps.Length && norms[head] > 0; step++)
+        if (_errors.Length == 0)
         {
-            if (errors[head, step] + options.Caution * Math.Sqrt(squares[head, step]) <= allowed)
+            _errors = new double[queryHeads * _steps];
+            Array.Clear(_norms);
+        }
+        _records.Sort(_pooledRecords, _records.Count - _pooledRecords, ByPosition);
+        for (; _pooledRecords < _records.Count && _records[_pooledRecords].Position < blockStart; _pooledRecords++)
+        {
+            ProbeRecord record = _records[_pooledRecords];
+            int block = record.Position / options.BlockSize;
+            if (block != _pooledBlock)
+            {
+                Decay();
+                _pooledBlock = block;
+            }
+            _norms[record.Head] += record.SquaredNorm;
+            for (int step = 0; step < _steps; step++)
+            {
+                _errors[record.Head * _steps + step] += record.SquaredErrors[step];
+            }
+        }
+    }
+
+    private int Smallest(int head)
+    {
+        double allowed = options.EffectiveTargetError * options.EffectiveTargetError * _norms[head];
+        for (int step = 0; step < _steps && _norms[head] > 0; step++)
+        {
+            if (_errors[head * _steps + step] <= allowed)
             {
                 return EffortLadder.Steps[step];
             }
@@ -66,16 +78,18 @@ internal sealed class EffortControl(int queryHeads, ClusteredOptions options)
         return EffortLadder.Exact;
     }
 
-    private void Decay(double[,] errors, double[,] squares, double[] norms)
+    private void Decay()
     {
+        for (int i = 0; i < _errors.Length; i++)
+        {
+            _errors[i] *= options.ProbeDecay;
+        }
         for (int head = 0; head < queryHeads; head++)
         {
-            norms[head] *= options.ProbeDecay;
-            for (int step = 0; step < EffortLadder.Steps.Length; step++)
-            {
-                errors[head, step] *= options.ProbeDecay;
-                squares[head, step] *= options.ProbeDecay * options.ProbeDecay;
-            }
+            _norms[head] *= options.ProbeDecay;
         }
     }
+
+    private static readonly Comparer<ProbeRecord> ByPosition =
+        Comparer<ProbeRecord>.Create(static (a, b) => (a.Position, a.Head).CompareTo((b.Position, b.Head)));
 }

@@ -6,48 +6,89 @@ namespace Prescore.Attention.Clustered;
 /// <summary>
 /// Keeps a growing index well clustered without fitting it anew: new clusters start at keys drawn by squared distance to
 /// their own centre, then Lloyd steps in which a key looks only at its own and the nearest other centres. A step costs n
-/// short rows of products instead of n·k, works in place on the packed keys, and moves only the keys that change.
+/// short rows of products instead of n·k, works in place on the packed keys, and moves only the keys that change. Moves
+/// are found by parts, which may run on several threads, and then made.
 /// </summary>
 internal sealed class IndexRefinement(
     List<KeyCluster> clusters, Func<int, KeyCluster> newCluster, int dimension, AttentionOptions run, int head)
 {
-    /// <summary>Centres a key is compared with, its own among them: two register tiles of rows.</summary>
+    /// <summary>Centres a key is compared with, its own among them: two strips of register tiles.</summary>
     private const int Candidates = 48;
 
-    private const int TileRows = 6;
+    /// <summary>Clusters whose moves are found by one part.</summary>
+    private const int PartClusters = 32;
 
-    private readonly float[] _products = new float[Candidates * KeyRegion.ChunkKeys];
+    /// <summary>Members that a new cluster has room for.</summary>
+    private const int NewCapacity = 64;
+
     private float[] _means = [];
     private float[] _halfNorms = [];
-    private int _count;
+    private int[] _neighbours = [];
+    private int _perCluster;
+    private List<(int Slot, int Target)>[] _moves = [];
+    private long _products;
 
     /// <summary>Key·centroid and centroid·centroid products computed so far.</summary>
-    public long Products { get; private set; }
+    public long Products => Interlocked.Read(ref _products);
 
-    /// <summary>Adds clusters until there are <paramref name="wanted"/>, then takes <paramref name="steps"/> steps.</summary>
-    public void Refine(int wanted, int steps)
+    /// <summary>Number of parts of <see cref="FindMoves"/>.</summary>
+    public int Parts => (clusters.Count + PartClusters - 1) / PartClusters;
+
+    /// <summary>Adds clusters until there are <paramref name="wanted"/> and finds every centre's neighbours.</summary>
+    public void Begin(int wanted)
     {
         AddClusters(wanted - clusters.Count);
-        for (int step = 0; step < steps; step++)
-        {
-            if (Step() == 0)
-            {
-                return;
-            }
-        }
+        ReadMeans();
+        FindNeighbours();
     }
 
-    /// <summary>Removes clusters without members.</summary>
-    public static void DropEmpty(List<KeyCluster> clusters)
+    /// <summary>Finds the keys of one part's clusters that are nearer to a neighbour's centre.</summary>
+    public void FindMoves(int part)
     {
+        Span<float> candidates = stackalloc float[Candidates * dimension];
+        using NativeBuffer products = NativeBuffer.Rent(Candidates * KeyRegion.ChunkKeys);
+        int end = Math.Min(clusters.Count, (part + 1) * PartClusters);
+        long count = 0;
+        for (int cluster = part * PartClusters; cluster < end; cluster++)
+        {
+            MovesOf(cluster, candidates, products.Span, _moves[cluster]);
+            count += (long)clusters[cluster].Count * (_perCluster + 1);
+        }
+        Interlocked.Add(ref _products, count);
+    }
+
+    /// <summary>Makes the moves that were found and returns how many; the next step starts from the new means.</summary>
+    public int Apply()
+    {
+        int moved = 0;
+        for (int c = 0; c < clusters.Count; c++)
+        {
+            // From the last slot on: what takes a freed slot is never one that still has to move.
+            List<(int Slot, int Target)> moves = _moves[c];
+            for (int i = moves.Count - 1; i >= 0; i--)
+            {
+                clusters[c].MoveTo(moves[i].Slot, clusters[moves[i].Target]);
+            }
+            moved += moves.Count;
+        }
+        ReadMeans();
+        return moved;
+    }
+
+    /// <summary>Removes clusters without members; says whether there were any.</summary>
+    public static bool DropEmpty(List<KeyCluster> clusters)
+    {
+        bool dropped = false;
         for (int c = clusters.Count - 1; c >= 0; c--)
         {
             if (clusters[c].Count == 0)
             {
                 clusters[c].Dispose();
                 clusters.RemoveAt(c);
+                dropped = true;
             }
         }
+        return dropped;
     }
 
     /// <summary>Systematic sampling by squared distance to the own centre: one uniform offset, equal marks on the running sum.</summary>
@@ -57,160 +98,134 @@ internal sealed class IndexRefinement(
         {
             return;
         }
-        ReadMeans();
-        float[][] distances = [.. Enumerable.Range(0, _count).Select(SquaredDistances)];
-        double total = distances.Sum(cluster => (double)TensorPrimitives.Sum<float>(cluster));
-        double offset = new RandomOrigin(run.Seed, run.Layer, head, 0).Uniform(RandomStream.IndexGrowth, clusters.Sum(cluster => cluster.Count));
-        double mark = offset * total / missing;
+        int existing = clusters.Count;
+        int total = clusters.Sum(cluster => cluster.Count);
+        using NativeBuffer buffer = NativeBuffer.Rent(total + KeyRegion.ChunkKeys);
+        double sum = SquaredDistances(buffer.Span);
+        double step = sum / missing;
+        double mark = step * new RandomOrigin(run.Seed, run.Layer, head, 0).Uniform(RandomStream.IndexGrowth, total);
         double passed = 0;
-        for (int c = 0; c < distances.Length; c++)
+        var chosen = new List<int>();
+        int start = 0;
+        for (int c = 0; c < existing; c++)
         {
-            var chosen = new List<int>();
-            for (int slot = 0; slot < distances[c].Length; slot++)
+            chosen.Clear();
+            for (int slot = 0; slot < clusters[c].Count; slot++)
             {
-                passed += distances[c][slot];
+                passed += buffer.Span[start + slot];
                 if (passed > mark)
                 {
                     chosen.Add(slot);
                     // A far outlier may cover several marks; it starts one cluster.
-                    mark += total / missing * Math.Ceiling((passed - mark) / (total / missing));
+                    mark += step * Math.Ceiling((passed - mark) / step);
                 }
             }
-            for (int i = chosen.Count - 1; i >= 0 && clusters[c].Count > 1; i--)
-            {
-                KeyCluster added = newCluster(2 * KeyRegion.ChunkKeys / 8);
-                clusters[c].MoveTo(chosen[i], added);
-                clusters.Add(added);
-            }
+            start += clusters[c].Count;
+            Split(clusters[c], chosen);
         }
     }
 
-    /// <summary>One Lloyd step among neighbours; returns the number of keys that moved.</summary>
-    private int Step()
+    private void Split(KeyCluster cluster, List<int> slots)
     {
-        ReadMeans();
-        int[] neighbours = Neighbours(out int perCluster);
-        var moves = new List<(int Slot, int Target)>[_count];
-        for (int c = 0; c < _count; c++)
+        for (int i = slots.Count - 1; i >= 0 && cluster.Count > 1; i--)
         {
-            moves[c] = MovesOf(c, neighbours.AsSpan(c * perCluster, perCluster));
+            KeyCluster added = newCluster(NewCapacity);
+            cluster.MoveTo(slots[i], added);
+            clusters.Add(added);
         }
-        int moved = 0;
-        for (int c = 0; c < _count; c++)
+    }
+
+    /// <summary>Squared distance of every key to its centre, cluster by cluster; returns their sum.</summary>
+    private double SquaredDistances(Span<float> distances)
+    {
+        Span<float> mean = stackalloc float[dimension];
+        double sum = 0;
+        int start = 0;
+        foreach (KeyCluster cluster in clusters)
         {
-            // From the last slot on: what takes a freed slot is never one that still has to move.
-            for (int i = moves[c].Count - 1; i >= 0; i--)
-            {
-                clusters[c].MoveTo(moves[c][i].Slot, clusters[moves[c][i].Target]);
-            }
-            moved += moves[c].Count;
+            cluster.MeanKey(mean);
+            cluster.Region.SquaredDistances(mean, distances[start..]);
+            sum += TensorPrimitives.Sum<float>(distances.Slice(start, cluster.Count));
+            start += cluster.Count;
         }
-        DropEmpty(clusters);
-        return moved;
+        _products += start;
+        return sum;
     }
 
     private void ReadMeans()
     {
-        _count = clusters.Count;
-        if (_halfNorms.Length < _count)
+        int count = clusters.Count;
+        if (_halfNorms.Length < count)
         {
-            _means = new float[(_count + _count / 4) * dimension];
-            _halfNorms = new float[_count + _count / 4];
-        }
-        for (int c = 0; c < _count; c++)
-        {
-            Span<float> mean = _means.AsSpan(c * dimension, dimension);
-            clusters[c].MeanKey(mean);
-            _halfNorms[c] = TensorPrimitives.SumOfSquares<float>(mean) / 2;
-        }
-    }
-
-    private float[] SquaredDistances(int cluster)
-    {
-        KeyRegion region = clusters[cluster].Region;
-        var distances = new float[region.Count];
-        Span<float> rows = stackalloc float[TileRows * dimension];
-        _means.AsSpan(cluster * dimension, dimension).CopyTo(rows);
-        Span<float> key = stackalloc float[dimension];
-        for (int first = 0; first < region.Count; first += KeyRegion.ChunkKeys)
-        {
-            region.Products(rows, first, _products);
-            for (int slot = first; slot < Math.Min(region.Count, first + KeyRegion.ChunkKeys); slot++)
+            Array.Resize(ref _means, (count + count / 4) * dimension);
+            Array.Resize(ref _halfNorms, count + count / 4);
+            int known = _moves.Length;
+            Array.Resize(ref _moves, count + count / 4);
+            for (int c = known; c < _moves.Length; c++)
             {
-                region.ReadKey(slot, key);
-                distances[slot] = Math.Max(0, TensorPrimitives.SumOfSquares<float>(key) - 2 * (_products[slot - first] - _halfNorms[cluster]));
+                _moves[c] = [];
             }
         }
-        Products += region.Count;
-        return distances;
+        for (int c = 0; c < count; c++)
+        {
+            // A cluster that lost all members keeps its centre until the end of the refinement.
+            if (clusters[c].Count > 0)
+            {
+                Span<float> mean = _means.AsSpan(c * dimension, dimension);
+                clusters[c].MeanKey(mean);
+                _halfNorms[c] = TensorPrimitives.SumOfSquares<float>(mean) / 2;
+            }
+        }
     }
 
     /// <summary>The nearest other centres of every centre.</summary>
-    private int[] Neighbours(out int perCluster)
+    private void FindNeighbours()
     {
-        perCluster = Math.Min(Candidates, _count) - 1;
-        var neighbours = new int[_count * perCluster];
-        if (perCluster == 0)
+        int count = clusters.Count;
+        _perCluster = Math.Min(Candidates, count) - 1;
+        if (_neighbours.Length < count * Candidates)
         {
-            return neighbours;
+            _neighbours = new int[(count + count / 4) * Candidates];
         }
-        using PackedMatrix packed = PackedMatrix.Pack(_means, _count, dimension, run.Simd);
-        var scores = new float[_count];
-        for (int c = 0; c < _count; c++)
+        using PackedMatrix packed = PackedMatrix.Pack(_means.AsSpan(0, count * dimension), count, dimension, run.Simd);
+        using NativeBuffer buffer = NativeBuffer.Rent((nint)count * count);
+        packed.Multiply(_means, dimension, count, buffer.Span, count, threads: 1);
+        for (int c = 0; c < count; c++)
         {
-            packed.Multiply(_means.AsSpan(c * dimension, dimension), dimension, 1, scores, _count, threads: 1);
-            TensorPrimitives.Subtract(scores, _halfNorms.AsSpan(0, _count), scores);
+            Span<float> scores = buffer.Span.Slice(c * count, count);
+            TensorPrimitives.Subtract(scores, _halfNorms.AsSpan(0, count), scores);
             scores[c] = float.NegativeInfinity;
-            TopIndices.Select(run.Simd, scores, neighbours.AsSpan(c * perCluster, perCluster));
+            TopIndices.Select(run.Simd, scores, _neighbours.AsSpan(c * Candidates, _perCluster));
         }
-        Products += (long)_count * _count;
-        return neighbours;
+        _products += (long)count * count;
     }
 
-    /// <summary>The keys of a cluster that are nearer to a neighbour's centre, in order of slot.</summary>
-    private List<(int Slot, int Target)> MovesOf(int cluster, ReadOnlySpan<int> neighbours)
+    /// <summary>The keys of a cluster that are nearer to a neighbour's centre, in order of slot; ties stay.</summary>
+    private void MovesOf(int cluster, Span<float> candidates, Span<float> products, List<(int Slot, int Target)> moves)
     {
-        var moves = new List<(int, int)>();
+        moves.Clear();
         KeyRegion region = clusters[cluster].Region;
-        Span<float> rows = stackalloc float[Candidates * dimension];
-        rows.Clear();
-        Span<float> halfNorms = stackalloc float[neighbours.Length + 1];
+        ReadOnlySpan<int> neighbours = _neighbours.AsSpan(cluster * Candidates, _perCluster);
+        Span<float> halfNorms = stackalloc float[Candidates];
         for (int i = 0; i <= neighbours.Length; i++)
         {
             int centre = i == 0 ? cluster : neighbours[i - 1];
-            _means.AsSpan(centre * dimension, dimension).CopyTo(rows[(i * dimension)..]);
+            _means.AsSpan(centre * dimension, dimension).CopyTo(candidates[(i * dimension)..]);
             halfNorms[i] = _halfNorms[centre];
         }
+        Span<int> best = stackalloc int[KeyRegion.ChunkKeys];
         for (int first = 0; first < region.Count; first += KeyRegion.ChunkKeys)
         {
-            region.Products(rows, first, _products);
+            region.Products(candidates, first, products);
             int keys = Math.Min(KeyRegion.ChunkKeys, region.Count - first);
+            ColumnMaximum.IndexOf(products, KeyRegion.ChunkKeys, keys, halfNorms[..(neighbours.Length + 1)], best);
             for (int key = 0; key < keys; key++)
             {
-                int best = Best(key, halfNorms);
-                if (best > 0)
+                if (best[key] > 0)
                 {
-                    moves.Add((first + key, neighbours[best - 1]));
+                    moves.Add((first + key, neighbours[best[key] - 1]));
                 }
             }
         }
-        Products += (long)region.Count * (neighbours.Length + 1);
-        return moves;
-    }
-
-    /// <summary>Which candidate is nearest to a key of the current chunk: the largest x·c − ‖c‖²/2; ties stay.</summary>
-    private int Best(int key, ReadOnlySpan<float> halfNorms)
-    {
-        int best = 0;
-        float highest = _products[key] - halfNorms[0];
-        for (int i = 1; i < halfNorms.Length; i++)
-        {
-            float score = _products[i * KeyRegion.ChunkKeys + key] - halfNorms[i];
-            if (score > highest)
-            {
-                (best, highest) = (i, score);
-            }
-        }
-        return best;
     }
 }

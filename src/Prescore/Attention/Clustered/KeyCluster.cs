@@ -2,18 +2,22 @@ using Prescore.Kernels;
 
 namespace Prescore.Attention.Clustered;
 
-/// <summary>Members of one cluster, with their sums so that its means follow every change.</summary>
+/// <summary>Members of one cluster, with their weighted sums so that its means follow every change.</summary>
 internal sealed class KeyCluster : IDisposable
 {
+    /// <summary>Log-weights beyond it count as this much in sums: e^600 is near what a double holds.</summary>
+    private const float LargestLogWeight = 600;
+
     private readonly double[] _keySum;
     private readonly double[] _valueSum;
     private readonly float[] _key;
     private readonly float[] _value;
+    private double _weight;
     private int[] _indices;
 
-    public KeyCluster(SimdPath simd, int dimension, int valueDimension, KeyValueStorage storage, int capacity)
+    public KeyCluster(SimdPath simd, int dimension, int valueDimension, KeyValueStorage storage, bool weighted, int capacity)
     {
-        Region = KeyRegion.Create(simd, dimension, valueDimension, storage);
+        Region = KeyRegion.Create(simd, dimension, valueDimension, storage, weighted);
         Region.Reserve(Math.Max(1, capacity));
         _keySum = new double[dimension];
         _valueSum = new double[valueDimension];
@@ -22,26 +26,48 @@ internal sealed class KeyCluster : IDisposable
         _indices = new int[Math.Max(1, capacity)];
     }
 
-    /// <summary>Keys and values.</summary>
+    /// <summary>Keys, values and log-weights.</summary>
     public KeyRegion Region { get; }
 
     /// <summary>Number of members.</summary>
     public int Count => Region.Count;
 
-    /// <summary>Adds a member.</summary>
-    /// <param name="index">Its place in the order of arrival.</param>
-    /// <param name="key">Its key.</param>
-    /// <param name="value">Its value.</param>
-    public void Add(int index, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
+    /// <summary>ln W, W = Σe^a over the members' log-weights a; ln of their number where there are none.</summary>
+    public float LogWeight => (float)Math.Log(_weight);
+
+    /// <summary>Whether it has changed since <see cref="Settle"/>.</summary>
+    public bool Changed { get; private set; } = true;
+
+    /// <summary>Number of each member in the order in which the head's keys arrived.</summary>
+    public ReadOnlySpan<int> Indices => _indices.AsSpan(0, Count);
+
+    /// <summary>Bytes held.</summary>
+    public long Bytes => Region.Bytes + sizeof(int) * (long)_indices.Length + sizeof(double) * (long)(_keySum.Length + _valueSum.Length);
+
+    /// <summary>Adds a key.</summary>
+    /// <param name="index">Its number in the order of arrival.</param>
+    /// <param name="key">Key [d].</param>
+    /// <param name="value">Value [d_v].</param>
+    /// <param name="logWeight">Additive log-weight.</param>
+    public void Add(int index, ReadOnlySpan<float> key, ReadOnlySpan<float> value, float logWeight)
     {
         if (Count == _indices.Length)
         {
             Array.Resize(ref _indices, _indices.Length + _indices.Length / 4 + 8);
         }
         _indices[Count] = index;
-        Region.Append(key, value);
-        Accumulate(key, _keySum, 1);
-        Accumulate(value, _valueSum, 1);
+        Region.Append(key, value, logWeight);
+        // Means are those of what is stored: 16-bit storage has rounded.
+        if (Region.Storage == KeyValueStorage.Fp16)
+        {
+            Region.ReadKey(Count - 1, _key);
+            Region.ReadValue(Count - 1, _value);
+            Accumulate(_key, _value, logWeight, 1);
+        }
+        else
+        {
+            Accumulate(key, value, logWeight, 1);
+        }
     }
 
     /// <summary>Moves the member at a slot to another cluster; the last member takes the slot.</summary>
@@ -49,17 +75,26 @@ internal sealed class KeyCluster : IDisposable
     {
         Region.ReadKey(slot, _key);
         Region.ReadValue(slot, _value);
-        other.Add(_indices[slot], _key, _value);
-        Accumulate(_key, _keySum, -1);
-        Accumulate(_value, _valueSum, -1);
+        float logWeight = Region.LogWeight(slot);
+        other.Add(_indices[slot], _key, _value, logWeight);
+        Accumulate(_key, _value, logWeight, -1);
         _indices[slot] = _indices[Count - 1];
         Region.RemoveSwap(slot);
+        if (Count == 0)
+        {
+            Array.Clear(_keySum);
+            Array.Clear(_valueSum);
+            _weight = 0;
+        }
     }
 
-    /// <summary>Mean key; the cluster has members.</summary>
+    /// <summary>Says that the means have been taken note of.</summary>
+    public void Settle() => Changed = false;
+
+    /// <summary>Weighted mean key; the cluster has members.</summary>
     public void MeanKey(Span<float> mean) => Mean(_keySum, mean);
 
-    /// <summary>Mean value; the cluster has members.</summary>
+    /// <summary>Weighted mean value; the cluster has members.</summary>
     public void MeanValue(Span<float> mean) => Mean(_valueSum, mean);
 
     /// <summary>Copies all members to their places in dense rows.</summary>
@@ -76,17 +111,19 @@ internal sealed class KeyCluster : IDisposable
 
     private void Mean(double[] sum, Span<float> mean)
     {
+        double factor = 1 / _weight;
         for (int l = 0; l < sum.Length; l++)
         {
-            mean[l] = (float)(sum[l] / Count);
+            mean[l] = (float)(sum[l] * factor);
         }
     }
 
-    private static void Accumulate(ReadOnlySpan<float> row, double[] sum, double sign)
+    private void Accumulate(ReadOnlySpan<float> key, ReadOnlySpan<float> value, float logWeight, double sign)
     {
-        for (int l = 0; l < row.Length; l++)
-        {
-            sum[l] += sign * row[l];
-        }
+        double weight = logWeight == 0 ? sign : sign * Math.Exp(Math.Clamp(logWeight, -LargestLogWeight, LargestLogWeight));
+        DoubleSum.Add(key, weight, _keySum);
+        DoubleSum.Add(value, weight, _valueSum);
+        _weight += weight;
+        Changed = true;
     }
 }

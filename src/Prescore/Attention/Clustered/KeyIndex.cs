@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Prescore.Clustering;
 using Prescore.Kernels;
 using Prescore.Scoring;
@@ -15,24 +16,32 @@ internal sealed class KeyIndex : IDisposable
     /// <summary>Keys a cluster that the first fit looks at.</summary>
     private const int SampleFactor = 16;
 
+    /// <summary>Keys that look for their cluster together: a few register tiles of rows.</summary>
+    private const int JoinRows = 24;
+
     private readonly ClusteredOptions _options;
     private readonly AttentionOptions _run;
     private readonly int _head;
     private readonly int _dimension;
     private readonly int _valueDimension;
-    private readonly IndexRefinement _refinement;
+    private readonly bool _weighted;
     private readonly List<KeyCluster> _clusters = [];
+    private readonly float[] _joining;
+    private readonly float[] _products = new float[JoinRows * KeyRegion.ChunkKeys];
+    private float[] _distances = [];
     private int _countAtRefinement;
-    private long _products;
+    private long _keyProducts;
 
-    public KeyIndex(ClusteredOptions options, AttentionOptions run, int head, int dimension, int valueDimension)
+    public KeyIndex(ClusteredOptions options, AttentionOptions run, int head, int dimension, int valueDimension, bool weighted)
     {
         _options = options;
         _run = run;
         _head = head;
         _dimension = dimension;
         _valueDimension = valueDimension;
-        _refinement = new IndexRefinement(_clusters, NewCluster, dimension, run, head);
+        _weighted = weighted;
+        _joining = new float[JoinRows * dimension];
+        Refinement = new IndexRefinement(_clusters, NewCluster, dimension, run, head);
         Centroids = new CentroidSet(run.Simd, dimension, valueDimension);
     }
 
@@ -42,36 +51,86 @@ internal sealed class KeyIndex : IDisposable
     /// <summary>The clusters as terms of a softmax.</summary>
     public CentroidSet Centroids { get; }
 
+    /// <summary>Lloyd steps in place; between <see cref="BeginRefinement"/> and <see cref="EndRefinement"/>.</summary>
+    public IndexRefinement Refinement { get; }
+
     /// <summary>Number of clusters.</summary>
     public int Clusters => _clusters.Count;
 
     /// <summary>Key·centroid products computed so far.</summary>
-    public long Products => _products + _refinement.Products;
+    public long Products => _keyProducts + Refinement.Products;
 
     /// <summary>Bytes held.</summary>
-    public long Bytes => _clusters.Sum(cluster => cluster.Region.Bytes) + Centroids.Means.Bytes;
+    public long Bytes => _clusters.Sum(cluster => cluster.Bytes) + Centroids.Means.Bytes;
+
+    /// <summary>Whether the index has grown enough for a refinement.</summary>
+    public bool RefinementDue => Count > 0 && Count >= _options.RefitGrowth * _countAtRefinement;
 
     /// <summary>Keys and values of a cluster.</summary>
     public KeyRegion Region(int cluster) => _clusters[cluster].Region;
 
-    /// <summary>Adds the next keys.</summary>
+    /// <summary>Which cluster every key is in, in order of arrival.</summary>
+    public int[] Labels()
+    {
+        var labels = new int[Count];
+        for (int c = 0; c < _clusters.Count; c++)
+        {
+            foreach (int index in _clusters[c].Indices)
+            {
+                labels[index] = c;
+            }
+        }
+        return labels;
+    }
+
+    /// <summary>Adds the next keys to their nearest clusters; the first ones are clustered among themselves.</summary>
     /// <param name="keys">Dense [count, d].</param>
     /// <param name="values">Dense [count, d_v].</param>
+    /// <param name="logWeights">Log-weights [count]; empty where there are none.</param>
     /// <param name="count">Number of keys.</param>
-    public void Extend(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int count)
+    public void Join(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, ReadOnlySpan<float> logWeights, int count)
     {
         if (count == 0)
         {
             return;
         }
-        var points = new KeyMatrix { Values = keys, Count = count, Dimension = _dimension };
-        using CentreSet centres = _clusters.Count == 0 ? FirstCentres(points) : CurrentCentres();
-        Join(points, values, centres);
-        if (Count >= _options.RefitGrowth * _countAtRefinement)
+        var labels = new int[count];
+        if (_clusters.Count == 0)
         {
-            _refinement.Refine(WantedClusters(Count), _options.FitSteps);
-            _countAtRefinement = Count;
+            FirstFit(new KeyMatrix { Values = keys, Count = count, Dimension = _dimension }, labels);
         }
+        else
+        {
+            Nearest(keys, labels);
+        }
+        for (int i = 0; i < count; i++)
+        {
+            _clusters[labels[i]].Add(
+                Count + i,
+                keys.Slice(i * _dimension, _dimension),
+                values.Slice(i * _valueDimension, _valueDimension),
+                logWeights.IsEmpty ? 0 : logWeights[i]);
+        }
+        Count += count;
+        if (IndexRefinement.DropEmpty(_clusters))
+        {
+            Centroids.Clear(_clusters.Count);
+        }
+        UpdateCentroids();
+    }
+
+    /// <summary>Adds the clusters that are missing and gets ready for steps.</summary>
+    public void BeginRefinement()
+    {
+        Refinement.Begin(_options.ClustersFor(Count));
+        _countAtRefinement = Count;
+    }
+
+    /// <summary>Takes note of what the steps have changed.</summary>
+    public void EndRefinement()
+    {
+        IndexRefinement.DropEmpty(_clusters);
+        Centroids.Clear(_clusters.Count);
         UpdateCentroids();
     }
 
@@ -91,6 +150,7 @@ internal sealed class KeyIndex : IDisposable
             cluster.Dispose();
         }
         _clusters.Clear();
+        Centroids.Clear(0);
         Count = _countAtRefinement = 0;
     }
 
@@ -100,14 +160,12 @@ internal sealed class KeyIndex : IDisposable
         Centroids.Dispose();
     }
 
-    private int WantedClusters(int count) => Math.Clamp((int)Math.Ceiling(_options.ClusterFactor * Math.Sqrt(count)), 1, count);
-
-    private KeyCluster NewCluster(int capacity) => new(_run.Simd, _dimension, _valueDimension, _options.Storage, capacity);
+    private KeyCluster NewCluster(int capacity) => new(_run.Simd, _dimension, _valueDimension, _options.Storage, _weighted, capacity);
 
     /// <summary>k-means on evenly spaced keys.</summary>
-    private CentreSet FirstCentres(in KeyMatrix points)
+    private void FirstFit(in KeyMatrix points, int[] labels)
     {
-        int wanted = WantedClusters(points.Count);
+        int wanted = _options.ClustersFor(points.Count);
         int sampled = Math.Min(points.Count, SampleFactor * wanted);
         var sample = new float[sampled * _dimension];
         for (int i = 0; i < sampled; i++)
@@ -121,47 +179,58 @@ internal sealed class KeyIndex : IDisposable
             new int[sampled],
             _options.FitSteps,
             _run.Simd);
-        _products += fit.Products;
+        fit.Centres.Assign(points, labels);
+        _keyProducts += fit.Products + (long)points.Count * fit.Centres.Count;
         for (int c = 0; c < fit.Centres.Count; c++)
         {
             _clusters.Add(NewCluster(points.Count / fit.Centres.Count));
         }
-        return fit.Centres;
     }
 
-    private CentreSet CurrentCentres()
+    /// <summary>The nearest centroid of every key: the largest x·μ − ‖μ‖²/2, ties to the lower index.</summary>
+    private void Nearest(ReadOnlySpan<float> keys, int[] labels)
     {
-        var means = new float[_clusters.Count * _dimension];
-        for (int c = 0; c < _clusters.Count; c++)
+        int clusters = Centroids.Count;
+        int stride = (clusters + KeyRegion.ChunkKeys - 1) / KeyRegion.ChunkKeys * KeyRegion.ChunkKeys;
+        if (_distances.Length < JoinRows * stride)
         {
-            _clusters[c].MeanKey(means.AsSpan(c * _dimension, _dimension));
+            _distances = new float[JoinRows * (stride + KeyRegion.ChunkKeys)];
         }
-        return new CentreSet(means, _clusters.Count, _dimension, _run.Simd);
-    }
-
-    private void Join(in KeyMatrix points, ReadOnlySpan<float> values, CentreSet centres)
-    {
-        var labels = new int[points.Count];
-        centres.Assign(points, labels);
-        _products += (long)points.Count * centres.Count;
-        for (int i = 0; i < points.Count; i++)
+        for (int first = 0; first < labels.Length; first += JoinRows)
         {
-            _clusters[labels[i]].Add(Count + i, points[i], values.Slice(i * _valueDimension, _valueDimension));
+            int rows = Math.Min(JoinRows, labels.Length - first);
+            Span<float> negated = _joining.AsSpan(0, rows * _dimension);
+            TensorPrimitives.Negate(keys.Slice(first * _dimension, rows * _dimension), negated);
+            for (int chunk = 0; chunk < clusters; chunk += KeyRegion.ChunkKeys)
+            {
+                Centroids.Means.Products(_joining, chunk, _products);
+                for (int row = 0; row < rows; row++)
+                {
+                    _products.AsSpan(row * KeyRegion.ChunkKeys, KeyRegion.ChunkKeys).CopyTo(_distances.AsSpan(row * stride + chunk));
+                }
+            }
+            for (int row = 0; row < rows; row++)
+            {
+                labels[first + row] = OffsetMinimum.IndexOf(_distances.AsSpan(row * stride, clusters), Centroids.HalfNorms);
+            }
         }
-        Count += points.Count;
-        IndexRefinement.DropEmpty(_clusters);
+        _keyProducts += (long)labels.Length * clusters;
     }
 
     private void UpdateCentroids()
     {
-        Centroids.Clear(_clusters.Count);
         Span<float> key = stackalloc float[_dimension];
         Span<float> value = stackalloc float[_valueDimension];
-        foreach (KeyCluster cluster in _clusters)
+        for (int c = 0; c < _clusters.Count; c++)
         {
-            cluster.MeanKey(key);
-            cluster.MeanValue(value);
-            Centroids.Add(key, value, cluster.Count, cluster.Count);
+            KeyCluster cluster = _clusters[c];
+            if (cluster.Changed || c >= Centroids.Count)
+            {
+                cluster.MeanKey(key);
+                cluster.MeanValue(value);
+                Centroids.Set(c, key, value, cluster.Count, cluster.LogWeight);
+                cluster.Settle();
+            }
         }
     }
 }

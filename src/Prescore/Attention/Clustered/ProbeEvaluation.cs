@@ -7,7 +7,11 @@ namespace Prescore.Attention.Clustered;
 /// Exact outputs of a few probe queries and the error that every step of the ladder would have made on them. The softmax
 /// is kept apart by cluster: a step's output is the near part, the visited clusters' exact parts and the others' terms.
 /// </summary>
-internal sealed class ProbeEvaluation(KeyIndex index, int rows, int valueDimension) : IDisposable
+/// <param name="index">The far part.</param>
+/// <param name="rows">Number of probe queries.</param>
+/// <param name="valueDimension">Size of values.</param>
+/// <param name="steps">Steps of <see cref="EffortLadder"/> to measure.</param>
+internal sealed class ProbeEvaluation(KeyIndex index, int rows, int valueDimension, int steps) : IDisposable
 {
     private readonly int _clusters = index.Clusters;
     private readonly NativeBuffer _outputs = NativeBuffer.Rent((nint)(index.Clusters + 1) * rows * valueDimension);
@@ -23,17 +27,17 @@ internal sealed class ProbeEvaluation(KeyIndex index, int rows, int valueDimensi
     public double SquaredNorm { get; private set; }
 
     /// <summary>Computes all parts for the queries in <paramref name="block"/>; row i sees <paramref name="nearVisible"/>[i] near keys.</summary>
-    public void Compute(QueryBlock block, KeyRegion near, ReadOnlySpan<int> nearVisible)
+    public void Compute(QueryBlock block, KeyRegion? near, ReadOnlySpan<int> nearVisible)
     {
-        block.Attend(near, 0, rows, nearVisible);
+        if (near is not null)
+        {
+            block.Attend(near, 0, rows, nearVisible);
+        }
         Store(block, _clusters);
-        Span<int> all = stackalloc int[rows];
         for (int cluster = 0; cluster < _clusters; cluster++)
         {
-            KeyRegion region = index.Region(cluster);
-            all.Fill(region.Count);
             block.ResetState();
-            block.Attend(region, 0, rows, all);
+            block.Attend(index.Region(cluster), 0, rows, default);
             Store(block, cluster);
             index.Centroids.Means.ReadValue(cluster, _meanValues.AsSpan(cluster * valueDimension, valueDimension));
         }
@@ -61,7 +65,7 @@ internal sealed class ProbeEvaluation(KeyIndex index, int rows, int valueDimensi
         }
         TensorPrimitives.Divide(output, (float)exactSum, exact);
         SquaredNorm = TensorPrimitives.SumOfSquares<float>(exact);
-        SquaredErrors = new float[EffortLadder.Steps.Length];
+        SquaredErrors = new float[steps];
         Climb(row, top, logits, exact, estimate, estimateSum);
         return top + (float)Math.Log(exactSum);
     }
@@ -69,7 +73,7 @@ internal sealed class ProbeEvaluation(KeyIndex index, int rows, int valueDimensi
     /// <summary>‖ô − o‖² of the last row evaluated at p = <paramref name="effort"/>; 0 where that visits every cluster.</summary>
     public double ErrorAt(int effort)
     {
-        int step = EffortLadder.Steps.IndexOf(effort);
+        int step = EffortLadder.Steps[..steps].IndexOf(effort);
         return step < 0 ? 0 : SquaredErrors[step];
     }
 
@@ -78,22 +82,19 @@ internal sealed class ProbeEvaluation(KeyIndex index, int rows, int valueDimensi
     /// <summary>Visits the clusters from the best on and measures the error at every step of the ladder.</summary>
     private void Climb(int row, float top, ReadOnlySpan<float> logits, ReadOnlySpan<float> exact, float[] estimate, double estimateSum)
     {
-        var order = new int[_clusters];
-        var keys = new float[_clusters];
+        var order = new ulong[_clusters];
         for (int cluster = 0; cluster < _clusters; cluster++)
         {
-            order[cluster] = cluster;
-            keys[cluster] = -logits[cluster];
+            order[cluster] = OrderKey(logits[cluster], cluster);
         }
-        // Stable by (−logit, index): ties go to the lower index.
-        order.AsSpan().Sort((a, b) => keys[a] != keys[b] ? keys[a].CompareTo(keys[b]) : a.CompareTo(b));
+        order.AsSpan().Sort();
         var normalised = new float[valueDimension];
         int visited = 0;
         for (int step = 0; step < SquaredErrors.Length && EffortLadder.Steps[step] < _clusters; step++)
         {
             for (; visited < EffortLadder.Steps[step]; visited++)
             {
-                int cluster = order[visited];
+                int cluster = (int)(uint)order[visited];
                 estimateSum += AddExact(cluster, row, top, estimate);
                 estimateSum += AddTerm(cluster, logits[cluster], top, -1, estimate);
             }
@@ -103,7 +104,17 @@ internal sealed class ProbeEvaluation(KeyIndex index, int rows, int valueDimensi
         }
     }
 
-    private float LogWeight(int cluster) => MathF.Log(index.Centroids.Members[cluster]);
+    /// <summary>Ascending keys are descending logits, ties in order of cluster: as routing chooses.</summary>
+    private static ulong OrderKey(float logit, int cluster)
+    {
+        // Adding 0 makes −0 and 0 the same key.
+        int bits = BitConverter.SingleToInt32Bits(logit + 0f);
+        // Negative floats ascend with falling bits: their order turns round.
+        uint ascending = bits < 0 ? ~(uint)bits : (uint)bits | 0x8000_0000;
+        return ((ulong)~ascending << 32) | (uint)cluster;
+    }
+
+    private float LogWeight(int cluster) => index.Centroids.LogWeight(cluster);
 
     private double AddExact(int part, int row, float top, Span<float> output)
     {

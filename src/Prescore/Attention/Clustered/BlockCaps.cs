@@ -1,0 +1,52 @@
+namespace Prescore.Attention.Clustered;
+
+/// <summary>
+/// The budget of one block: what its queries may spend on members so that near part, centroids, members and probes
+/// together stay within budget × exact's. A function of positions and counts alone.
+/// </summary>
+internal sealed class BlockCaps
+{
+    private readonly ClusteredOptions _options;
+    private readonly double _share;
+
+    /// <summary>Sets the caps of a block.</summary>
+    /// <param name="options">The settings; they have a budget.</param>
+    /// <param name="blockStart">First position.</param>
+    /// <param name="probes">Probe positions of the block; they are exact whatever the budget.</param>
+    /// <param name="clusters">Clusters of the head's index.</param>
+    public BlockCaps(ClusteredOptions options, int blockStart, ReadOnlySpan<int> probes, int clusters)
+    {
+        _options = options;
+        double all = 0, spent = 0, probed = 0;
+        for (int position = blockStart; position < blockStart + options.BlockSize; position++)
+        {
+            all += position + 1;
+        }
+        foreach (int probe in probes)
+        {
+            spent += probe + 1 + clusters;
+            probed += probe + 1;
+        }
+        _share = (options.Budget!.Value * all - spent) / (all - probed);
+    }
+
+    /// <summary>Most members that the query at a position may visit, never below 0.</summary>
+    public int Members(int position, int clusters) =>
+        Math.Max(0, (int)(_share * (position + 1)) - _options.NearCount(position) - clusters);
+
+    /// <summary>
+    /// The smallest budget that n tokens can keep: near part, centroids and probes ÷ exact's. Below it the method has no room.
+    /// </summary>
+    public static double Floor(ClusteredOptions options, int tokens)
+    {
+        double floor = 0;
+        for (int position = 0; position < tokens; position++)
+        {
+            int blockStart = position / options.BlockSize * options.BlockSize;
+            int far = Math.Max(0, options.NearStart(blockStart) - ClusteredOptions.Sinks);
+            int cheap = options.NearCount(position) + options.ClustersFor(far);
+            floor += ProbeSchedule.IsProbe(options, position) ? position + 1 + options.ClustersFor(far) : Math.Min(cheap, position + 1);
+        }
+        return floor / (0.5 * tokens * (tokens + 1.0));
+    }
+}

@@ -1,0 +1,215 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Prescore.Kernels;
+
+namespace Prescore.Attention.Clustered;
+
+/// <summary>
+/// Non-causal Clustered attention: all keys are far, there is no near part. Probe queries spread evenly over the sequence
+/// choose p, as many others between them certify it, and both are exact; all other queries use it.
+/// </summary>
+internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call, int batch)
+{
+    private const int ItemQueries = 128;
+
+    private readonly AttentionShape _shape = call.Shape;
+    private readonly int _group = call.Shape.QueryHeads / call.Shape.KeyValueHeads;
+    private readonly int _steps = EffortLadder.Count(options.LargestEffort);
+    private readonly HeadTally _tally = new(call.Shape.QueryHeads);
+    private readonly List<ProbeRecord> _certifying = [];
+    private readonly int[] _chosen = new int[call.Shape.QueryHeads];
+    private readonly ConcurrentBag<QueryBatch> _batches = [];
+
+    /// <summary>Attends and returns the certificates.</summary>
+    public HeadCertificate[] Run()
+    {
+        KeyIndex[] indices = BuildIndices();
+        try
+        {
+            ParallelItems.Run(indices.Length, call.Options.Threads, RentBatch, (queries, head) => Probe(indices[head], head, queries), _batches.Add, call.CancellationToken);
+            _tally.BeginBlock(0, [.. _chosen.Select((effort, head) =>
+                QueryBatch.WithinExact(indices[head / _group], effort) == EffortLadder.Exact ? BlockKind.Exact : BlockKind.Routed)]);
+            int items = (_shape.Queries + ItemQueries - 1) / ItemQueries;
+            ParallelItems.Run(
+                items * indices.Length,
+                call.Options.Threads,
+                RentBatch,
+                (queries, task) => Attend(indices[task % indices.Length], task % indices.Length, task / indices.Length * ItemQueries, queries),
+                _batches.Add,
+                call.CancellationToken);
+        }
+        finally
+        {
+            foreach (IDisposable held in indices.Cast<IDisposable>().Concat(_batches))
+            {
+                held.Dispose();
+            }
+        }
+        ILookup<int, ProbeRecord> records = _certifying.OrderBy(record => record.Position).ToLookup(record => record.Head);
+        return [.. _chosen.Select((effort, head) => CertificateSummary.Of([.. records[head]], 1, _tally.Certificate(head, call.Options.Layer, effort)))];
+    }
+
+    /// <summary>Every second of the evenly spaced probes chooses, the others certify.</summary>
+    private int[] ProbePositions()
+    {
+        int count = Math.Min(2 * options.Probes, _shape.Queries);
+        return [.. Enumerable.Range(0, count).Select(i => (int)((2L * i + 1) * _shape.Queries / (2 * count))).Distinct()];
+    }
+
+    private KeyIndex[] BuildIndices()
+    {
+        var indices = new KeyIndex[_shape.KeyValueHeads];
+        ParallelItems.Run(
+            indices.Length,
+            call.Options.Threads,
+            head =>
+            {
+                long start = Stopwatch.GetTimestamp();
+                indices[head] = new KeyIndex(options, call.Options, head, _shape.HeadDimension, _shape.ValueDimension, call.HasLogWeights);
+                Fill(indices[head], head);
+                call.Work.AddIndexTime(start);
+                call.Work.AddIndexProducts(indices[head].Products);
+            },
+            call.CancellationToken);
+        return indices;
+    }
+
+    /// <summary>All keys but the removed ones.</summary>
+    private void Fill(KeyIndex index, int head)
+    {
+        ReadOnlySpan<float> logWeights = call.KeyLogWeights(batch, head);
+        MatrixView keys = call.Keys(batch, head), values = call.Values(batch, head);
+        var keptKeys = new float[(long)_shape.Keys * _shape.HeadDimension];
+        var keptValues = new float[(long)_shape.Keys * _shape.ValueDimension];
+        float[] keptWeights = logWeights.IsEmpty ? [] : new float[_shape.Keys];
+        int kept = 0;
+        for (int row = 0; row < _shape.Keys; row++)
+        {
+            if (!logWeights.IsEmpty && float.IsNegativeInfinity(logWeights[row]))
+            {
+                continue;
+            }
+            keys.Row(row).CopyTo(keptKeys.AsSpan(kept * _shape.HeadDimension));
+            values.Row(row).CopyTo(keptValues.AsSpan(kept * _shape.ValueDimension));
+            if (!logWeights.IsEmpty)
+            {
+                keptWeights[kept] = logWeights[row];
+            }
+            kept++;
+        }
+        index.Join(
+            keptKeys.AsSpan(0, kept * _shape.HeadDimension), keptValues.AsSpan(0, kept * _shape.ValueDimension), keptWeights.AsSpan(0, logWeights.IsEmpty ? 0 : kept), kept);
+    }
+
+    private QueryBatch RentBatch() => _batches.TryTake(out QueryBatch? queries)
+        ? queries
+        : new QueryBatch(QueryBlock.Create(
+            call.Options.Simd, Math.Max(ItemQueries, 2 * options.Probes) * _group, _shape.HeadDimension, _shape.ValueDimension));
+
+    private void Probe(KeyIndex index, int head, QueryBatch queries)
+    {
+        queries.Clear(index.Clusters);
+        int[] positions = ProbePositions();
+        for (int member = 0; member < _group; member++)
+        {
+            foreach (int position in positions)
+            {
+                Add(queries, head * _group + member, position);
+            }
+        }
+        var control = new EffortControl(_shape.QueryHeads, options);
+        var others = new List<ProbeRecord>();
+        using var evaluation = new ProbeEvaluation(index, queries.Block.Rows, _shape.ValueDimension, _steps);
+        evaluation.Compute(queries.Block, near: null, default);
+        for (int row = 0; row < queries.Block.Rows; row++)
+        {
+            (int position, int queryHead) = queries.Rows[row];
+            call.SetLogSumExp(batch, queryHead, position, evaluation.Evaluate(row, call.Output(batch, queryHead).Row(position)));
+            // All probes choose together: to the control they are of one block.
+            var record = new ProbeRecord(0, queryHead, evaluation.SquaredErrors, evaluation.SquaredNorm, 0, 0);
+            if (Array.IndexOf(positions, position) % 2 == 0)
+            {
+                control.Add(record);
+            }
+            else
+            {
+                others.Add(record with { Position = position });
+            }
+            Count(queryHead, index.Count + index.Clusters);
+        }
+        Choose(index, head, control, others);
+    }
+
+    private void Choose(KeyIndex index, int head, EffortControl control, List<ProbeRecord> others)
+    {
+        int[] chosen = control.Choose(blockStart: 1);
+        for (int queryHead = head * _group; queryHead < (head + 1) * _group; queryHead++)
+        {
+            _chosen[queryHead] = chosen[queryHead];
+        }
+        lock (_certifying)
+        {
+            foreach (ProbeRecord record in others)
+            {
+                int inUse = QueryBatch.WithinExact(index, chosen[record.Head]);
+                int step = EffortLadder.Steps[.._steps].IndexOf(inUse);
+                _certifying.Add(record with { EffortInUse = inUse, SquaredErrorInUse = step < 0 ? 0 : record.SquaredErrors[step] });
+            }
+        }
+    }
+
+    private void Attend(KeyIndex index, int head, int first, QueryBatch queries)
+    {
+        int end = Math.Min(_shape.Queries, first + ItemQueries);
+        int[] probes = ProbePositions();
+        queries.Clear(index.Clusters);
+        for (int member = 0; member < _group; member++)
+        {
+            for (int position = first; position < end; position++)
+            {
+                if (Array.IndexOf(probes, position) < 0)
+                {
+                    Add(queries, head * _group + member, position);
+                }
+            }
+        }
+        int rows = queries.Block.Rows / _group;
+        int[] caps = Caps(index, probes, rows);
+        for (int member = 0; member < _group; member++)
+        {
+            int queryHead = head * _group + member;
+            long interactions = queries.AttendFar(index, member * rows, rows, _chosen[queryHead], caps, out bool capped);
+            Count(queryHead, interactions, rows);
+            if (capped)
+            {
+                _tally.SetUnmet(queryHead, 0);
+            }
+        }
+        queries.AttendMembers(index);
+        for (int row = 0; row < queries.Block.Rows; row++)
+        {
+            call.Finish(queries.Block, row, batch, queries.Rows[row].Head, queries.Rows[row].Position);
+        }
+    }
+
+    /// <summary>What the budget leaves each query for members when probes and centroids are paid.</summary>
+    private int[] Caps(KeyIndex index, int[] probes, int rows)
+    {
+        if (options.Budget is not < 1 || rows == 0)
+        {
+            return [];
+        }
+        double all = options.Budget.Value * _shape.Keys * _shape.Queries - (double)probes.Length * (_shape.Keys + index.Clusters);
+        int cap = Math.Max(0, (int)(all / (_shape.Queries - probes.Length)) - index.Clusters);
+        return [.. Enumerable.Repeat(cap, rows)];
+    }
+
+    private void Add(QueryBatch queries, int queryHead, int position) =>
+        queries.Add(call.Queries(batch, queryHead).Row(position), call.Scale, position, queryHead, visible: 0);
+
+    private void Count(int queryHead, long interactions, int queries = 1)
+    {
+        _tally.Add(queryHead, interactions, (long)queries * _shape.Keys);
+        call.Work.AddInteractions(interactions);
+    }
+}
