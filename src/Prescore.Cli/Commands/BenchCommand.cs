@@ -31,7 +31,8 @@ internal static class BenchCommand
         Times are added over the layers and each method's outputs are compared with exact's in the same run:
         relative error = sqrt(sum of squared differences / sum of squares of exact's outputs).
         GFLOP/s counts the products that the method computes, 2(d + d_v) operations each.
-        Captured data beyond the trained context has YaRN positions of factor n / trained context.
+        Captured data beyond the trained context has YaRN positions of factor n / trained context; each such length is a
+        run of the model with exact attention, so that 16k and 32k take minutes.
 
         {{RunOptions.MethodGrammar}}
         Examples:

@@ -45,7 +45,7 @@ internal static class VerifyCommand
         Option<string?> rope = RunOptions.Rope();
         Option<bool> allowLong = RunOptions.AllowLong();
         var special = new Option<bool>("--special") { Description = "Recognise control tokens in the texts of a .jsonl file." };
-        Option<double?> tolerance = NumberOptions.Positive("--tolerance", "Multiplies every bound. Default: 1.", double.MaxValue, "X");
+        Option<double?> tolerance = NumberOptions.Positive("--tolerance", "Multiplies every bound. Default: 1.", double.PositiveInfinity, "X");
         Option<int?> threads = RunOptions.Threads();
         Option<ulong?> seed = RunOptions.Seed();
         Option<string?> json = RunOptions.Json("all differences");

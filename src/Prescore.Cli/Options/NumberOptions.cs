@@ -8,16 +8,16 @@ namespace Prescore.Cli.Options;
 /// <summary>Options with a number in a range; a wrong one is refused with the range.</summary>
 internal static class NumberOptions
 {
-    /// <summary>A whole number of at least <paramref name="minimum"/>.</summary>
-    public static Option<T?> Whole<T>(string name, string description, T minimum, string valueName = "N")
+    /// <summary>A whole number from <paramref name="minimum"/> to <paramref name="maximum"/>; null: no upper bound.</summary>
+    public static Option<T?> Whole<T>(string name, string description, T minimum, string valueName = "N", T? maximum = null)
         where T : struct, IBinaryInteger<T> => new(name)
         {
             Description = description,
             HelpName = valueName,
-            CustomParser = result => ParseWhole(result, name, minimum),
+            CustomParser = result => ParseWhole(result, name, minimum, maximum),
         };
 
-    /// <summary>A number above 0 and at most <paramref name="maximum"/>.</summary>
+    /// <summary>A finite number above 0 and at most <paramref name="maximum"/>.</summary>
     public static Option<double?> Positive(string name, string description, double maximum, string valueName = "F") => new(name)
     {
         Description = description,
@@ -25,27 +25,32 @@ internal static class NumberOptions
         CustomParser = result => ParsePositive(result, name, maximum),
     };
 
-    private static T? ParseWhole<T>(ArgumentResult result, string name, T minimum)
+    private static T? ParseWhole<T>(ArgumentResult result, string name, T minimum, T? maximum)
         where T : struct, IBinaryInteger<T>
     {
         string text = result.Tokens[0].Value;
-        if (T.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out T value) && value >= minimum)
+        if (T.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out T value)
+            && value >= minimum && !(value > maximum))
         {
             return value;
         }
-        result.AddError($"{name} must be a whole number of at least {minimum}, but is '{text}'");
+        string range = maximum is T limit ? $"from {minimum} to {limit}" : $"of at least {minimum}";
+        result.AddError($"{name} must be a whole number {range}, but is '{text}'");
         return null;
     }
 
     private static double? ParsePositive(ArgumentResult result, string name, double maximum)
     {
         string text = result.Tokens[0].Value;
-        if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value > 0 && value <= maximum)
+        if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value > 0 && value <= maximum
+            && double.IsFinite(value))
         {
             return value;
         }
-        string limit = double.IsFinite(maximum) ? string.Create(CultureInfo.InvariantCulture, $" and at most {maximum}") : "";
-        result.AddError($"{name} must be a number above 0{limit}, but is '{text}'");
+        string range = double.IsFinite(maximum)
+            ? string.Create(CultureInfo.InvariantCulture, $"a number above 0 and at most {maximum}")
+            : "a finite number above 0";
+        result.AddError($"{name} must be {range}, but is '{text}'");
         return null;
     }
 }

@@ -20,6 +20,8 @@ internal static class RunOptions
         docs/methods.md describes every option.
         """;
 
+    private const int MaximumThreads = 1024;
+
     public static Option<string?> Model() =>
         PathOptions.Input("--model", "Model file (.gguf). Default: the embedded SmolLM2-135M-Instruct.");
 
@@ -50,7 +52,7 @@ internal static class RunOptions
         NumberOptions.Positive("--budget", description, maximum: 1);
 
     public static Option<int?> Threads() =>
-        NumberOptions.Whole("--threads", "Number of threads. Default: all processors.", minimum: 1);
+        NumberOptions.Whole("--threads", "Number of threads. Default: all processors.", minimum: 1, maximum: MaximumThreads);
 
     public static Option<ulong?> Seed() =>
         NumberOptions.Whole("--seed", "Seed of everything random. Default: 0.", minimum: 0UL);

@@ -29,6 +29,7 @@ public sealed class GaussianLayers(ulong seed) : ILayerSource
             Keys = tokens,
             HeadDimension = HeadDimension,
         };
+        LayerMemory.Require(shape, inputs: 1, outputs: 2);
         return [new LayerTensors(shape, Draw(random, QueryHeads, tokens), Draw(random, KeyValueHeads, tokens), Draw(random, KeyValueHeads, tokens))];
     }
 

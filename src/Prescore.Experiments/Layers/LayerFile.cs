@@ -9,6 +9,7 @@ public static class LayerFile
     /// <summary>Reads a file.</summary>
     /// <exception cref="Models.ModelFormatException">No valid safetensors file, or a tensor is missing.</exception>
     /// <exception cref="BadInputException">Shapes that do not fit together.</exception>
+    /// <exception cref="InsufficientMemoryException">The tensors and two methods' outputs do not fit into memory.</exception>
     public static LayerTensors Read(string path)
     {
         using SafetensorsFile file = SafetensorsFile.Open(path);
@@ -26,6 +27,9 @@ public static class LayerFile
             HeadDimension = dimension,
             ValueDimension = valueDimension,
         };
+        long outputs = (long)queryHeads * queries * valueDimension;
+        Require(outputs <= Array.MaxLength, file, $"q and v ask for {outputs} output values, at most {Array.MaxLength} are possible");
+        LayerMemory.Require(shape, inputs: 1, outputs: 2);
         return new LayerTensors(shape, file.ReadFloats("q"), file.ReadFloats("k"), file.ReadFloats("v"));
     }
 

@@ -55,14 +55,15 @@ public readonly record struct MemoryEstimate(long Weights, long Caches, long Act
 
     /// <summary>Does nothing where there is room.</summary>
     /// <param name="available">Bytes to be had, as <see cref="Available"/> tells them.</param>
+    /// <param name="advice">What to do about it, the end of the message.</param>
     /// <exception cref="InsufficientMemoryException">There is not; the message names both amounts.</exception>
-    public void Require(long available)
+    public void Require(long available, string advice = "use a shorter context or a smaller model")
     {
         if (Total > available)
         {
             throw new InsufficientMemoryException(
                 $"this needs about {Size(Total)} of memory (weights {Size(Weights)}, keys and values {Size(Caches)}, activations {Size(Activations)}) "
-                + $"and {Size(available)} are available; use a shorter context or a smaller model");
+                + $"and {Size(available)} are available; {advice}");
         }
     }
 

@@ -1,11 +1,11 @@
-using System.Numerics;
+using System.Runtime.Intrinsics;
 
 namespace Prescore.Kernels;
 
 /// <summary>Squared distances of a block of points, stored as columns, to one point: no sum across a vector is needed.</summary>
 internal static unsafe class ColumnDistances
 {
-    /// <summary>Points a block.</summary>
+    /// <summary>Points a block: eight 256-bit vectors, as many sums as it takes to hide the latency of a fused multiply-add.</summary>
     public const int Block = 64;
 
     /// <summary>distances[i] = Σ_l (columns[l, i] − point[l])².</summary>
@@ -16,36 +16,38 @@ internal static unsafe class ColumnDistances
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(columns.Length, point.Length * Block);
         ArgumentOutOfRangeException.ThrowIfLessThan(distances.Length, Block);
-        fixed (float* x = columns, y = point, to = distances)
+        Vector256<float> sum0 = default, sum1 = default, sum2 = default, sum3 = default;
+        Vector256<float> sum4 = default, sum5 = default, sum6 = default, sum7 = default;
+        fixed (float* first = columns, to = distances)
         {
-            // Four vectors cover 16 to 64 points, a divisor of the block on every width.
-            for (int first = 0; first < Block; first += 4 * Vector<float>.Count)
+            float* x = first;
+            foreach (float value in point)
             {
-                FourVectors(x + first, y, point.Length, to + first);
+                Vector256<float> component = Vector256.Create(value);
+                sum0 = AddSquare(x, component, sum0);
+                sum1 = AddSquare(x + 8, component, sum1);
+                sum2 = AddSquare(x + 16, component, sum2);
+                sum3 = AddSquare(x + 24, component, sum3);
+                sum4 = AddSquare(x + 32, component, sum4);
+                sum5 = AddSquare(x + 40, component, sum5);
+                sum6 = AddSquare(x + 48, component, sum6);
+                sum7 = AddSquare(x + 56, component, sum7);
+                x += Block;
             }
+            sum0.Store(to);
+            sum1.Store(to + 8);
+            sum2.Store(to + 16);
+            sum3.Store(to + 24);
+            sum4.Store(to + 32);
+            sum5.Store(to + 40);
+            sum6.Store(to + 48);
+            sum7.Store(to + 56);
         }
     }
 
-    private static void FourVectors(float* columns, float* point, int dimension, float* distances)
+    private static Vector256<float> AddSquare(float* x, Vector256<float> component, Vector256<float> sum)
     {
-        int width = Vector<float>.Count;
-        Vector<float> sum0 = default, sum1 = default, sum2 = default, sum3 = default;
-        for (int l = 0; l < dimension; l++)
-        {
-            var component = new Vector<float>(point[l]);
-            Vector<float> difference = Vector.Load(columns) - component;
-            sum0 = Vector.FusedMultiplyAdd(difference, difference, sum0);
-            difference = Vector.Load(columns + width) - component;
-            sum1 = Vector.FusedMultiplyAdd(difference, difference, sum1);
-            difference = Vector.Load(columns + 2 * width) - component;
-            sum2 = Vector.FusedMultiplyAdd(difference, difference, sum2);
-            difference = Vector.Load(columns + 3 * width) - component;
-            sum3 = Vector.FusedMultiplyAdd(difference, difference, sum3);
-            columns += Block;
-        }
-        sum0.Store(distances);
-        sum1.Store(distances + width);
-        sum2.Store(distances + 2 * width);
-        sum3.Store(distances + 3 * width);
+        Vector256<float> difference = Vector256.Load(x) - component;
+        return Vector256.FusedMultiplyAdd(difference, difference, sum);
     }
 }

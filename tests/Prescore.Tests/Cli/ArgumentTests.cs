@@ -13,12 +13,23 @@ public class ArgumentTests
     [Theory]
     [InlineData("--threads", "0")]
     [InlineData("--threads", "two")]
+    [InlineData("--threads", "100000")]
     [InlineData("--seed", "-1")]
     [InlineData("--budget", "0")]
     [InlineData("--budget", "1.5")]
     [InlineData("--budget", "NaN")]
     public void Numbers_out_of_range_name_option_and_value(string option, string value) =>
         ToolRun.Of("bench", option, value).ShouldBeBadInput(option, $"'{value}'");
+
+    [Fact]
+    public void The_limit_of_the_threads_is_named() => ToolRun.Of("bench", "--threads", "1025").ShouldBeBadInput("from 1 to 1024");
+
+    [Theory]
+    [InlineData("1e400")]
+    [InlineData("inf")]
+    [InlineData("NaN")]
+    public void A_tolerance_is_finite(string value) =>
+        ToolRun.Of("verify", "m.gguf", "c.safetensors", "--tolerance", value).ShouldBeBadInput("--tolerance", "finite", $"'{value}'");
 
     [Fact]
     public void A_missing_input_file_is_named() =>

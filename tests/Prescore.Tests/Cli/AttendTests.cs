@@ -78,6 +78,20 @@ public sealed class AttendTests : IDisposable
     }
 
     [Fact]
+    public void Many_queries_of_wide_values_are_refused_before_they_run()
+    {
+        const int Size = 1 << 16;
+        var writer = new SafetensorsWriter();
+        writer.Add("q", new float[Size], 1, Size, 1);
+        writer.Add("k", new float[1], 1, 1, 1);
+        writer.Add("v", new float[Size], 1, 1, Size);
+        string path = _folder.File("wide.safetensors");
+        writer.Save(path);
+
+        ToolRun.Of("attend", path, "--method", "exact").ShouldBeBadInput("wide.safetensors", "4294967296 output values");
+    }
+
+    [Fact]
     public void A_missing_tensor_is_named()
     {
         var writer = new SafetensorsWriter();

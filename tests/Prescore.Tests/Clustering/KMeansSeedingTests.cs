@@ -27,23 +27,28 @@ public class KMeansSeedingTests
     [Fact]
     public void Draws_follow_the_squared_distance()
     {
-        // On a line at 0, 1 and 3: after the first centre the second is drawn with known probabilities.
-        var counts = new int[3, 3];
-        int[] chosen = new int[2];
-        const int Trials = 30_000;
+        const int Trials = 40_000;
+        float[] line = [0, 1, 3, 7];
+        var counts = new Dictionary<(int, int, int), int>();
+        int[] chosen = new int[3];
         for (int trial = 0; trial < Trials; trial++)
         {
-            KMeansSeeding.Choose(ScoringKeys.Matrix([0, 1, 3], 1), 2, Origin((ulong)trial), chosen, new int[3]);
-            counts[chosen[0], chosen[1]]++;
+            KMeansSeeding.Choose(ScoringKeys.Matrix(line, 1), 3, Origin((ulong)trial), chosen, new int[4]);
+            var order = (chosen[0], chosen[1], chosen[2]);
+            counts[order] = counts.GetValueOrDefault(order) + 1;
         }
-        double[,] expected = { { 0, 1.0 / 10, 9.0 / 10 }, { 1.0 / 5, 0, 4.0 / 5 }, { 9.0 / 13, 4.0 / 13, 0 } };
-        for (int first = 0; first < 3; first++)
+        double Share(int next, params int[] centres)
         {
-            for (int second = 0; second < 3; second++)
-            {
-                (counts[first, second] / (double)Trials).ShouldBe(expected[first, second] / 3, 0.01);
-            }
+            double[] squares = [.. line.Select(x => centres.Min(c => Math.Pow(x - line[c], 2)))];
+            return squares[next] / squares.Sum();
         }
+        foreach (((int first, int second, int third), int count) in counts)
+        {
+            double expected = 0.25 * Share(second, first) * Share(third, first, second);
+            // Five standard deviations of a binomial count.
+            ((double)count).ShouldBe(Trials * expected, 5 * Math.Sqrt(Trials * expected));
+        }
+        counts.Count.ShouldBe(4 * 3 * 2);
     }
 
     [Fact]
