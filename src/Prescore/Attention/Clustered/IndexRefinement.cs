@@ -75,20 +75,17 @@ internal sealed class IndexRefinement(
         return moved;
     }
 
-    /// <summary>Removes clusters without members; says whether there were any.</summary>
-    public static bool DropEmpty(List<KeyCluster> clusters)
+    /// <summary>Removes clusters without members.</summary>
+    public static void DropEmpty(List<KeyCluster> clusters)
     {
-        bool dropped = false;
         for (int c = clusters.Count - 1; c >= 0; c--)
         {
             if (clusters[c].Count == 0)
             {
                 clusters[c].Dispose();
                 clusters.RemoveAt(c);
-                dropped = true;
             }
         }
-        return dropped;
     }
 
     /// <summary>Systematic sampling by squared distance to the own centre: one uniform offset, equal marks on the running sum.</summary>

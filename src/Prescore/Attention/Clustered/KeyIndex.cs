@@ -112,7 +112,8 @@ internal sealed class KeyIndex : IDisposable
                 logWeights.IsEmpty ? 0 : logWeights[i]);
         }
         Count += count;
-        if (IndexRefinement.DropEmpty(_clusters))
+        IndexRefinement.DropEmpty(_clusters);
+        if (_clusters.Count != Centroids.Count)
         {
             Centroids.Clear(_clusters.Count);
         }
