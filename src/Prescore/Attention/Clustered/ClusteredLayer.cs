@@ -272,7 +272,8 @@ internal sealed class ClusteredLayer : IDisposable
                 _effort.Add(new ProbeRecord(
                     position, queryHead, evaluation.SquaredErrors, evaluation.SquaredNorm, inUse, evaluation.ErrorAt(inUse)));
             }
-            long interactions = position + 1 + index.Clusters;
+            // Removed keys are not in the index.
+            long interactions = batch.Visible[row] + index.Count + index.Clusters;
             _tally.Add(queryHead, interactions, position + 1);
             piece.Call.Work.AddInteractions(interactions);
         }
