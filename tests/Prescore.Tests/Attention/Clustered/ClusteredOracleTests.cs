@@ -96,7 +96,23 @@ public class ClusteredOracleTests
         trace.Certificates.ShouldAllBe(certificate => certificate.Probes > 20 && certificate.Error > 0);
     }
 
-    /// <summary>The causal method itself gives the bits of the layer whose inside was traced.</summary>
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Probe_records_hold_the_errors_that_each_p_makes(SimdPath path)
+    {
+        AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(300, 340, queryHeads: 2, dimension: 16, batch: 2));
+        ClusteredOptions options = Small with { BlockSize = 32 };
+        ClusteredTrace trace = ClusteredTrace.Run(tensors, options, new AttentionOptions { Simd = path });
+        var oracle = new NaiveClustered(tensors, options, trace);
+        for (int batch = 0; batch < 2; batch++)
+        {
+            trace.Records[batch].Length.ShouldBeGreaterThan(20);
+            trace.Records[batch].Count(record => record.SquaredErrorInUse > 0).ShouldBeGreaterThan(5);
+            oracle.RecordsShouldMatch(batch);
+        }
+    }
+
+    /// <summary>The method itself gives the bits of the layer whose inside was traced.</summary>
     internal static ClusteredTrace Check(AttentionTensors tensors, ClusteredOptions options, SimdPath path = SimdPath.Vector512, double tolerance = 1e-5)
     {
         var run = new AttentionOptions { Simd = path, Seed = 7, Layer = 3 };
