@@ -66,7 +66,10 @@ internal sealed class ClusteredHead : IDisposable
         Index.CopyTo(keys.AsSpan(sinks * _dimension), values.AsSpan(sinks * _valueDimension));
         ReadNear(0, Near.Count);
         CopyRows(0, sinks, keys, values, 0);
-        CopyRows(sinks, Near.Count - sinks, keys, values, nearStart);
+        if (Near.Count > sinks)
+        {
+            CopyRows(sinks, Near.Count - sinks, keys, values, nearStart);
+        }
         Index.Clear();
         Near.Truncate(0);
         for (int start = 0; start < length; start += _options.BlockSize)
