@@ -156,7 +156,10 @@ internal sealed class ClusteredHead : IDisposable
         Index.CopyTo(keys.AsSpan(sinks * _dimension), values.AsSpan(sinks * _valueDimension));
         ReadNear(0, Near.Count);
         CopyRows(0, sinks, keys, values, 0);
-        CopyRows(sinks, Near.Count - sinks, keys, values, _options.NearStart(BlockStart));
+        if (Near.Count > sinks)
+        {
+            CopyRows(sinks, Near.Count - sinks, keys, values, _options.NearStart(BlockStart));
+        }
         Index.Clear();
         Near.Truncate(0);
         Block = -1;

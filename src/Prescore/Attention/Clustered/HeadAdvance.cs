@@ -202,7 +202,8 @@ internal sealed class HeadAdvance(
             int inUse = QueryBatch.WithinExact(index, head.Chosen[member]);
             head.Effort.Add(new ProbeRecord(
                 position, queryHead, evaluation.SquaredErrors, evaluation.SquaredNorm, inUse, evaluation.ErrorAt(inUse)));
-            Count(member, position + 1 + index.Clusters, position + 1);
+            // Removed keys are not in the index.
+            Count(member, queries.Visible[row] + index.Count + index.Clusters, position + 1);
         }
     }
 

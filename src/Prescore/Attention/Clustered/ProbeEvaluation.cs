@@ -53,6 +53,14 @@ internal sealed class ProbeEvaluation(KeyIndex index, int rows, int valueDimensi
         {
             top = Math.Max(top, Math.Max(_maxima[cluster * rows + row], logits[cluster] + LogWeight(cluster)));
         }
+        SquaredErrors = new float[steps];
+        if (top < QueryBlock.RemovedKey / 2)
+        {
+            // The row sees no key.
+            exact.Clear();
+            SquaredNorm = 0;
+            return float.NegativeInfinity;
+        }
         var estimate = new float[valueDimension];
         var output = new float[valueDimension];
         double exactSum = AddExact(_clusters, row, top, output);
@@ -65,7 +73,6 @@ internal sealed class ProbeEvaluation(KeyIndex index, int rows, int valueDimensi
         }
         TensorPrimitives.Divide(output, (float)exactSum, exact);
         SquaredNorm = TensorPrimitives.SumOfSquares<float>(exact);
-        SquaredErrors = new float[steps];
         Climb(row, top, logits, exact, estimate, estimateSum);
         return top + (float)Math.Log(exactSum);
     }

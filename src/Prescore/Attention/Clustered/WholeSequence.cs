@@ -20,6 +20,9 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
     private readonly int[] _chosen = new int[call.Shape.QueryHeads];
     private readonly ConcurrentBag<QueryBatch> _batches = [];
 
+    /// <summary>Called with the indices and p of every query head before the queries attend; for tests.</summary>
+    public Action<KeyIndex[], int[]>? OnChosen { get; init; }
+
     /// <summary>Attends and returns the certificates.</summary>
     public HeadCertificate[] Run()
     {
@@ -27,6 +30,7 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
         try
         {
             ParallelItems.Run(indices.Length, call.Options.Threads, RentBatch, (queries, head) => Probe(indices[head], head, queries), _batches.Add, call.CancellationToken);
+            OnChosen?.Invoke(indices, _chosen);
             _tally.BeginBlock(0, [.. _chosen.Select((effort, head) =>
                 QueryBatch.WithinExact(indices[head / _group], effort) == EffortLadder.Exact ? BlockKind.Exact : BlockKind.Routed)]);
             int items = (_shape.Queries + ItemQueries - 1) / ItemQueries;

@@ -1,0 +1,63 @@
+using Prescore.Attention;
+using Prescore.Tests.Attention.Clustered;
+
+namespace Prescore.Tests.Attention;
+
+/// <summary>A cache that is fed with the tokens of some tensors, and the outputs it gave for each position.</summary>
+internal sealed class CacheRun : IDisposable
+{
+    private readonly AttentionShape _shape;
+
+    public CacheRun(IAttention method, AttentionTensors tensors, AttentionOptions run)
+    {
+        _shape = tensors.Shape;
+        Cache = method.CreateCache(new CacheShape(_shape.QueryHeads, _shape.KeyValueHeads, _shape.HeadDimension, _shape.ValueDimension), run);
+        Output = new float[_shape.Keys * _shape.QueryHeads * _shape.ValueDimension];
+        Output.AsSpan().Fill(float.NaN);
+    }
+
+    public IKeyValueCache Cache { get; }
+
+    public int Length => Cache.Length;
+
+    /// <summary>Dense [tokens, query heads, d_v].</summary>
+    public float[] Output { get; }
+
+    /// <summary>Of all calls so far.</summary>
+    public long Interactions { get; private set; }
+
+    public IReadOnlyList<HeadCertificate> Certificates => ((ICertifiedCache)Cache).Certificates();
+
+    /// <summary>Appends the next tokens of the tensors.</summary>
+    public AttentionReport Append(AttentionTensors tensors, int count)
+    {
+        int first = Length, row = _shape.QueryHeads * _shape.ValueDimension;
+        AttentionReport report = Cache.AppendAndAttend(
+            count,
+            Rows(tensors.Queries, _shape.QueryHeads, _shape.HeadDimension, first, count),
+            Rows(tensors.Keys, _shape.KeyValueHeads, _shape.HeadDimension, first, count),
+            Rows(tensors.Values, _shape.KeyValueHeads, _shape.ValueDimension, first, count),
+            Output.AsSpan(first * row, count * row));
+        Length.ShouldBe(first + count);
+        long exact = (long)_shape.QueryHeads * (first * (long)count + (long)count * (count + 1) / 2);
+        report.ExactInteractions.ShouldBe(exact);
+        Interactions += report.Interactions;
+        return report;
+    }
+
+    /// <summary>Forgets tokens and their outputs.</summary>
+    public void Rewind(int length)
+    {
+        Cache.Rewind(length);
+        Length.ShouldBe(length);
+        Output.AsSpan(length * _shape.QueryHeads * _shape.ValueDimension).Fill(float.NaN);
+    }
+
+    public void Dispose() => Cache.Dispose();
+
+    private static float[] Rows(float[] headsFirst, int heads, int columns, int first, int count)
+    {
+        int rows = headsFirst.Length / heads / columns;
+        return CacheSchedule.RowsFirst(headsFirst, heads, rows, columns)[(first * heads * columns)..((first + count) * heads * columns)];
+    }
+}

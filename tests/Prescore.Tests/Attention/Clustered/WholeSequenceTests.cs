@@ -1,0 +1,70 @@
+using Prescore.Attention;
+using Prescore.Attention.Clustered;
+using Prescore.Kernels;
+using Prescore.Tests.Attention.Oracles;
+
+namespace Prescore.Tests.Attention.Clustered;
+
+/// <summary>Clustered attention without causality: all keys are far.</summary>
+public class WholeSequenceTests
+{
+    public static TheoryData<SimdPath> Paths => [SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512];
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Equals_the_oracle(SimdPath path)
+    {
+        foreach ((int queries, int keys) in new[] { (1, 1), (3, 1), (1, 300), (63, 65), (257, 257), (300, 1000) })
+        {
+            AttentionShape shape = AttentionTensors.ShapeOf(queries, keys, queryHeads: 4, keyValueHeads: 2, dimension: 16, valueDimension: 20, batch: 2);
+            foreach (double target in new[] { 0.05, 0.5 })
+            {
+                ClusteredOracleTests.Check(MixtureTensors.Create(shape, causal: false), new ClusteredOptions { TargetError = target }, path);
+            }
+            ClusteredOracleTests.Check(new AttentionTensors(shape, causal: false), new ClusteredOptions { Probes = 2 }, path);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Log_weights_and_fp16_storage_equal_the_oracle(SimdPath path)
+    {
+        AttentionShape shape = AttentionTensors.ShapeOf(150, 400, queryHeads: 4, keyValueHeads: 2, dimension: 8);
+        ClusteredOracleTests.Check(AttentionMethodCases.WithLogWeights(shape, causal: false), new ClusteredOptions { TargetError = 0.5 }, path);
+        ClusteredOracleTests.Check(
+            MixtureTensors.Create(shape, causal: false), new ClusteredOptions { Storage = KeyValueStorage.Fp16, TargetError = 0.3 }, path);
+    }
+
+    [Fact]
+    public void Without_keys_outputs_are_0()
+    {
+        foreach (bool removed in new[] { false, true })
+        {
+            var tensors = new AttentionTensors(AttentionTensors.ShapeOf(40, removed ? 9 : 0), causal: false);
+            tensors.KeyLogWeights = [.. Enumerable.Repeat(float.NegativeInfinity, tensors.Shape.Keys)];
+            tensors.Run(new ClusteredAttention(new ClusteredOptions())).Interactions.ShouldBe(0);
+            tensors.Output.ShouldAllBe(x => x == 0);
+            tensors.LogSumExp.ShouldAllBe(x => x == float.NegativeInfinity);
+        }
+        new AttentionTensors(AttentionTensors.ShapeOf(0, 40), causal: false).Run(new ClusteredAttention(new ClusteredOptions())).Interactions.ShouldBe(0);
+    }
+
+    [Fact]
+    public void Certifies_with_probes_that_did_not_choose()
+    {
+        AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(1200, 1200, queryHeads: 2, dimension: 16), causal: false);
+        var options = new ClusteredOptions { TargetError = 0.2, Probes = 40 };
+        ClusteredTrace trace = ClusteredTrace.Run(tensors, options);
+        var oracle = new NaiveClustered(tensors, options, trace);
+        for (int head = 0; head < 2; head++)
+        {
+            HeadCertificate certificate = trace.Certificates[head];
+            (certificate.Head, certificate.Probes, certificate.Blocks, certificate.ExactBlocks).ShouldBe((head, 40, 1, 0));
+            certificate.Effort.ShouldBe(trace.Blocks[0][0].Chosen[head]);
+            double error = oracle.RelativeError(0, head);
+            error.ShouldBeInRange(certificate.ErrorLow * 0.7, certificate.ErrorHigh * 1.4);
+            error.ShouldBeInRange(0.02, 0.3);
+        }
+        trace.Report.Budget.ShouldBeLessThan(0.7);
+    }
+}
