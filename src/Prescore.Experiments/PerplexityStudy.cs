@@ -64,14 +64,16 @@ public sealed class PerplexityStudy : IDisposable
     /// <param name="methods">Methods, exact first.</param>
     /// <param name="progress">Receives how far it has come.</param>
     /// <param name="cancellationToken">Stops the work.</param>
+    /// <exception cref="BudgetException">A method cannot keep its budget at this length; thrown before the first method runs.</exception>
     public IEnumerable<PerplexityRow> Run(
         IReadOnlyList<MethodRequest> methods, IProgress<StudyProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         AttentionShape shape = LayerShape();
+        IAttention[] resolved = [.. methods.Select(method => method.Resolve(shape, causal: true))];
         PerplexityRun? exact = null;
         for (int i = 0; i < methods.Count; i++)
         {
-            IAttention method = methods[i].Resolve(shape, causal: true);
+            IAttention method = resolved[i];
             var part = new NamedProgress(new PartialProgress(progress, (double)i / methods.Count, 1.0 / methods.Count), methods[i].Name);
             PerplexityRun run = _evaluator.Run(method, _options, exact, part, cancellationToken);
             exact ??= run;

@@ -25,6 +25,7 @@ internal static class BenchCommand
         "prescored:scorer=leverage,s=1024,inner=exact",
         "prescored:scorer=random,s=1024,inner=exact",
         "prescored:scorer=kmeans,s=1024,inner=hyper",
+        "clustered:error=0.1",
     ];
 
     private const string HelpNotes = $$"""

@@ -30,6 +30,7 @@ public sealed class LayerBenchmark
     /// <param name="progress">Receives how far it has come.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <exception cref="BadInputException">A length beyond the source's.</exception>
+    /// <exception cref="BudgetException">A method cannot keep its budget at a length; thrown before any work.</exception>
     public IEnumerable<BenchRow> Run(
         IReadOnlyList<int> lengths, IProgress<StudyProgress>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -38,6 +39,7 @@ public sealed class LayerBenchmark
             throw new BadInputException(
                 $"a length of {lengths.Max()} is wanted, but {_source.Description} has {_source.MaximumTokens} tokens");
         }
+        RequireBudgets(lengths);
         bool warm = false;
         double work = lengths.Sum(Cost);
         double done = 0;
@@ -78,6 +80,19 @@ public sealed class LayerBenchmark
             }
         }
         return slopes;
+    }
+
+    private void RequireBudgets(IReadOnlyList<int> lengths)
+    {
+        foreach (int n in lengths)
+        {
+            // Budgets are a matter of positions; heads do not matter.
+            var shape = new AttentionShape { QueryHeads = 1, KeyValueHeads = 1, Queries = n, Keys = n, HeadDimension = 1 };
+            foreach (ClusteredAttention method in _methods.Where(method => method.Budget is null).Select(method => method.Attention).OfType<ClusteredAttention>())
+            {
+                method.RequireBudget(shape, causal: true);
+            }
+        }
     }
 
     private static double Cost(int n) => (double)n * n;

@@ -65,6 +65,10 @@ public sealed class BenchTests : IDisposable
     }
 
     [Fact]
+    public void A_budget_below_clustereds_floor_is_refused_before_the_work() =>
+        ToolRun.Of("bench", "--data", "gaussian", "--lengths", "64,1k", "--methods", "clustered:budget=0.02").ShouldBeBadInput("0.02 is below");
+
+    [Fact]
     public void A_length_beyond_the_data_is_refused()
     {
         var writer = new SafetensorsWriter();

@@ -102,6 +102,17 @@ public sealed class PerplexityTests : IDisposable
     }
 
     [Fact]
+    public void A_budget_that_clustered_cannot_keep_is_refused_before_the_work()
+    {
+        string[] args = ["perplexity", "--model", TinyModel, "--text", Text(4000), "--context", "900", "--allow-long", "--methods"];
+
+        ToolRun.Of([.. args, "clustered:budget=0.01"]).ShouldBeBadInput("a budget of 0.01 is below 0.", "900 tokens");
+        ToolRun open = ToolRun.Of([.. args, "clustered", "--budget", "0.01"]);
+        open.ExitCode.ShouldBe(0, open.Error);
+        open.Out.ShouldContain("* no size of this method");
+    }
+
+    [Fact]
     public void A_context_beyond_the_trained_one_needs_scaling_or_leave()
     {
         string[] args = ["perplexity", "--context", "8200", "--methods", "exact"];
