@@ -77,7 +77,7 @@ public sealed class PerplexityStudy : IDisposable
             var part = new NamedProgress(new PartialProgress(progress, (double)i / methods.Count, 1.0 / methods.Count), methods[i].Name);
             PerplexityRun run = _evaluator.Run(method, _options, exact, part, cancellationToken);
             exact ??= run;
-            yield return Row(methods[i].Name, method.Spec, run, exact);
+            yield return Row(methods[i].Name, method, run, exact);
         }
     }
 
@@ -106,14 +106,14 @@ public sealed class PerplexityStudy : IDisposable
         HeadDimension = _model.Configuration.HeadDimension,
     };
 
-    private PerplexityRow Row(string name, string spec, PerplexityRun run, PerplexityRun exact)
+    private PerplexityRow Row(string name, IAttention method, PerplexityRun run, PerplexityRun exact)
     {
         PairedDifference difference = PairedDifference.Of(
             run.NegativeLogLikelihood, exact.NegativeLogLikelihood, _evaluator.TargetsPerWindow);
         return new PerplexityRow
         {
             Name = name,
-            Spec = spec,
+            Spec = method.Spec,
             Budget = run.Attention.Budget,
             Interactions = run.Attention.Interactions,
             IndexProducts = run.Attention.IndexProducts,
@@ -127,6 +127,7 @@ public sealed class PerplexityStudy : IDisposable
             Seconds = run.Seconds,
             Speedup = exact.Attention.Seconds / run.Attention.Seconds,
             SpeedupTotal = exact.Seconds / run.Seconds,
+            Certificate = CertificateReport.Of(method, run.Certificates),
         };
     }
 

@@ -31,6 +31,7 @@ internal static class BenchCommand
     private const string HelpNotes = $$"""
         Times are added over the layers and each method's outputs are compared with exact's in the same run:
         relative error = sqrt(sum of squared differences / sum of squares of exact's outputs).
+        Index is the share of the time that goes into scores, selection, hashing and indices.
         GFLOP/s counts the products that the method computes, 2(d + d_v) operations each.
         Captured data beyond the trained context has YaRN positions of factor n / trained context; each such length is a
         run of the model with exact attention, so that 16k and 32k take minutes.
@@ -146,7 +147,7 @@ internal static class BenchCommand
         }
         context.Out.WriteLine(
             $"{report.Data}; {report.Threads} threads, FMA peak {Numbers.Fixed(report.PeakGflops, 0)} GFLOP/s");
-        Table table = Tables.Create(context, "method", "n", "time", "GFLOP/s", "budget", "relative error", "speed-up");
+        Table table = Tables.Create(context, "method", "n", "time", "GFLOP/s", "budget", "relative error", "index", "speed-up");
         bool missed = false;
         foreach (BenchRow row in report.Rows)
         {
@@ -160,6 +161,7 @@ internal static class BenchCommand
                 Numbers.Fixed(row.Gflops, 1),
                 Numbers.Fixed(row.Budget, 3) + (misses ? "*" : ""),
                 Numbers.Fixed(row.RelativeError, 4),
+                row.IndexShare > 0 ? Numbers.Percent(row.IndexShare) : "",
                 Numbers.Factor(row.Speedup));
         }
         Tables.Write(context, table);

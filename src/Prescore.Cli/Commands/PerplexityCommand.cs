@@ -160,5 +160,12 @@ internal static class PerplexityCommand
         {
             context.Out.WriteLine(Footnotes.MissedBudget);
         }
+        foreach (PerplexityRow row in rows)
+        {
+            if (row.Certificate is CertificateReport certificate)
+            {
+                context.Out.WriteLine(CertificateLine.Of(row.Name, certificate));
+            }
+        }
     }
 }

@@ -62,7 +62,7 @@ public sealed class LayerBenchmark
                 IAttention method = _methods[i].Resolve(layers[0].Shape, causal: true);
                 Measured measured = Measure(method, layers, cancellationToken);
                 exact ??= measured;
-                yield return Row(_methods[i].Text, n, layers[0].Shape, measured, exact);
+                yield return Row(_methods[i].Text, method, n, layers[0].Shape, measured, exact);
             }
             done += share;
         }
@@ -114,6 +114,7 @@ public sealed class LayerBenchmark
         var outputs = new float[layers.Count][];
         var report = new AttentionReport();
         double seconds = 0;
+        double indexSeconds = 0;
         for (int layer = 0; layer < layers.Count; layer++)
         {
             var times = new List<double>();
@@ -130,14 +131,16 @@ public sealed class LayerBenchmark
                 times.RemoveAt(0);
             }
             times.Sort();
-            seconds += 0.5 * (times[(times.Count - 1) / 2] + times[times.Count / 2]);
+            double median = 0.5 * (times[(times.Count - 1) / 2] + times[times.Count / 2]);
+            seconds += median;
+            indexSeconds += median * run.Report.IndexSeconds / run.Report.Seconds;
             report += run.Report;
             outputs[layer] = run.Output;
         }
-        return new Measured(outputs, report with { Seconds = seconds });
+        return new Measured(outputs, report with { Seconds = seconds, IndexSeconds = indexSeconds });
     }
 
-    private static BenchRow Row(string method, int n, AttentionShape shape, Measured measured, Measured exact)
+    private static BenchRow Row(string text, IAttention method, int n, AttentionShape shape, Measured measured, Measured exact)
     {
         var error = new RelativeError();
         for (int layer = 0; layer < measured.Outputs.Length; layer++)
@@ -147,13 +150,15 @@ public sealed class LayerBenchmark
         double operations = 2.0 * measured.Report.Interactions * (shape.HeadDimension + shape.ValueDimension);
         return new BenchRow
         {
-            Method = method,
+            Method = text,
             N = n,
             Seconds = measured.Report.Seconds,
             Gflops = operations / measured.Report.Seconds / 1e9,
             Budget = measured.Report.Budget,
             RelativeError = error.Value,
             Speedup = exact.Report.Seconds / measured.Report.Seconds,
+            IndexShare = measured.Report.IndexSeconds / measured.Report.Seconds,
+            Certificate = CertificateReport.Of(method, [measured.Report.Certificates ?? []]),
         };
     }
 
