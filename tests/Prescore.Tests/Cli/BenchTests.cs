@@ -80,6 +80,10 @@ public sealed class BenchTests : IDisposable
     }
 
     [Fact]
+    public void Data_of_its_own_is_not_captured() =>
+        ToolRun.Of("bench", "--data", "gaussian", "--capture-with", "exact").ShouldBeBadInput("--data", "--capture-with");
+
+    [Fact]
     public void A_budget_below_clustereds_floor_is_refused_before_the_work() =>
         ToolRun.Of("bench", "--data", "gaussian", "--lengths", "64,1k", "--methods", "clustered:budget=0.02").ShouldBeBadInput("0.02 is below");
 
