@@ -84,10 +84,14 @@ internal sealed class HeadAdvance(
     {
         long start = Stopwatch.GetTimestamp();
         head.MoveToIndex();
-        _refining = head.Index.RefinementDue && options.FitSteps > 0;
-        if (_refining)
+        if (options.FitSteps == 0)
+        {
+            head.Index.RefineIfDue();
+        }
+        else if (head.Index.RefinementDue)
         {
             head.Index.BeginRefinement();
+            _refining = true;
             _stepsLeft = options.FitSteps;
         }
         call.Work.AddIndexTime(start);
