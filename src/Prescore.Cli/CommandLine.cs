@@ -48,6 +48,7 @@ internal static class CommandLine
             new VersionOption(),
             PerplexityCommand.Create(context),
             BenchCommand.Create(context),
+            AdviseCommand.Create(context),
             InfoCommand.Create(context),
             TokenizeCommand.Create(context),
             VerifyCommand.Create(context),

@@ -19,6 +19,7 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
           prescore perplexity                      compare methods on the embedded model and text
           prescore perplexity --plot quality.png   the same with a plot of quality against budget
           prescore bench --lengths 1k,2k,4k,8k     time one attention layer against length
+          prescore advise --context 32768          which method is fastest at that length, on this machine
           prescore info models/SmolLM2-135M-Instruct.Q4_1.gguf
 
         Exit codes: 0 done, 1 a check failed, 2 bad input, 130 interrupted.

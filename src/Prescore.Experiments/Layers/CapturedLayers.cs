@@ -60,6 +60,7 @@ public sealed class CapturedLayers : ILayerSource
             throw new BadInputException(
                 $"{Path.GetFileName(modelPath)} has {count} layers, but layer {_layers.Max()} is wanted (counted from 0)");
         }
+        ModelLayers = count;
         _options = options;
         _captureWith = captureWith;
         _modelPath = modelPath;
@@ -78,6 +79,15 @@ public sealed class CapturedLayers : ILayerSource
 
     /// <inheritdoc/>
     public string Description { get; }
+
+    /// <summary>The captured layers, counted from 0.</summary>
+    public IReadOnlyList<int> Layers => _layers;
+
+    /// <summary>Layers of the model.</summary>
+    public int ModelLayers { get; }
+
+    /// <summary>Tokens that the model was trained on.</summary>
+    public int TrainedContext => _trainedContext;
 
     /// <inheritdoc/>
     public int MaximumTokens => _tokens.Length;

@@ -23,6 +23,7 @@ public static class ReportJson
 
 [JsonSerializable(typeof(PerplexityReport))]
 [JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(AdviceReport))]
 [JsonSerializable(typeof(AttendReport))]
 [JsonSerializable(typeof(TokenizeReport))]
 [JsonSerializable(typeof(VerifyReport))]

@@ -57,6 +57,7 @@ public class ArgumentTests
 
     [Theory]
     [InlineData("perplexity", "--budget")]
+    [InlineData("advise", "--error")]
     [InlineData("verify", "--tolerance")]
     [InlineData("bench", "--lengths")]
     [InlineData("info", "FILE")]
