@@ -109,7 +109,7 @@ internal sealed class ClusteredLayer : IDisposable
         return
         [
             .. Enumerable.Range(0, _chosen.Length).Select(head => CertificateSummary.Of(
-                [.. records[head]], _options.BlockSize, _tally.Certificate(head, _run.Layer, _chosen[head]))),
+                [.. records[head]], _options.BlockSize, _tally.Certificate(head, _run.Layer, QueryBatch.WithinExact(IndexOf(head), _chosen[head])))),
         ];
     }
 
