@@ -31,6 +31,7 @@ internal static class Failures
 
     private static bool IsBadInput(Exception exception) => exception
         is BadInputException
+        or BudgetException
         or MethodSpecException
         or ModelFormatException
         or ContextLimitException

@@ -56,6 +56,30 @@ public static class BudgetSolver
         return new SolvedMethod(method.WithSize(low), found);
     }
 
+    /// <summary>
+    /// Clustered attention with a budget: the wanted one, or the smallest that it can keep at this length where that is
+    /// more. It spends the budget where nothing else limits it, and so needs no bisection.
+    /// </summary>
+    /// <param name="method">The method.</param>
+    /// <param name="budget">Wanted budget, above 0 and at most 1.</param>
+    /// <param name="shape">Shape of the attention, the same in all layers.</param>
+    /// <param name="causal">Whether attention is causal.</param>
+    public static ClusteredAttention Cap(ClusteredAttention method, double budget, AttentionShape shape, bool causal)
+    {
+        ClusteredAttention WithBudget(double value) => new(method.Options with { Budget = value });
+
+        ClusteredAttention capped = WithBudget(budget);
+        try
+        {
+            capped.RequireBudget(shape, causal);
+            return capped;
+        }
+        catch (BudgetException exception)
+        {
+            return WithBudget(Math.Min(1, Math.Ceiling(exception.Floor * 1e4) / 1e4));
+        }
+    }
+
     /// <summary>Whether a measured budget meets the wanted one.</summary>
     public static bool Meets(double measured, double wanted) => Math.Abs(measured - wanted) <= Tolerance;
 }

@@ -64,18 +64,20 @@ public sealed class PerplexityStudy : IDisposable
     /// <param name="methods">Methods, exact first.</param>
     /// <param name="progress">Receives how far it has come.</param>
     /// <param name="cancellationToken">Stops the work.</param>
+    /// <exception cref="BudgetException">A method cannot keep its budget at this length; thrown before the first method runs.</exception>
     public IEnumerable<PerplexityRow> Run(
         IReadOnlyList<MethodRequest> methods, IProgress<StudyProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         AttentionShape shape = LayerShape();
+        IAttention[] resolved = [.. methods.Select(method => method.Resolve(shape, causal: true))];
         PerplexityRun? exact = null;
         for (int i = 0; i < methods.Count; i++)
         {
-            IAttention method = methods[i].Resolve(shape, causal: true);
+            IAttention method = resolved[i];
             var part = new NamedProgress(new PartialProgress(progress, (double)i / methods.Count, 1.0 / methods.Count), methods[i].Name);
             PerplexityRun run = _evaluator.Run(method, _options, exact, part, cancellationToken);
             exact ??= run;
-            yield return Row(methods[i].Name, method.Spec, run, exact);
+            yield return Row(methods[i].Name, method, run, exact);
         }
     }
 
@@ -104,14 +106,14 @@ public sealed class PerplexityStudy : IDisposable
         HeadDimension = _model.Configuration.HeadDimension,
     };
 
-    private PerplexityRow Row(string name, string spec, PerplexityRun run, PerplexityRun exact)
+    private PerplexityRow Row(string name, IAttention method, PerplexityRun run, PerplexityRun exact)
     {
         PairedDifference difference = PairedDifference.Of(
             run.NegativeLogLikelihood, exact.NegativeLogLikelihood, _evaluator.TargetsPerWindow);
         return new PerplexityRow
         {
             Name = name,
-            Spec = spec,
+            Spec = method.Spec,
             Budget = run.Attention.Budget,
             Interactions = run.Attention.Interactions,
             IndexProducts = run.Attention.IndexProducts,
@@ -125,6 +127,7 @@ public sealed class PerplexityStudy : IDisposable
             Seconds = run.Seconds,
             Speedup = exact.Attention.Seconds / run.Attention.Seconds,
             SpeedupTotal = exact.Seconds / run.Seconds,
+            Certificate = CertificateReport.Of(method, run.Certificates),
         };
     }
 

@@ -25,19 +25,24 @@ internal static class BenchCommand
         "prescored:scorer=leverage,s=1024,inner=exact",
         "prescored:scorer=random,s=1024,inner=exact",
         "prescored:scorer=kmeans,s=1024,inner=hyper",
+        "clustered:error=0.1",
     ];
 
     private const string HelpNotes = $$"""
         Times are added over the layers and each method's outputs are compared with exact's in the same run:
         relative error = sqrt(sum of squared differences / sum of squares of exact's outputs).
+        Index is the share of the time that goes into scores, selection, hashing and indices.
         GFLOP/s counts the products that the method computes, 2(d + d_v) operations each.
         Captured data beyond the trained context has YaRN positions of factor n / trained context; each such length is a
-        run of the model with exact attention, so that 16k and 32k take minutes.
+        run of the model. Its layers below the captured ones attend exactly up to 32k tokens, and with clustered:error=0.1
+        beyond, where exact takes the better part of an hour; --capture-with SPEC changes that. 32k takes minutes.
+        Runs of a second and more are timed once. The embedded text has about 75k tokens; name a longer --text for 128k.
 
         {{RunOptions.MethodGrammar}}
         Examples:
           prescore bench
           prescore bench --lengths 1k,2k,...,16k --methods window:w=512 prescored:scorer=norm,s=512
+          prescore bench --lengths 64k,128k --text book.txt --methods clustered:error=0.1
           prescore bench --budget 0.1 --methods window hyper --lengths 8k
           prescore bench --data captured.safetensors --lengths 4k --json bench.json --plot bench.png
         """;
@@ -59,6 +64,11 @@ internal static class BenchCommand
         };
         Option<string?> model = RunOptions.Model();
         Option<string?> text = RunOptions.Text();
+        var captureWith = new Option<string?>("--capture-with")
+        {
+            Description = $"Method of the layers below the captured ones. Default: exact up to 32k tokens, {CapturedLayers.BeyondExact} beyond.",
+            HelpName = "SPEC",
+        };
         Option<double?> budget = RunOptions.Budget("Solve the size of methods without one for this budget, at each length.");
         Option<int?> threads = RunOptions.Threads();
         Option<ulong?> seed = RunOptions.Seed();
@@ -66,7 +76,7 @@ internal static class BenchCommand
         Option<string?> plot = RunOptions.Plot("time against length");
         var command = new ToolCommand("bench", "Time one attention layer against length, methods side by side.", HelpNotes)
         {
-            methods, lengths, data, model, text, budget, threads, seed, json, plot,
+            methods, lengths, data, model, text, captureWith, budget, threads, seed, json, plot,
         };
         command.SetAction(parsed =>
         {
@@ -74,21 +84,23 @@ internal static class BenchCommand
             IReadOnlyList<MethodRequest> requests = MethodRequest.Parse(
                 parsed.GetValue(methods) is { Length: > 0 } specs ? specs : DefaultMethods, parsed.GetValue(budget));
             int[] wanted = LengthList.Parse(parsed.GetValue(lengths)!);
-            ILayerSource source = Source(parsed.GetValue(data), parsed.GetValue(model), parsed.GetValue(text), wanted, options);
+            ILayerSource source = Source(
+                parsed.GetValue(data), parsed.GetValue(model), parsed.GetValue(text), parsed.GetValue(captureWith), wanted, options);
             return Run(context, source, requests, wanted, options, parsed.GetValue(json), parsed.GetValue(plot));
         });
         return command;
     }
 
-    private static ILayerSource Source(string? data, string? model, string? text, int[] lengths, AttentionOptions options)
+    private static ILayerSource Source(
+        string? data, string? model, string? text, string? captureWith, int[] lengths, AttentionOptions options)
     {
-        if (data is not null && (model ?? text) is not null)
+        if (data is not null && (model ?? text ?? captureWith) is not null)
         {
-            throw new BadInputException("--data brings its own tensors; --model and --text say where else to capture them");
+            throw new BadInputException("--data brings its own tensors; --model, --text and --capture-with say how else to capture them");
         }
         return data switch
         {
-            null => new CapturedLayers(model ?? EmbeddedFiles.Model, text ?? EmbeddedFiles.Text, layers: null, lengths, options),
+            null => new CapturedLayers(model ?? EmbeddedFiles.Model, text ?? EmbeddedFiles.Text, layers: null, lengths, options, captureWith),
             "gaussian" => new GaussianLayers(options.Seed),
             _ => new FileLayers(data),
         };
@@ -145,7 +157,7 @@ internal static class BenchCommand
         }
         context.Out.WriteLine(
             $"{report.Data}; {report.Threads} threads, FMA peak {Numbers.Fixed(report.PeakGflops, 0)} GFLOP/s");
-        Table table = Tables.Create(context, "method", "n", "time", "GFLOP/s", "budget", "relative error", "speed-up");
+        Table table = Tables.Create(context, "method", "n", "time", "GFLOP/s", "budget", "relative error", "index", "speed-up");
         bool missed = false;
         foreach (BenchRow row in report.Rows)
         {
@@ -159,6 +171,7 @@ internal static class BenchCommand
                 Numbers.Fixed(row.Gflops, 1),
                 Numbers.Fixed(row.Budget, 3) + (misses ? "*" : ""),
                 Numbers.Fixed(row.RelativeError, 4),
+                row.IndexShare > 0 ? Numbers.Percent(row.IndexShare) : "",
                 Numbers.Factor(row.Speedup));
         }
         Tables.Write(context, table);

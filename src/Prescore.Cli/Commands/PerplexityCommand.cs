@@ -28,17 +28,22 @@ internal static class PerplexityCommand
         "prescored:scorer=random,inner=hyper",
     ];
 
+    /// <summary>Clustered finds its own budget, unless the user wants one: then it spends that.</summary>
+    private static string[] WithClustered(double? budget) => [.. DefaultMethods, budget is null ? "clustered:error=0.1" : "clustered"];
+
     private const string HelpNotes = $$"""
         The first context tokens of the text (or --windows K of them, one after the other) run through the model once a
         method, all layers with that attention. Targets before --skip are context alone. Budget = query-key products
         computed / exact's; --budget solves each method's own size for it (window w, prescored s, hyper sample), and an
-        explicit size wins. Loss is paired with exact's, its standard error from means over blocks of 64 tokens.
+        explicit size wins. 'clustered:error=E' finds its own budget instead; plain 'clustered' spends a --budget that you give.
+        Loss is paired with exact's, its standard error from means over blocks of 64 tokens.
 
         {{RunOptions.MethodGrammar}}
         Examples:
           prescore perplexity
           prescore perplexity --plot quality.png --json quality.json
           prescore perplexity --context 8192 --budget 0.15 --methods window prescored:scorer=kmeans,inner=exact
+          prescore perplexity --methods clustered:error=0.05 clustered:error=0.2 --context 8192
           prescore perplexity --methods window:w=512 hyper:block=128,sample=128,min=512
           prescore perplexity --model mine.gguf --text book.txt --context 16384 --rope yarn:factor=2
         """;
@@ -51,8 +56,8 @@ internal static class PerplexityCommand
             "--context", $"Tokens a window. Default: {PerplexitySettings.DefaultContext}, or the whole text where it is shorter.", minimum: 2);
         Option<int?> windows = NumberOptions.Whole("--windows", "Windows of the text, one after the other. Default: 1.", minimum: 1, "K");
         Option<double?> budget = RunOptions.Budget(
-            string.Create(CultureInfo.InvariantCulture, $"Budget of the methods without an explicit size. Default: {DefaultBudget}."));
-        Option<string[]> methods = RunOptions.Methods("Methods to compare; exact is always run. Default: the baselines and pre-scored attention.");
+            string.Create(CultureInfo.InvariantCulture, $"Budget of the methods without an explicit size. Default: {DefaultBudget}, but for clustered a target error of 0.1."));
+        Option<string[]> methods = RunOptions.Methods("Methods to compare; exact is always run. Default: the baselines, pre-scored and clustered attention.");
         Option<int?> skip = NumberOptions.Whole(
             "--skip", $"Leave targets at positions below N unscored. Default: {PerplexitySettings.DefaultSkip}.", minimum: 0);
         Option<string?> rope = RunOptions.Rope();
@@ -67,9 +72,9 @@ internal static class PerplexityCommand
         };
         command.SetAction(parsed =>
         {
+            double? wanted = parsed.GetValue(budget);
             IReadOnlyList<MethodRequest> requests = MethodRequest.Parse(
-                parsed.GetValue(methods) is { Length: > 0 } specs ? specs : DefaultMethods,
-                parsed.GetValue(budget) ?? DefaultBudget);
+                parsed.GetValue(methods) is { Length: > 0 } specs ? specs : WithClustered(wanted), wanted, DefaultBudget);
             var settings = new PerplexitySettings
             {
                 ModelPath = parsed.GetValue(model) ?? EmbeddedFiles.Model,
@@ -154,6 +159,13 @@ internal static class PerplexityCommand
         if (missed)
         {
             context.Out.WriteLine(Footnotes.MissedBudget);
+        }
+        foreach (PerplexityRow row in rows)
+        {
+            if (row.Certificate is CertificateReport certificate)
+            {
+                context.Out.WriteLine(CertificateLine.Of(row.Name, certificate));
+            }
         }
     }
 }

@@ -7,18 +7,26 @@ using Prescore.Models.Tokenizers;
 namespace Prescore.Experiments.Layers;
 
 /// <summary>
-/// Queries, keys and values of some layers of a model while it reads a text with exact attention. Beyond the trained
-/// context the positions are scaled by YaRN of factor n / trained context, so each such length is a run of its own; up
-/// to it one run gives all lengths, as their tokens see nothing that comes later.
+/// Queries, keys and values of some layers of a model while it reads a text. The layers below attend exactly up to
+/// <see cref="LongestExact"/> tokens and by Clustered beyond, where exact would take most of the time, unless a method is
+/// given. Beyond the trained context the positions are scaled by YaRN of factor n / trained context, so each such length
+/// is a run of its own; up to it one run gives all lengths, as their tokens see nothing that comes later.
 /// </summary>
 public sealed class CapturedLayers : ILayerSource
 {
+    /// <summary>Longest run whose layers attend exactly where no method is given.</summary>
+    public const int LongestExact = 32768;
+
+    /// <summary>The method beyond <see cref="LongestExact"/>.</summary>
+    public const string BeyondExact = "clustered:error=0.1";
+
     /// <summary>Layers 4, 12 and 20 of 30, an early, a middle and a late one; in other models at the same depth.</summary>
     private static readonly double[] Depths = [4 / 30.0, 12 / 30.0, 20 / 30.0];
 
     private readonly string _modelPath;
     private readonly int[] _layers;
     private readonly AttentionOptions _options;
+    private readonly string? _captureWith;
     private readonly int[] _tokens;
     private readonly int _trainedContext;
     private readonly int _longestUnscaled;
@@ -30,10 +38,18 @@ public sealed class CapturedLayers : ILayerSource
     /// <param name="layers">Layers to capture, counted from 0; null: an early, a middle and a late one.</param>
     /// <param name="lengths">All lengths that will be loaded.</param>
     /// <param name="options">Threads and SIMD path of the model.</param>
+    /// <param name="captureWith">Method of the layers below the captured ones; null: as said above.</param>
     /// <exception cref="Models.ModelFormatException">The model cannot be used.</exception>
     /// <exception cref="BadInputException">The model lacks one of the layers.</exception>
+    /// <exception cref="MethodSpecException"><paramref name="captureWith"/> cannot be understood.</exception>
+    /// <exception cref="BudgetException"><paramref name="captureWith"/> cannot keep its budget at a length.</exception>
     public CapturedLayers(
-        string modelPath, string textPath, IReadOnlyList<int>? layers, IReadOnlyList<int> lengths, AttentionOptions options)
+        string modelPath,
+        string textPath,
+        IReadOnlyList<int>? layers,
+        IReadOnlyList<int> lengths,
+        AttentionOptions options,
+        string? captureWith = null)
     {
         using GgufFile file = GgufFile.Open(modelPath);
         string architecture = file.Metadata.GetString("general.architecture");
@@ -45,11 +61,19 @@ public sealed class CapturedLayers : ILayerSource
                 $"{Path.GetFileName(modelPath)} has {count} layers, but layer {_layers.Max()} is wanted (counted from 0)");
         }
         _options = options;
+        _captureWith = captureWith;
         _modelPath = modelPath;
         _trainedContext = file.Metadata.GetCount($"{architecture}.context_length");
         _longestUnscaled = lengths.Where(length => length <= _trainedContext).DefaultIfEmpty(0).Max();
         _tokens = GgufTokenizer.FromGguf(file).EncodePrefix(File.ReadAllText(textPath), lengths.Max());
-        Description = $"layers {string.Join(", ", _layers)} of {Path.GetFileName(modelPath)} on {Path.GetFileName(textPath)}";
+        foreach (int run in lengths.Where(length => length > _trainedContext).Append(Math.Max(1, _longestUnscaled)))
+        {
+            MethodAt(run);
+        }
+        string with = captureWith is not null && captureWith != "exact" ? $", captured with {captureWith}"
+            : captureWith is null && lengths.Max() > LongestExact ? $", beyond n = {LongestExact} captured with {BeyondExact}"
+            : "";
+        Description = $"layers {string.Join(", ", _layers)} of {Path.GetFileName(modelPath)} on {Path.GetFileName(textPath)}{with}";
     }
 
     /// <inheritdoc/>
@@ -73,19 +97,30 @@ public sealed class CapturedLayers : ILayerSource
         return [.. _unscaled.Select(layer => layer.Prefix(tokens))];
     }
 
+    /// <summary>The method of the layers below in a run of some tokens.</summary>
+    private IAttention MethodAt(int tokens)
+    {
+        string spec = _captureWith ?? (tokens > LongestExact ? BeyondExact : "exact");
+        // Budgets are a matter of positions; heads do not matter.
+        var shape = new AttentionShape { QueryHeads = 1, KeyValueHeads = 1, Queries = tokens, Keys = tokens, HeadDimension = 1 };
+        return MethodRequest.Parse([spec], budget: null)[^1].Resolve(shape, causal: true);
+    }
+
     private LayerTensors[] Capture(
         int tokens, RopeScaling? scaling, IProgress<StudyProgress>? progress, CancellationToken cancellationToken)
     {
         var loading = new ModelOptions { Rope = scaling, AllowLong = true, Threads = _options.Threads, Simd = _options.Simd };
         using CausalModel model = CausalModel.Load(_modelPath, loading, cancellationToken);
-        MemoryEstimate.OfSequence(model.Configuration, tokens, tokens).Require(MemoryEstimate.Available());
-        using var session = new CausalSession(model, new ExactAttention(), _options);
+        MemoryEstimate captures = LayerMemory.Estimate(Shape(model.AttentionShape, tokens), inputs: _layers.Length, outputs: 0);
+        (MemoryEstimate.OfSequence(model.Configuration, tokens, tokens) + captures).Require(MemoryEstimate.Available());
+        IAttention attention = MethodAt(tokens);
+        using var session = new CausalSession(model, attention, _options);
         // The layers above the last captured one have nothing to add.
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var captured = new Dictionary<int, LayerTensors>();
         session.OnAttention = (layer, queries, keys, values, count) =>
         {
-            progress?.Report(new StudyProgress((layer + 1.0) / (_layers.Max() + 1), $"capturing layers at n = {tokens}"));
+            progress?.Report(new StudyProgress((layer + 1.0) / (_layers.Max() + 1), $"capturing layers at n = {tokens}, {attention.Spec.Split(',')[0]} below"));
             if (_layers.Contains(layer))
             {
                 captured.Add(layer, FromRows(model.AttentionShape, queries, keys, values, count, layer));
@@ -108,22 +143,23 @@ public sealed class CapturedLayers : ILayerSource
     private static LayerTensors FromRows(
         CacheShape heads, ReadOnlySpan<float> queries, ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, int layer)
     {
-        var shape = new AttentionShape
-        {
-            QueryHeads = heads.QueryHeads,
-            KeyValueHeads = heads.KeyValueHeads,
-            Queries = tokens,
-            Keys = tokens,
-            HeadDimension = heads.HeadDimension,
-            ValueDimension = heads.ValueDimension,
-        };
         return new LayerTensors(
-            shape,
+            Shape(heads, tokens),
             HeadsFirst(queries, heads.QueryHeads, tokens, heads.HeadDimension),
             HeadsFirst(keys, heads.KeyValueHeads, tokens, heads.HeadDimension),
             HeadsFirst(values, heads.KeyValueHeads, tokens, heads.ValueDimension),
             layer);
     }
+
+    private static AttentionShape Shape(CacheShape heads, int tokens) => new()
+    {
+        QueryHeads = heads.QueryHeads,
+        KeyValueHeads = heads.KeyValueHeads,
+        Queries = tokens,
+        Keys = tokens,
+        HeadDimension = heads.HeadDimension,
+        ValueDimension = heads.ValueDimension,
+    };
 
     private static float[] HeadsFirst(ReadOnlySpan<float> rows, int heads, int tokens, int dimension)
     {

@@ -10,6 +10,9 @@ public sealed class LayerBenchmark
     private const int MaximumRepetitions = 5;
     private const double RepetitionSeconds = 1;
 
+    // Enough to have the code compiled; whole long layers would cost as much as the measurement.
+    private const int WarmUpTokens = 4096;
+
     private readonly ILayerSource _source;
     private readonly IReadOnlyList<MethodRequest> _methods;
     private readonly AttentionOptions _options;
@@ -30,6 +33,7 @@ public sealed class LayerBenchmark
     /// <param name="progress">Receives how far it has come.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <exception cref="BadInputException">A length beyond the source's.</exception>
+    /// <exception cref="BudgetException">A method cannot keep its budget at a length; thrown before any work.</exception>
     public IEnumerable<BenchRow> Run(
         IReadOnlyList<int> lengths, IProgress<StudyProgress>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -38,6 +42,7 @@ public sealed class LayerBenchmark
             throw new BadInputException(
                 $"a length of {lengths.Max()} is wanted, but {_source.Description} has {_source.MaximumTokens} tokens");
         }
+        RequireBudgets(lengths);
         bool warm = false;
         double work = lengths.Sum(Cost);
         double done = 0;
@@ -60,7 +65,7 @@ public sealed class LayerBenchmark
                 IAttention method = _methods[i].Resolve(layers[0].Shape, causal: true);
                 Measured measured = Measure(method, layers, cancellationToken);
                 exact ??= measured;
-                yield return Row(_methods[i].Text, n, layers[0].Shape, measured, exact);
+                yield return Row(_methods[i].Text, method, n, layers[0].Shape, measured, exact);
             }
             done += share;
         }
@@ -80,16 +85,37 @@ public sealed class LayerBenchmark
         return slopes;
     }
 
+    private void RequireBudgets(IReadOnlyList<int> lengths)
+    {
+        foreach (int n in lengths)
+        {
+            // Budgets are a matter of positions; heads do not matter.
+            var shape = new AttentionShape { QueryHeads = 1, KeyValueHeads = 1, Queries = n, Keys = n, HeadDimension = 1 };
+            foreach (ClusteredAttention method in _methods.Where(method => method.Budget is null).Select(method => method.Attention).OfType<ClusteredAttention>())
+            {
+                method.RequireBudget(shape, causal: true);
+            }
+        }
+    }
+
     private static double Cost(int n) => (double)n * n;
 
     private void WarmUp(IReadOnlyList<LayerTensors> layers, CancellationToken cancellationToken)
     {
+        LayerTensors layer = layers[0].Prefix(Math.Min(layers[0].Shape.Keys, WarmUpTokens));
         foreach (MethodRequest request in _methods)
         {
-            IAttention method = request.Resolve(layers[0].Shape, causal: true);
-            for (int i = 0; i < 3; i++)
+            try
             {
-                LayerRun.Of(method, layers[0], causal: true, _options, cancellationToken);
+                IAttention method = request.Resolve(layer.Shape, causal: true);
+                for (int i = 0; i < 3; i++)
+                {
+                    LayerRun.Of(method, layer, causal: true, _options, cancellationToken);
+                }
+            }
+            catch (BudgetException)
+            {
+                // Its budget leaves no room at so few tokens: it goes without.
             }
         }
     }
@@ -99,6 +125,7 @@ public sealed class LayerBenchmark
         var outputs = new float[layers.Count][];
         var report = new AttentionReport();
         double seconds = 0;
+        double indexSeconds = 0;
         for (int layer = 0; layer < layers.Count; layer++)
         {
             var times = new List<double>();
@@ -115,14 +142,16 @@ public sealed class LayerBenchmark
                 times.RemoveAt(0);
             }
             times.Sort();
-            seconds += 0.5 * (times[(times.Count - 1) / 2] + times[times.Count / 2]);
+            double median = 0.5 * (times[(times.Count - 1) / 2] + times[times.Count / 2]);
+            seconds += median;
+            indexSeconds += median * run.Report.IndexSeconds / run.Report.Seconds;
             report += run.Report;
             outputs[layer] = run.Output;
         }
-        return new Measured(outputs, report with { Seconds = seconds });
+        return new Measured(outputs, report with { Seconds = seconds, IndexSeconds = indexSeconds });
     }
 
-    private static BenchRow Row(string method, int n, AttentionShape shape, Measured measured, Measured exact)
+    private static BenchRow Row(string text, IAttention method, int n, AttentionShape shape, Measured measured, Measured exact)
     {
         var error = new RelativeError();
         for (int layer = 0; layer < measured.Outputs.Length; layer++)
@@ -132,13 +161,15 @@ public sealed class LayerBenchmark
         double operations = 2.0 * measured.Report.Interactions * (shape.HeadDimension + shape.ValueDimension);
         return new BenchRow
         {
-            Method = method,
+            Method = text,
             N = n,
             Seconds = measured.Report.Seconds,
             Gflops = operations / measured.Report.Seconds / 1e9,
             Budget = measured.Report.Budget,
             RelativeError = error.Value,
             Speedup = exact.Report.Seconds / measured.Report.Seconds,
+            IndexShare = measured.Report.IndexSeconds / measured.Report.Seconds,
+            Certificate = CertificateReport.Of(method, [measured.Report.Certificates ?? []]),
         };
     }
 

@@ -11,15 +11,21 @@ internal static class LayerMemory
     /// <param name="inputs">How many layers' queries, keys and values are still to be allocated.</param>
     /// <param name="outputs">How many layers' outputs are still to be allocated.</param>
     /// <exception cref="InsufficientMemoryException">They do not fit.</exception>
-    public static void Require(AttentionShape shape, int inputs, int outputs)
+    public static void Require(AttentionShape shape, int inputs, int outputs) =>
+        Estimate(shape, inputs, outputs).Require(MemoryEstimate.Available(), "use fewer tokens");
+
+    /// <summary>What they take.</summary>
+    /// <param name="shape">Shape of a layer.</param>
+    /// <param name="inputs">How many layers' queries, keys and values.</param>
+    /// <param name="outputs">How many layers' outputs.</param>
+    public static MemoryEstimate Estimate(AttentionShape shape, int inputs, int outputs)
     {
         // In floating point, as the sizes a file claims may multiply to more than a long holds.
         double queries = (double)shape.QueryHeads * shape.Queries;
         double keys = (double)shape.KeyValueHeads * shape.Keys;
         double keysAndValues = inputs * keys * ((double)shape.HeadDimension + shape.ValueDimension);
         double queriesAndOutputs = queries * ((double)inputs * shape.HeadDimension + outputs * (shape.ValueDimension + 1.0));
-        var needed = new MemoryEstimate(0, Bytes(keysAndValues), Bytes(queriesAndOutputs));
-        needed.Require(MemoryEstimate.Available(), "use fewer tokens");
+        return new MemoryEstimate(0, Bytes(keysAndValues), Bytes(queriesAndOutputs));
     }
 
     // Below half of the largest long, so that the two amounts can be added.

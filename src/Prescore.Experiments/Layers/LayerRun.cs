@@ -15,6 +15,9 @@ public sealed record LayerRun(float[] Output, float[] LogSumExp, AttentionReport
         AttentionShape shape = layer.Shape;
         var output = new float[checked(shape.QueryHeads * shape.Queries * shape.ValueDimension)];
         var logSumExp = new float[shape.QueryHeads * shape.Queries];
+        // Pages that are first touched while the method runs would count as its time; NaN shows what it did not write.
+        output.AsSpan().Fill(float.NaN);
+        logSumExp.AsSpan().Fill(float.NaN);
         AttentionReport report = method.Compute(
             layer.Input(causal),
             new AttentionOutput { Output = output, LogSumExp = logSumExp },

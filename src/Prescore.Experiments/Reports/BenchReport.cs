@@ -35,4 +35,10 @@ public sealed record BenchRow
     public required double RelativeError { get; init; }
 
     public required double Speedup { get; init; }
+
+    /// <summary>Share of the seconds spent on scores, selection, hashing and indices.</summary>
+    public required double IndexShare { get; init; }
+
+    /// <summary>What the method certified of itself; null for methods that do not measure their error.</summary>
+    public required CertificateReport? Certificate { get; init; }
 }

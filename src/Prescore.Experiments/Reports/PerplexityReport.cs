@@ -56,4 +56,7 @@ public sealed record PerplexityRow
     public required double Speedup { get; init; }
 
     public required double SpeedupTotal { get; init; }
+
+    /// <summary>What the method certified of itself; null for methods that do not measure their error.</summary>
+    public required CertificateReport? Certificate { get; init; }
 }

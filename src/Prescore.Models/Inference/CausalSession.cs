@@ -54,6 +54,12 @@ public sealed class CausalSession : IDisposable
     /// <summary>Attention's work over all layers and calls so far.</summary>
     public AttentionReport Attention => _reports.Aggregate((sum, next) => sum + next);
 
+    /// <summary>
+    /// What a method that measures its own error certified so far, one entry a query head of every layer, layer after
+    /// layer; empty for other methods.
+    /// </summary>
+    public IReadOnlyList<HeadCertificate> Certificates => [.. _caches.OfType<ICertifiedCache>().SelectMany(cache => cache.Certificates())];
+
     /// <summary>Called before every layer's attention; null: nobody looks.</summary>
     public AttentionHook? OnAttention { get; set; }
 

@@ -71,13 +71,15 @@ public sealed class PerplexityEvaluator
         var divergence = new float[exact is null ? 0 : Targets];
         var sameTop = new bool[divergence.Length];
         var kept = new float[_windows][];
+        var certificates = new IReadOnlyList<HeadCertificate>[_windows];
         var attentionWork = new AttentionReport();
         double seconds = 0;
         WarmUp(attention, options, cancellationToken);
         for (int window = 0; window < _windows; window++)
         {
             long start = Stopwatch.GetTimestamp();
-            float[] hidden = Forward(attention, options, window, ref attentionWork, WindowProgress(progress, window), cancellationToken);
+            float[] hidden = Forward(
+                attention, options, window, ref attentionWork, out certificates[window], WindowProgress(progress, window), cancellationToken);
             ReadOnlySpan<int> targets = _tokens.AsSpan(window * _context + _firstTarget, TargetsPerWindow);
             Range range = (window * TargetsPerWindow)..((window + 1) * TargetsPerWindow);
             TimeSpan comparing = TimeSpan.Zero;
@@ -100,6 +102,7 @@ public sealed class PerplexityEvaluator
             Divergence = exact is null ? 0 : divergence.Average(d => (double)d),
             SameTopToken = exact is null ? 1 : sameTop.Count(same => same) / (double)Targets,
             Attention = attentionWork,
+            Certificates = certificates,
             Seconds = seconds,
             Hidden = exact is null ? kept : null,
         };
@@ -117,13 +120,20 @@ public sealed class PerplexityEvaluator
 
     /// <summary>Hidden states of the positions that predict the scored targets.</summary>
     private float[] Forward(
-        IAttention attention, AttentionOptions options, int window, ref AttentionReport work, IProgress<double>? progress, CancellationToken cancellationToken)
+        IAttention attention,
+        AttentionOptions options,
+        int window,
+        ref AttentionReport work,
+        out IReadOnlyList<HeadCertificate> certificates,
+        IProgress<double>? progress,
+        CancellationToken cancellationToken)
     {
         int size = _model.Configuration.HiddenSize;
         var hidden = new float[_context * size];
         using var session = new CausalSession(_model, attention, options);
         session.Append(_tokens.AsSpan(window * _context, _context), hidden, progress, cancellationToken);
         work += session.Attention;
+        certificates = session.Certificates;
         return hidden.AsSpan((_firstTarget - 1) * size, TargetsPerWindow * size).ToArray();
     }
 

@@ -23,6 +23,12 @@ public sealed record PerplexityRun
     /// <summary>Attention's work over all layers and windows.</summary>
     public required AttentionReport Attention { get; init; }
 
+    /// <summary>
+    /// The certificates of each window, see <see cref="CausalSession.Certificates"/>; empty lists for methods that do not
+    /// measure their own error. Windows are independent sequences: their certificates stay apart.
+    /// </summary>
+    public required IReadOnlyList<IReadOnlyList<HeadCertificate>> Certificates { get; init; }
+
     /// <summary>Wall seconds of the model's forward pass, head and likelihoods included, comparisons with exact aside.</summary>
     public required double Seconds { get; init; }
 

@@ -106,7 +106,7 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
                 continue;
             }
             using var layer = new ClusteredLayer(options, shape, call.Options, call.HasLogWeights);
-            layer.Append(call, batch, call.Shape.Keys, call.Shape.FirstQueryPosition);
+            layer.Append(call, batch, call.Shape.FirstQueryPosition);
             certificates.AddRange(layer.Certificates());
         }
     }

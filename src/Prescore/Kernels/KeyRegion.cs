@@ -304,7 +304,7 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
             float* panels = expanded is null ? (float*)Memory + (nint)first * Dimension : expanded.Pointer;
             for (int key = 0; key < keys; key += Width)
             {
-                PanelDistances(panels + (nint)key * Dimension, point, distances[(first + key)..]);
+                PanelDistances(panels + (nint)key * Dimension, point, distances.Slice(first + key, Width));
             }
         }
     }
@@ -398,17 +398,47 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
         return expanded;
     }
 
-    private void PanelDistances(float* panel, ReadOnlySpan<float> point, Span<float> distances)
+    /// <summary>Four chains of sums at a time, as one waits for itself; the panel is a whole number of vectors wide.</summary>
+    private static void PanelDistances(float* panel, ReadOnlySpan<float> point, Span<float> distances)
     {
-        for (int key = 0; key < Width; key += Math.Min(Width, Vector<float>.Count))
+        int lanes = Vector<float>.Count;
+        fixed (float* to = distances)
         {
-            Vector<float> sum = default;
-            for (int l = 0; l < point.Length; l++)
+            int key = 0;
+            for (; key + 4 * lanes <= Width; key += 4 * lanes)
             {
-                Vector<float> difference = Vector.Load(panel + (nint)l * Width + key) - new Vector<float>(point[l]);
-                sum = Vector.FusedMultiplyAdd(difference, difference, sum);
+                float* column = panel + key;
+                Vector<float> sum0 = default, sum1 = default, sum2 = default, sum3 = default;
+                foreach (float component in point)
+                {
+                    var centre = new Vector<float>(component);
+                    Vector<float> difference = Vector.Load(column) - centre;
+                    sum0 = Vector.FusedMultiplyAdd(difference, difference, sum0);
+                    difference = Vector.Load(column + lanes) - centre;
+                    sum1 = Vector.FusedMultiplyAdd(difference, difference, sum1);
+                    difference = Vector.Load(column + 2 * lanes) - centre;
+                    sum2 = Vector.FusedMultiplyAdd(difference, difference, sum2);
+                    difference = Vector.Load(column + 3 * lanes) - centre;
+                    sum3 = Vector.FusedMultiplyAdd(difference, difference, sum3);
+                    column += Width;
+                }
+                sum0.Store(to + key);
+                sum1.Store(to + key + lanes);
+                sum2.Store(to + key + 2 * lanes);
+                sum3.Store(to + key + 3 * lanes);
             }
-            sum.CopyTo(distances[key..]);
+            for (; key < Width; key += lanes)
+            {
+                float* column = panel + key;
+                Vector<float> sum = default;
+                foreach (float component in point)
+                {
+                    Vector<float> difference = Vector.Load(column) - new Vector<float>(component);
+                    sum = Vector.FusedMultiplyAdd(difference, difference, sum);
+                    column += Width;
+                }
+                sum.Store(to + key);
+            }
         }
     }
 }

@@ -25,11 +25,13 @@ internal sealed unsafe partial class QueryBlock<TKernel>
 {
     private NativeBuffer? _centroidLogits;
     private int[] _selected = [];
+    private float _selectionDepth;
 
     public override int Route(
         CentroidSet centroids, int first, int count, int routed, ReadOnlySpan<int> memberCap, RoutingTable table)
     {
         int capped = 0;
+        _selectionDepth = 0;
         var means = (KeyRegion<TKernel>)centroids.Means;
         nint stride = CentroidStride(centroids);
         float* logits = CentroidBuffer(stride);
@@ -123,7 +125,7 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         int selected;
         fixed (int* indices = _selected)
         {
-            selected = TopIndices.Select<TKernel>(logits, clusters, routed, indices);
+            selected = TopIndices.Select<TKernel>(logits, clusters, routed, indices, ref _selectionDepth);
         }
         int wanted = selected;
         selected = KeepWithinCap(centroids, logits, selected, memberCap);

@@ -25,6 +25,22 @@ internal static unsafe class TopIndices
     public static int Select<TKernel>(float* row, int count, int wanted, int* indices)
         where TKernel : IKernelPath
     {
+        float depth = 0;
+        return Select<TKernel>(row, count, wanted, indices, ref depth);
+    }
+
+    /// <summary>The same for one of several rows of a kind.</summary>
+    /// <param name="row">Elements.</param>
+    /// <param name="count">Number of elements.</param>
+    /// <param name="wanted">How many indices are wanted.</param>
+    /// <param name="indices">Receives them.</param>
+    /// <param name="depth">
+    /// How far below its largest element the last row's threshold was found: a first guess for this one that saves most
+    /// of the bisection and changes no result. 0: unknown.
+    /// </param>
+    public static int Select<TKernel>(float* row, int count, int wanted, int* indices, ref float depth)
+        where TKernel : IKernelPath
+    {
         if (wanted >= count)
         {
             for (int i = 0; i < count; i++)
@@ -37,17 +53,41 @@ internal static unsafe class TopIndices
         {
             return 0;
         }
-        float high = Largest(row, count);
-        float step = Math.Max(1, Math.Abs(high) * 0.125f);
-        float low = high - step;
-        int above;
-        while ((above = TKernel.CountAbove(row, low, count)) < wanted)
+        float largest = Largest(row, count);
+        float guess = depth > 0 ? depth : Math.Max(1, Math.Abs(largest) * 0.125f);
+        float low = largest - guess, high = largest;
+        int above = TKernel.CountAbove(row, low, count);
+        // The threshold is near a good guess: bracket it with steps that start small and grow.
+        float step = depth > 0 ? guess * 0.0625f : guess;
+        while (above < wanted)
         {
             high = low;
+            low -= step;
             step *= 2;
-            low = high - step;
+            above = TKernel.CountAbove(row, low, count);
         }
-        // Invariant: at most wanted − 1 elements are above high, at least wanted above low.
+        for (float raised = low + step; depth > 0 && above > wanted && high == largest && raised < largest; raised = low + step)
+        {
+            int aboveRaised = TKernel.CountAbove(row, raised, count);
+            (low, above, high) = aboveRaised >= wanted ? (raised, aboveRaised, high) : (low, above, raised);
+            step *= 2;
+        }
+        (low, high, above) = Bisect<TKernel>(row, count, wanted, low, high, above);
+        depth = largest - low;
+        if (above == wanted)
+        {
+            return TKernel.CollectAbove(row, low, count, indices);
+        }
+        return CollectWithTies<TKernel>(row, count, wanted, high, indices);
+    }
+
+    /// <summary>
+    /// Narrows (low, high] down until exactly the wanted number is above low, or nothing lies between the two. At most
+    /// wanted − 1 elements are above high, at least wanted above low.
+    /// </summary>
+    private static (float Low, float High, int Above) Bisect<TKernel>(float* row, int count, int wanted, float low, float high, int above)
+        where TKernel : IKernelPath
+    {
         while (above != wanted)
         {
             float middle = low + (high - low) * 0.5f;
@@ -65,11 +105,7 @@ internal static unsafe class TopIndices
                 high = middle;
             }
         }
-        if (above == wanted)
-        {
-            return TKernel.CollectAbove(row, low, count, indices);
-        }
-        return CollectWithTies<TKernel>(row, count, wanted, high, indices);
+        return (low, high, above);
     }
 
     /// <summary>Elements above <paramref name="tied"/> and the first of those equal to it.</summary>

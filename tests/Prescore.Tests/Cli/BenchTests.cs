@@ -27,7 +27,7 @@ public sealed class BenchTests : IDisposable
         JsonElement[] rows = [.. report.GetProperty("rows").EnumerateArray()];
         rows.Length.ShouldBe(4);
         rows[0].EnumerateObject().Select(field => field.Name)
-            .ShouldBe(["method", "n", "seconds", "gflops", "budget", "relative_error", "speedup"]);
+            .ShouldBe(["method", "n", "seconds", "gflops", "budget", "relative_error", "speedup", "index_share", "certificate"]);
         rows.Select(row => $"{row.GetProperty("method").GetString()} {row.GetProperty("n").GetInt32()}")
             .ShouldBe(["exact 64", "window:w=16 64", "exact 128", "window:w=16 128"]);
         rows[0].GetProperty("relative_error").GetDouble().ShouldBe(0);
@@ -37,6 +37,21 @@ public sealed class BenchTests : IDisposable
         report.GetProperty("slopes").EnumerateObject().Select(slope => slope.Name).ShouldBe(["exact", "window:w=16"]);
         File.ReadAllBytes(plot)[1..4].ShouldBe("PNG"u8.ToArray());
         Directory.GetFiles(_folder.Path).Length.ShouldBe(2);
+    }
+
+    [Fact]
+    public void Certificates_and_the_index_share_are_kept()
+    {
+        string json = _folder.File("bench.json");
+
+        ToolRun run = ToolRun.Of("bench", "--data", "gaussian", "--lengths", "600", "--methods", "clustered:error=0.5", "--json", json);
+
+        run.ExitCode.ShouldBe(0, run.Error);
+        JsonElement[] rows = [.. JsonDocument.Parse(File.ReadAllText(json)).RootElement.GetProperty("rows").EnumerateArray()];
+        rows[0].GetProperty("index_share").GetDouble().ShouldBe(0);
+        rows[0].GetProperty("certificate").ValueKind.ShouldBe(JsonValueKind.Null);
+        rows[1].GetProperty("index_share").GetDouble().ShouldBeInRange(1e-6, 1);
+        rows[1].GetProperty("certificate").GetProperty("heads").GetArrayLength().ShouldBe(9);
     }
 
     [Fact]
@@ -63,6 +78,14 @@ public sealed class BenchTests : IDisposable
         run.Error.ShouldBe("interrupted" + Environment.NewLine);
         File.Exists(json).ShouldBeFalse();
     }
+
+    [Fact]
+    public void Data_of_its_own_is_not_captured() =>
+        ToolRun.Of("bench", "--data", "gaussian", "--capture-with", "exact").ShouldBeBadInput("--data", "--capture-with");
+
+    [Fact]
+    public void A_budget_below_clustereds_floor_is_refused_before_the_work() =>
+        ToolRun.Of("bench", "--data", "gaussian", "--lengths", "64,1k", "--methods", "clustered:budget=0.02").ShouldBeBadInput("0.02 is below");
 
     [Fact]
     public void A_length_beyond_the_data_is_refused()

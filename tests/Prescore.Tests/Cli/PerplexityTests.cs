@@ -32,7 +32,7 @@ public sealed class PerplexityTests : IDisposable
         JsonElement[] rows = [.. report.GetProperty("methods").EnumerateArray()];
         rows[0].EnumerateObject().Select(field => field.Name).ShouldBe(
             ["name", "spec", "budget", "interactions", "index_products", "nll", "perplexity", "delta_nll", "delta_nll_se",
-                "kl", "top1", "attention_seconds", "seconds", "speedup", "speedup_total"]);
+                "kl", "top1", "attention_seconds", "seconds", "speedup", "speedup_total", "certificate"]);
         rows.Select(row => row.GetProperty("name").GetString()).ShouldBe(["exact", "window", "prescored"]);
         Number(rows[0], "budget").ShouldBe(1);
         Number(rows[0], "interactions").ShouldBe(30 * 9 * 160.0 * 161 / 2);
@@ -99,6 +99,45 @@ public sealed class PerplexityTests : IDisposable
         ToolRun.Of([.. tiny, "--context", "1"]).ShouldBeBadInput("--context");
         ToolRun.Of([.. tiny, "--rope", "linear:factor=2"]).ShouldBeBadInput("--rope", "yarn:factor=F");
         ToolRun.Of([.. tiny, "--methods", "prescored:scorer=levrage"]).ShouldBeBadInput("did you mean 'leverage'?");
+    }
+
+    [Fact]
+    public void Certificates_of_every_window_are_shown_and_kept()
+    {
+        string json = _folder.File("p.json");
+
+        ToolRun run = ToolRun.Of("perplexity", "--model", TinyModel, "--text", Text(8000), "--context", "700", "--windows", "2", "--allow-long",
+            "--methods", "clustered:error=0.2", "--json", json);
+
+        run.ExitCode.ShouldBe(0, run.Error);
+        run.Out.ShouldContain("clustered: relative error certified by 192 exact probe queries over 24 layers × heads, target 0.2: median ");
+        JsonElement[] rows = [.. JsonDocument.Parse(File.ReadAllText(json)).RootElement.GetProperty("methods").EnumerateArray()];
+        rows[0].GetProperty("certificate").ValueKind.ShouldBe(JsonValueKind.Null);
+        JsonElement certificate = rows[1].GetProperty("certificate");
+        certificate.EnumerateObject().Select(field => field.Name).ShouldBe(
+            ["target_error", "certified_heads", "probes", "median_error", "percentile95_error", "worst_error", "exact_heads", "unmet_heads", "heads"]);
+        Number(certificate, "target_error").ShouldBe(0.2);
+        JsonElement[] heads = [.. certificate.GetProperty("heads").EnumerateArray()];
+        heads[0].EnumerateObject().Select(field => field.Name).ShouldBe(
+            ["window", "layer", "head", "error", "error_low", "error_high", "percentile95", "worst", "probes", "effort", "budget",
+                "blocks", "exact_blocks", "unmet_blocks", "state"]);
+        heads.Select(head => (Number(head, "window"), Number(head, "layer"), Number(head, "head"))).ShouldBe(
+            from window in Enumerable.Range(0, 2)
+            from layer in Enumerable.Range(0, 3)
+            from head in Enumerable.Range(0, 4)
+            select ((double)window, (double)layer, (double)head));
+        heads[0].GetProperty("state").GetString().ShouldBeOneOf("routed", "exact");
+    }
+
+    [Fact]
+    public void A_budget_that_clustered_cannot_keep_is_refused_before_the_work()
+    {
+        string[] args = ["perplexity", "--model", TinyModel, "--text", Text(4000), "--context", "900", "--allow-long", "--methods"];
+
+        ToolRun.Of([.. args, "clustered:budget=0.01"]).ShouldBeBadInput("a budget of 0.01 is below 0.", "900 tokens");
+        ToolRun open = ToolRun.Of([.. args, "clustered", "--budget", "0.01"]);
+        open.ExitCode.ShouldBe(0, open.Error);
+        open.Out.ShouldContain("* no size of this method");
     }
 
     [Fact]

@@ -71,6 +71,30 @@ public class CapturedLayersTests
     }
 
     [Fact]
+    public void The_layers_below_may_attend_by_another_method()
+    {
+        const int n = 65;
+        var source = new CapturedLayers(Model, Text, layers: null, [n], AttentionOptions.Default, "window:w=4");
+        IReadOnlyList<LayerTensors> exact = new CapturedLayers(Model, Text, layers: null, [n], AttentionOptions.Default).Load(n, null, default);
+
+        IReadOnlyList<LayerTensors> captured = source.Load(n, null, default);
+
+        source.Description.ShouldEndWith(", captured with window:w=4");
+        captured[0].Input(true).Keys.SequenceEqual(exact[0].Input(true).Keys).ShouldBeTrue();
+        captured[1].Input(true).Keys.SequenceEqual(exact[1].Input(true).Keys).ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData(CapturedLayers.LongestExact, "war-and-peace-part.txt")]
+    [InlineData(CapturedLayers.LongestExact + 1, ", beyond n = 32768 captured with clustered:error=0.1")]
+    public void Long_captures_say_that_they_are_clustered(int n, string end) =>
+        new CapturedLayers(Model, Text, layers: null, [33, n], AttentionOptions.Default).Description.ShouldEndWith(end);
+
+    [Fact]
+    public void A_capture_budget_out_of_reach_is_refused_at_once() =>
+        Should.Throw<BudgetException>(() => new CapturedLayers(Model, Text, null, [700], AttentionOptions.Default, "clustered:budget=0.01"));
+
+    [Fact]
     public void A_layer_that_the_model_lacks_is_refused()
     {
         Should.Throw<BadInputException>(() => new CapturedLayers(Model, Text, [3], [33], AttentionOptions.Default))

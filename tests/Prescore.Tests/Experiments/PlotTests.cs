@@ -66,6 +66,7 @@ public class PlotTests
                 Seconds = 2,
                 Speedup = 1,
                 SpeedupTotal = 1,
+                Certificate = null,
             }),
         ],
     };
@@ -80,5 +81,5 @@ public class PlotTests
     };
 
     private static BenchRow Row(int n, double seconds) =>
-        new() { Method = "exact", N = n, Seconds = seconds, Gflops = 1, Budget = 1, RelativeError = 0, Speedup = 1 };
+        new() { Method = "exact", N = n, Seconds = seconds, Gflops = 1, Budget = 1, RelativeError = 0, Speedup = 1, IndexShare = 0, Certificate = null };
 }

@@ -57,6 +57,28 @@ public class PerplexityEvaluatorTests
     }
 
     [Fact]
+    public void Certificates_are_those_of_a_session_a_window()
+    {
+        using CausalModel model = CausalModel.Load(
+            SharedData.Golden("gguf", "tiny-llama-f32.gguf"), new ModelOptions { AllowLong = true });
+        int[] tokens = [.. Enumerable.Range(0, 1040).Select(i => (i * 37 + i * i) % model.Configuration.VocabularySize)];
+        var evaluator = new PerplexityEvaluator(model, tokens, context: 520, windows: 2, skip: 500);
+        IAttention clustered = AttentionMethods.Create("clustered:error=0.3");
+
+        PerplexityRun run = evaluator.Run(clustered, AttentionOptions.Default);
+
+        run.Certificates.Count.ShouldBe(2);
+        using var session = new CausalSession(model, clustered, AttentionOptions.Default);
+        session.Append(tokens.AsSpan(520), []);
+        run.Certificates[1].ShouldBe(session.Certificates);
+        session.Certificates.Select(head => (head.Layer, head.Head)).ShouldBe(
+            from layer in Enumerable.Range(0, model.Configuration.Layers)
+            from head in Enumerable.Range(0, model.Configuration.QueryHeads)
+            select (layer, head));
+        evaluator.Run(Exact, AttentionOptions.Default).Certificates.ShouldAllBe(window => window.Count == 0);
+    }
+
+    [Fact]
     public void The_embedded_model_reproduces_the_reference_likelihoods()
     {
         using SafetensorsFile golden = SafetensorsFile.Open(SharedData.Golden("smollm2", "short.safetensors"));

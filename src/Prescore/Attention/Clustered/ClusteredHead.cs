@@ -2,10 +2,15 @@ using Prescore.Kernels;
 
 namespace Prescore.Attention.Clustered;
 
-/// <summary>State of one key/value head: far keys in the index; sinks and recent keys in the near region.</summary>
+/// <summary>
+/// Clustered attention's state of one key/value head and its query heads: far keys in the index, sinks and recent keys in
+/// the near region, the effort control. Heads know nothing of each other, so they advance block by block side by side.
+/// </summary>
 internal sealed class ClusteredHead : IDisposable
 {
     private readonly ClusteredOptions _options;
+    private readonly int _firstQueryHead;
+    private readonly int _group;
     private readonly int _dimension;
     private readonly int _valueDimension;
     private readonly bool _weighted;
@@ -16,19 +21,49 @@ internal sealed class ClusteredHead : IDisposable
     public ClusteredHead(ClusteredOptions options, AttentionOptions run, CacheShape shape, int head, bool weighted)
     {
         _options = options;
+        _group = shape.QueryHeads / shape.KeyValueHeads;
+        _firstQueryHead = head * _group;
         _dimension = shape.HeadDimension;
         _valueDimension = shape.ValueDimension;
         _weighted = weighted;
+        Head = head;
         Index = new KeyIndex(options, run, head, _dimension, _valueDimension, weighted);
         Near = KeyRegion.Create(run.Simd, _dimension, _valueDimension, options.Storage, weighted);
         Near.Reserve(ClusteredOptions.Sinks + options.Near + options.BlockSize);
+        Effort = new EffortControl(_firstQueryHead, _group, options);
+        Tally = new HeadTally(_group);
+        Chosen = new int[_group];
     }
+
+    /// <summary>Number of the key/value head.</summary>
+    public int Head { get; }
 
     /// <summary>Far keys.</summary>
     public KeyIndex Index { get; }
 
     /// <summary>Sinks, then the keys from the near part's first position on.</summary>
     public KeyRegion Near { get; }
+
+    /// <summary>What probes have shown.</summary>
+    public EffortControl Effort { get; }
+
+    /// <summary>Work of the query heads.</summary>
+    public HeadTally Tally { get; }
+
+    /// <summary>The current block; −1 before the first.</summary>
+    public int Block { get; private set; } = -1;
+
+    /// <summary>p of every query head of the group in the current block.</summary>
+    public int[] Chosen { get; private set; }
+
+    /// <summary>Probe positions of the current block.</summary>
+    public int[] Probes { get; private set; } = [];
+
+    /// <summary>Budget of the current block; null: none.</summary>
+    public BlockCaps? Caps { get; private set; }
+
+    /// <summary>First position of the current block.</summary>
+    public int BlockStart => Block * _options.BlockSize;
 
     /// <summary>Bytes held.</summary>
     public long Bytes => Index.Bytes + Near.Bytes + sizeof(float) * ((long)_keys.Length + _values.Length);
@@ -42,10 +77,12 @@ internal sealed class ClusteredHead : IDisposable
         }
     }
 
-    /// <summary>Moves the <paramref name="count"/> oldest near keys after the sinks into the index.</summary>
-    public void MoveToIndex(int count)
+    /// <summary>Opens the next block: the near part shrinks to its beginning and the rest joins the index.</summary>
+    public void MoveToIndex()
     {
+        Block++;
         int sinks = ClusteredOptions.Sinks;
+        int count = Block == 0 ? 0 : _options.NearStart(BlockStart) - _options.NearStart(BlockStart - _options.BlockSize);
         if (count <= 0)
         {
             return;
@@ -54,11 +91,64 @@ internal sealed class ClusteredHead : IDisposable
         ReadNear(sinks, count + rest);
         JoinKept(count);
         Near.Truncate(sinks);
-        AppendRead(count, rest);
+        for (int i = count; i < count + rest; i++)
+        {
+            Near.Append(_keys.AsSpan(i * _dimension, _dimension), _values.AsSpan(i * _valueDimension, _valueDimension), _logWeights[i]);
+        }
     }
 
-    /// <summary>Rebuilds index and near part for the first <paramref name="length"/> tokens by replaying their blocks.</summary>
-    public void Rebuild(int oldLength, int length, int nearStart, Action<ClusteredHead, int> beginBlock)
+    /// <summary>With the index in place: p, probes and budget of the block, which follow from earlier blocks alone.</summary>
+    public void BeginBlock()
+    {
+        SetBlock();
+        Tally.BeginBlock(
+            Block,
+            [.. Chosen.Select(effort => Index.Count == 0 ? BlockKind.Near
+                : QueryBatch.WithinExact(Index, effort) == EffortLadder.Exact ? BlockKind.Exact : BlockKind.Routed)]);
+    }
+
+    /// <summary>Forgets all tokens from <paramref name="length"/> on.</summary>
+    /// <param name="oldLength">Tokens held.</param>
+    /// <param name="length">Tokens to keep.</param>
+    public void Rewind(int oldLength, int length)
+    {
+        Effort.Rewind(length);
+        Tally.Rewind((length + _options.BlockSize - 1) / _options.BlockSize);
+        if (length < BlockStart || (length == BlockStart && length < oldLength))
+        {
+            Replay(oldLength, length);
+        }
+        else
+        {
+            Near.Truncate(length == 0 ? 0 : _options.NearCount(length - 1));
+        }
+    }
+
+    /// <summary>One certificate a query head.</summary>
+    public IEnumerable<HeadCertificate> Certificates(int layer)
+    {
+        ILookup<int, ProbeRecord> records = Effort.Records.OrderBy(record => record.Position).ToLookup(record => record.Head);
+        return Enumerable.Range(0, _group).Select(member => CertificateSummary.Of(
+            [.. records[_firstQueryHead + member]],
+            _options.BlockSize,
+            Tally.Certificate(member, layer, _firstQueryHead + member, QueryBatch.WithinExact(Index, Chosen[member]))));
+    }
+
+    public void Dispose()
+    {
+        Index.Dispose();
+        Near.Dispose();
+    }
+
+    private void SetBlock()
+    {
+        Chosen = Effort.Choose(BlockStart);
+        Probes = Index.Count == 0 ? [] : ProbeSchedule.Positions(_options, Block);
+        Caps = _options.Budget < 1 ? new BlockCaps(_options, BlockStart, Probes, Index.Clusters) : null;
+    }
+
+    /// <summary>Rebuilds index and near part from the stored keys by replaying the blocks of the tokens to keep.</summary>
+    private void Replay(int oldLength, int length)
     {
         int sinks = Math.Min(ClusteredOptions.Sinks, Near.Count);
         var keys = new float[oldLength * _dimension];
@@ -68,47 +158,39 @@ internal sealed class ClusteredHead : IDisposable
         CopyRows(0, sinks, keys, values, 0);
         if (Near.Count > sinks)
         {
-            CopyRows(sinks, Near.Count - sinks, keys, values, nearStart);
+            CopyRows(sinks, Near.Count - sinks, keys, values, _options.NearStart(BlockStart));
         }
         Index.Clear();
         Near.Truncate(0);
+        Block = -1;
         for (int start = 0; start < length; start += _options.BlockSize)
         {
-            beginBlock(this, start);
+            MoveToIndex();
+            Index.RefineIfDue();
             for (int i = start; i < Math.Min(length, start + _options.BlockSize); i++)
             {
                 Near.Append(keys.AsSpan(i * _dimension, _dimension), values.AsSpan(i * _valueDimension, _valueDimension));
             }
         }
-    }
-
-    public void Dispose()
-    {
-        Index.Dispose();
-        Near.Dispose();
+        if (length > 0)
+        {
+            SetBlock();
+        }
     }
 
     /// <summary>The first rows read join the index; removed keys do not.</summary>
     private void JoinKept(int count)
     {
-        if (!_weighted)
+        int[] rows = _weighted ? [.. Enumerable.Range(0, count).Where(i => _logWeights[i] > QueryBlock.RemovedKey)] : [];
+        int kept = _weighted ? rows.Length : count;
+        if (kept == count)
         {
-            Index.Join(_keys.AsSpan(0, count * _dimension), _values.AsSpan(0, count * _valueDimension), default, count);
+            Index.Join(_keys.AsSpan(0, count * _dimension), _values.AsSpan(0, count * _valueDimension), _weighted ? _logWeights.AsSpan(0, count) : default, count);
             return;
         }
-        float[] keys = [.. _keys.AsSpan(0, count * _dimension)], values = [.. _values.AsSpan(0, count * _valueDimension)];
-        float[] logWeights = [.. _logWeights.AsSpan(0, count)];
-        int kept = 0;
-        for (int i = 0; i < count; i++)
-        {
-            if (logWeights[i] > QueryBlock.RemovedKey)
-            {
-                keys.AsSpan(i * _dimension, _dimension).CopyTo(keys.AsSpan(kept * _dimension));
-                values.AsSpan(i * _valueDimension, _valueDimension).CopyTo(values.AsSpan(kept * _valueDimension));
-                logWeights[kept++] = logWeights[i];
-            }
-        }
-        Index.Join(keys.AsSpan(0, kept * _dimension), values.AsSpan(0, kept * _valueDimension), logWeights.AsSpan(0, kept), kept);
+        float[] keys = [.. rows.SelectMany(i => _keys.AsSpan(i * _dimension, _dimension).ToArray())];
+        float[] values = [.. rows.SelectMany(i => _values.AsSpan(i * _valueDimension, _valueDimension).ToArray())];
+        Index.Join(keys, values, [.. rows.Select(i => _logWeights[i])], kept);
     }
 
     private void ReadNear(int first, int count)
@@ -124,14 +206,6 @@ internal sealed class ClusteredHead : IDisposable
             Near.ReadKey(first + i, _keys.AsSpan(i * _dimension, _dimension));
             Near.ReadValue(first + i, _values.AsSpan(i * _valueDimension, _valueDimension));
             _logWeights[i] = Near.LogWeight(first + i);
-        }
-    }
-
-    private void AppendRead(int first, int count)
-    {
-        for (int i = first; i < first + count; i++)
-        {
-            Near.Append(_keys.AsSpan(i * _dimension, _dimension), _values.AsSpan(i * _valueDimension, _valueDimension), _logWeights[i]);
         }
     }
 

@@ -46,7 +46,7 @@ internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShap
         var result = new AttentionOutput { Output = output, Layout = HeadLayout.RowsFirst(shape.QueryHeads, count, shape.ValueDimension) };
         int before = Length;
         AttentionReport report = AttentionCall.Run(
-            input, result, run, cancellationToken, call => Layer.Append(call, 0, count, queryOffset: 0));
+            input, result, run, cancellationToken, call => Layer.Append(call, 0, queryOffset: 0));
         // The call knows only the new keys; the queries saw those before them as well.
         return report with { ExactInteractions = report.ExactInteractions + (long)before * count * shape.QueryHeads };
     }

@@ -36,7 +36,7 @@ public sealed record ClusteredOptions
     public double ProbeDecay { get; init; } = 0.7;
 
     /// <summary>The clusters are refined when the far part has grown by this factor, above 1.</summary>
-    public double RefitGrowth { get; init; } = 1.1;
+    public double RefitGrowth { get; init; } = 1.2;
 
     /// <summary>Lloyd steps of the first fit and of a refinement.</summary>
     public int FitSteps { get; init; } = 3;

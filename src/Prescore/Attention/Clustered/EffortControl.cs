@@ -4,7 +4,10 @@ namespace Prescore.Attention.Clustered;
 /// Chooses p per query head from the errors that probes of earlier blocks showed for every step of the ladder. A pure
 /// function of the probe records before a block, so decoding, cutting and rewinding cannot change it.
 /// </summary>
-internal sealed class EffortControl(int queryHeads, ClusteredOptions options)
+/// <param name="firstHead">First query head.</param>
+/// <param name="queryHeads">Number of query heads.</param>
+/// <param name="options">The settings.</param>
+internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOptions options)
 {
     private readonly int _steps = EffortLadder.Count(options.LargestEffort);
     private readonly List<ProbeRecord> _records = [];
@@ -16,8 +19,16 @@ internal sealed class EffortControl(int queryHeads, ClusteredOptions options)
     /// <summary>All records, in order of position, then head, as far as <see cref="Choose"/> has seen them.</summary>
     public IReadOnlyList<ProbeRecord> Records => _records;
 
-    /// <summary>Adds the record of one probe; records of a block may come in any order, blocks ascend.</summary>
-    public void Add(ProbeRecord record) => _records.Add(record);
+    /// <summary>
+    /// Adds the record of one probe; records of a block may come in any order and from any thread, blocks ascend.
+    /// </summary>
+    public void Add(ProbeRecord record)
+    {
+        lock (_records)
+        {
+            _records.Add(record);
+        }
+    }
 
     /// <summary>Forgets probes at positions from <paramref name="length"/> on.</summary>
     public void Rewind(int length)
@@ -57,10 +68,11 @@ internal sealed class EffortControl(int queryHeads, ClusteredOptions options)
                 Decay();
                 _pooledBlock = block;
             }
-            _norms[record.Head] += record.SquaredNorm;
+            int head = record.Head - firstHead;
+            _norms[head] += record.SquaredNorm;
             for (int step = 0; step < _steps; step++)
             {
-                _errors[record.Head * _steps + step] += record.SquaredErrors[step];
+                _errors[head * _steps + step] += record.SquaredErrors[step];
             }
         }
     }

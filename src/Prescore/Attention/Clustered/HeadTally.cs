@@ -44,10 +44,14 @@ internal sealed class HeadTally(int queryHeads)
     public void Rewind(int blocks) => _blocks.RemoveRange(Math.Min(blocks, _blocks.Count), Math.Max(0, _blocks.Count - blocks));
 
     /// <summary>What is known of a head without its errors.</summary>
-    public HeadCertificate Certificate(int head, int layer, int effort) => new()
+    /// <param name="head">Number of the head here.</param>
+    /// <param name="layer">Model layer.</param>
+    /// <param name="queryHead">Number of the head in the layer.</param>
+    /// <param name="effort">Its p.</param>
+    public HeadCertificate Certificate(int head, int layer, int queryHead, int effort) => new()
     {
         Layer = layer,
-        Head = head,
+        Head = queryHead,
         Probes = 0,
         Error = 0,
         ErrorLow = 0,

@@ -135,6 +135,25 @@ internal sealed class KeyIndex : IDisposable
         UpdateCentroids();
     }
 
+    /// <summary>A whole refinement on this thread, where one is due.</summary>
+    public void RefineIfDue()
+    {
+        if (!RefinementDue)
+        {
+            return;
+        }
+        BeginRefinement();
+        for (int step = 0; step < _options.FitSteps; step++)
+        {
+            for (int part = 0; part < Refinement.Parts; part++)
+            {
+                Refinement.FindMoves(part);
+            }
+            Refinement.Apply();
+        }
+        EndRefinement();
+    }
+
     /// <summary>Copies all keys and values, as stored, into dense rows in the order they were added.</summary>
     public void CopyTo(Span<float> keys, Span<float> values)
     {

@@ -50,7 +50,7 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
             }
         }
         ILookup<int, ProbeRecord> records = _certifying.OrderBy(record => record.Position).ToLookup(record => record.Head);
-        return [.. _chosen.Select((effort, head) => CertificateSummary.Of([.. records[head]], 1, _tally.Certificate(head, call.Options.Layer, effort)))];
+        return [.. _chosen.Select((effort, head) => CertificateSummary.Of([.. records[head]], 1, _tally.Certificate(head, call.Options.Layer, head, effort)))];
     }
 
     /// <summary>Every second of the evenly spaced probes chooses, the others certify.</summary>
@@ -121,7 +121,7 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
                 Add(queries, head * _group + member, position);
             }
         }
-        var control = new EffortControl(_shape.QueryHeads, options);
+        var control = new EffortControl(0, _shape.QueryHeads, options);
         var others = new List<ProbeRecord>();
         using var evaluation = new ProbeEvaluation(index, queries.Block.Rows, _shape.ValueDimension, _steps);
         evaluation.Compute(queries.Block, near: null, default);

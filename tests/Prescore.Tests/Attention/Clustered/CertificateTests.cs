@@ -6,7 +6,7 @@ namespace Prescore.Tests.Attention.Clustered;
 
 public class CertificateTests
 {
-    private static readonly HeadCertificate Rest = new HeadTally(1).Certificate(head: 0, layer: 5, effort: 3);
+    private static readonly HeadCertificate Rest = new HeadTally(1).Certificate(head: 0, layer: 5, queryHead: 2, effort: 3);
 
     [Fact]
     public void Figures_equal_a_computation_by_hand()
@@ -20,7 +20,7 @@ public class CertificateTests
         certificate.ErrorHigh.ShouldBe(Math.Sqrt(0.15 + 1.645 * 0.025), 1e-12);
         certificate.Worst.ShouldBe(Math.Sqrt(0.2), 1e-12);
         certificate.Percentile95.ShouldBe(Math.Sqrt(0.2), 1e-12);
-        (certificate.Layer, certificate.Head, certificate.Effort).ShouldBe((5, 0, 3));
+        (certificate.Layer, certificate.Head, certificate.Effort).ShouldBe((5, 2, 3));
     }
 
     [Fact]

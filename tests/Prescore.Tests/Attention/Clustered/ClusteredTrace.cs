@@ -54,14 +54,18 @@ internal sealed class ClusteredTrace
             new CacheShape(s.QueryHeads, s.KeyValueHeads, s.HeadDimension, s.ValueDimension, call.Scale),
             call.Options,
             call.HasLogWeights);
-        layer.OnBlock = (now, block) =>
+        var parts = new (int[] Labels, int[] Chosen, int[] Efforts)[s.KeyValueHeads, (s.Keys + options.BlockSize - 1) / options.BlockSize];
+        layer.OnBlock = head => parts[head.Head, head.Block] =
+            (head.Index.Labels(), [.. head.Chosen], [.. head.Chosen.Select(effort => QueryBatch.WithinExact(head.Index, effort))]);
+        layer.Append(call, batch, s.FirstQueryPosition);
+        for (int block = 0; block < parts.GetLength(1); block++)
         {
-            block.ShouldBe(blocks.Count);
-            blocks.Add(Block.Of([.. now.Heads.Select(head => head.Index)], [.. now.Chosen]));
-        };
-        layer.Append(call, batch, s.Keys, s.FirstQueryPosition);
+            var heads = Enumerable.Range(0, s.KeyValueHeads).Select(head => parts[head, block]).ToArray();
+            blocks.Add(new Block(
+                [.. heads.Select(head => head.Labels)], [.. heads.SelectMany(head => head.Chosen)], [.. heads.SelectMany(head => head.Efforts)]));
+        }
         Certificates.AddRange(layer.Certificates());
-        Records[batch] = [.. layer.Effort.Records];
+        Records[batch] = [.. layer.Heads.SelectMany(head => head.Effort.Records).OrderBy(record => (record.Position, record.Head))];
     }
 
     /// <summary>What one block was computed with.</summary>

@@ -5,6 +5,8 @@ namespace Prescore.Tests.Attention.Clustered;
 
 public class EffortControlTests
 {
+    private const int FirstHead = 6;
+
     private const int Heads = 3;
 
     private static readonly ClusteredOptions Options = new() { BlockSize = 16, TargetError = 0.2, ProbeDecay = 0.7, LargestEffort = 24 };
@@ -16,7 +18,7 @@ public class EffortControlTests
             ClusteredOptions options = Options with { TargetError = target, ProbeDecay = decay };
             var random = new Random(seed);
             List<ProbeRecord> records = Records(random, blocks: 12);
-            var control = new EffortControl(Heads, options);
+            var control = new EffortControl(FirstHead, Heads, options);
             for (int block = 0; block < 12; block++)
             {
                 ProbeRecord[] shuffled = [.. records.Where(record => record.Position / 16 == block)];
@@ -45,7 +47,7 @@ public class EffortControlTests
     [Fact]
     public void Without_records_or_with_errors_above_the_target_a_head_is_exact()
     {
-        var control = new EffortControl(2, Options);
+        var control = new EffortControl(0, 2, Options);
         control.Choose(64).ShouldBe([EffortLadder.Exact, EffortLadder.Exact]);
         int steps = EffortLadder.Count(Options.LargestEffort);
         control.Add(new ProbeRecord(70, 0, [.. Enumerable.Repeat(1f, steps)], 1, 0, 0));
@@ -64,7 +66,7 @@ public class EffortControlTests
         int steps = EffortLadder.Count(Options.LargestEffort);
         foreach (double target in new[] { 0, 0.2 })
         {
-            var control = new EffortControl(1, target > 0 ? Options : Options with { TargetError = null, Budget = 0.5 });
+            var control = new EffortControl(0, 1, target > 0 ? Options : Options with { TargetError = null, Budget = 0.5 });
             control.Add(new ProbeRecord(20, 0, [.. Enumerable.Range(0, steps).Select(step => step < 6 ? 0.5f : 0)], 1, 0, 0));
             control.Choose(32).ShouldBe([EffortLadder.Exact]);
         }
@@ -104,7 +106,7 @@ public class EffortControlTests
         return [.. Enumerable.Range(0, Heads).Select(head =>
         {
             double Pool(Func<ProbeRecord, double> part) =>
-                blocks.Select((block, i) => Math.Pow(options.ProbeDecay, blocks.Count - 1 - i) * block.Where(record => record.Head == head).Sum(part)).Sum();
+                blocks.Select((block, i) => Math.Pow(options.ProbeDecay, blocks.Count - 1 - i) * block.Where(record => record.Head == FirstHead + head).Sum(part)).Sum();
 
             double norm = Pool(record => record.SquaredNorm);
             for (int step = 0; step < EffortLadder.Count(options.LargestEffort) && norm > 0; step++)
@@ -131,7 +133,7 @@ public class EffortControlTests
                     // Errors fall with p.
                     float first = random.NextSingle();
                     float[] errors = [.. Enumerable.Range(0, steps).Select(step => first / (1 + step * step * 0.3f * random.NextSingle()))];
-                    records.Add(new ProbeRecord(block * 16 + 5 * probe, head, errors, head == 2 && block < 5 ? 0 : 0.5 + random.NextDouble(), 0, errors[1]));
+                    records.Add(new ProbeRecord(block * 16 + 5 * probe, FirstHead + head, errors, head == 2 && block < 5 ? 0 : 0.5 + random.NextDouble(), 0, errors[1]));
                 }
             }
         }

@@ -136,9 +136,9 @@ public class KeyIndexTests
         using var index = new KeyIndex(Options, AttentionOptions.Default, 0, 8, ValueDimension, weighted: false);
         float[] keys = [.. Enumerable.Repeat(0.3f, 8 * 200)], values = new float[ValueDimension * 200];
         index.Join(keys, values, default, 200);
-        IndexGrowth.Refine([index], 3, Each);
+        Refine(index, 3, Each);
         index.Join(keys, values, default, 200);
-        IndexGrowth.Refine([index], 3, Each);
+        Refine(index, 3, Each);
         index.Count.ShouldBe(400);
         index.Clusters.ShouldBe(1);
     }
@@ -157,6 +157,29 @@ public class KeyIndexTests
         first.Join(200);
         first.Refine();
         first.Index.Labels().ShouldBe(labels);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public void A_refinement_that_is_due_is_made_in_one_call(int steps)
+    {
+        using KeyIndex first = new(Options with { FitSteps = steps }, AttentionOptions.Default, 0, 8, 8, weighted: false);
+        using KeyIndex second = new(Options with { FitSteps = steps }, AttentionOptions.Default, 0, 8, 8, weighted: false);
+        foreach (int count in new[] { 200, 10, 200 })
+        {
+            float[] keys = ScoringKeys.Clustered(count, 8, (ulong)count);
+            first.Join(keys, keys, default, count);
+            second.Join(keys, keys, default, count);
+            second.RefinementDue.ShouldBe(count == 200);
+            first.RefineIfDue();
+            if (second.RefinementDue)
+            {
+                Refine(second, steps, Each);
+            }
+            first.Labels().ShouldBe(second.Labels());
+            first.RefinementDue.ShouldBeFalse();
+        }
     }
 
     [Fact]
@@ -189,6 +212,17 @@ public class KeyIndexTests
         {
             body(i);
         }
+    }
+
+    private static void Refine(KeyIndex index, int steps, Action<int, Action<int>> run)
+    {
+        index.BeginRefinement();
+        for (int step = 0; step < steps; step++)
+        {
+            run(index.Refinement.Parts, index.Refinement.FindMoves);
+            index.Refinement.Apply();
+        }
+        index.EndRefinement();
     }
 
     private static double SquaredDistance(double[] a, double[] b) => a.Zip(b, (x, y) => (x - y) * (x - y)).Sum();
@@ -238,7 +272,7 @@ public class KeyIndexTests
             Index.Join(keys, values, logWeights, count);
         }
 
-        public void Refine(int steps = 3, Action<int, Action<int>>? run = null) => IndexGrowth.Refine([Index], steps, run ?? Each);
+        public void Refine(int steps = 3, Action<int, Action<int>>? run = null) => KeyIndexTests.Refine(Index, steps, run ?? Each);
 
         public double[][] Centroids() => [.. Enumerable.Range(0, Index.Clusters).Select(c =>
         {

@@ -1,0 +1,83 @@
+using System.Text.Json.Serialization;
+using Prescore.Attention;
+
+namespace Prescore.Experiments.Reports;
+
+/// <summary>How a certified head ended.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<HeadState>))]
+public enum HeadState
+{
+    /// <summary>It visits some of the clusters.</summary>
+    [JsonStringEnumMemberName("routed")]
+    Routed,
+
+    /// <summary>It is exact: no cheaper setting met the target.</summary>
+    [JsonStringEnumMemberName("exact")]
+    Exact,
+
+    /// <summary>A budget kept it from its target in at least one block.</summary>
+    [JsonStringEnumMemberName("unmet")]
+    Unmet,
+}
+
+/// <summary>One head's certificate.</summary>
+public sealed record CertifiedHead
+{
+    /// <summary>Window, from 0; 0 in a benchmark.</summary>
+    public required int Window { get; init; }
+
+    public required int Layer { get; init; }
+
+    public required int Head { get; init; }
+
+    /// <summary>Relative error of the head's output over its probes, out of sample.</summary>
+    public required double Error { get; init; }
+
+    public required double ErrorLow { get; init; }
+
+    public required double ErrorHigh { get; init; }
+
+    /// <summary>95th percentile of the single probes' errors.</summary>
+    public required double Percentile95 { get; init; }
+
+    /// <summary>Largest error of a single probe.</summary>
+    public required double Worst { get; init; }
+
+    public required int Probes { get; init; }
+
+    /// <summary>Clusters that a query visits at the end; null: all.</summary>
+    public required int? Effort { get; init; }
+
+    /// <summary>Interactions ÷ exact's.</summary>
+    public required double Budget { get; init; }
+
+    public required int Blocks { get; init; }
+
+    public required int ExactBlocks { get; init; }
+
+    public required int UnmetBlocks { get; init; }
+
+    /// <summary>How it ended.</summary>
+    public required HeadState State { get; init; }
+
+    internal static CertifiedHead Of(HeadCertificate head, int window, bool hasTarget) => new()
+    {
+        Window = window,
+        Layer = head.Layer,
+        Head = head.Head,
+        Error = head.Error,
+        ErrorLow = head.ErrorLow,
+        ErrorHigh = head.ErrorHigh,
+        Percentile95 = head.Percentile95,
+        Worst = head.Worst,
+        Probes = head.Probes,
+        Effort = head.Effort,
+        Budget = head.Budget,
+        Blocks = head.Blocks,
+        ExactBlocks = head.ExactBlocks,
+        UnmetBlocks = head.UnmetBlocks,
+        State = hasTarget && head.UnmetBlocks > 0 ? HeadState.Unmet
+            : hasTarget && head.Effort is null && head.Blocks > 0 ? HeadState.Exact
+            : HeadState.Routed,
+    };
+}

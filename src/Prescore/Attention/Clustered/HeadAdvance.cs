@@ -1,0 +1,223 @@
+using System.Diagnostics;
+using Prescore.Kernels;
+
+namespace Prescore.Attention.Clustered;
+
+/// <summary>
+/// One head's way through the tokens of a call, in stages: at the start of a block the index grows and is refined step by
+/// step; then the block's queries attend. The next block waits for them, as their probes may change its p.
+/// </summary>
+/// <param name="head">The head.</param>
+/// <param name="options">The settings.</param>
+/// <param name="call">The call.</param>
+/// <param name="batch">Sequence of the call.</param>
+/// <param name="firstPosition">Absolute position of the call's first key.</param>
+/// <param name="queryOffset">The token at key row r has query row r − queryOffset, if that is not negative.</param>
+/// <param name="onBlock">Called when a block's index and p are set; null: nobody looks.</param>
+internal sealed class HeadAdvance(
+    ClusteredHead head,
+    ClusteredOptions options,
+    AttentionCall call,
+    int batch,
+    int firstPosition,
+    int queryOffset,
+    Action<ClusteredHead>? onBlock) : IWorkChain<QueryBatch>
+{
+    /// <summary>Positions of one item.</summary>
+    public const int ItemPositions = 128;
+
+    private readonly int _group = call.Shape.QueryHeads / call.Shape.KeyValueHeads;
+    private readonly int _start = firstPosition;
+    private readonly int _end = firstPosition + call.Shape.Keys;
+    private readonly int _firstQuery = firstPosition + queryOffset;
+    private int _position = firstPosition;
+    private int _stepsLeft;
+    private bool _refining;
+    private int _first;
+    private int[] _probes = [];
+
+    public int NextStage()
+    {
+        if (_refining)
+        {
+            long start = Stopwatch.GetTimestamp();
+            head.Index.Refinement.Apply();
+            if (--_stepsLeft > 0)
+            {
+                call.Work.AddIndexTime(start);
+                return head.Index.Refinement.Parts;
+            }
+            head.Index.EndRefinement();
+            call.Work.AddIndexTime(start);
+            _refining = false;
+            BeginBlock();
+        }
+        else if (_position < _end && _position % options.BlockSize == 0 && _position / options.BlockSize != head.Block && GrowIndex() is int parts and > 0)
+        {
+            return parts;
+        }
+        return NextPiece();
+    }
+
+    public void Run(int item, QueryBatch queries)
+    {
+        if (_refining)
+        {
+            long start = Stopwatch.GetTimestamp();
+            head.Index.Refinement.FindMoves(item);
+            call.Work.AddIndexTime(start);
+        }
+        else if (_probes.Length > 0 && item == 0)
+        {
+            // Probes first: they are the longest item.
+            EvaluateProbes(queries);
+        }
+        else
+        {
+            int slice = _first / ItemPositions + item - (_probes.Length > 0 ? 1 : 0);
+            Attend(Math.Max(_first, slice * ItemPositions), Math.Min(_position, (slice + 1) * ItemPositions), queries);
+        }
+    }
+
+    /// <summary>Opens the block; returns the parts of the first refinement step, 0 where none is due.</summary>
+    private int GrowIndex()
+    {
+        long start = Stopwatch.GetTimestamp();
+        head.MoveToIndex();
+        _refining = head.Index.RefinementDue && options.FitSteps > 0;
+        if (_refining)
+        {
+            head.Index.BeginRefinement();
+            _stepsLeft = options.FitSteps;
+        }
+        call.Work.AddIndexTime(start);
+        if (_refining)
+        {
+            return head.Index.Refinement.Parts;
+        }
+        BeginBlock();
+        return 0;
+    }
+
+    private void BeginBlock()
+    {
+        head.BeginBlock();
+        onBlock?.Invoke(head);
+    }
+
+    /// <summary>Appends the block's tokens; returns the items of those that have queries.</summary>
+    private int NextPiece()
+    {
+        while (_position < _end)
+        {
+            int pieceEnd = Math.Min(_end, head.BlockStart + options.BlockSize);
+            if (_position >= pieceEnd)
+            {
+                // The next block has to be opened first.
+                return NextStage();
+            }
+            int row = _position - _start;
+            head.Append(call.Keys(batch, head.Head), call.Values(batch, head.Head), call.KeyLogWeights(batch, head.Head), row, pieceEnd - _position);
+            _first = Math.Max(_position, _firstQuery);
+            _position = pieceEnd;
+            if (_first < pieceEnd)
+            {
+                _probes = [.. head.Probes.Where(position => position >= _first && position < pieceEnd)];
+                return (pieceEnd - 1) / ItemPositions - _first / ItemPositions + 1 + (_probes.Length > 0 ? 1 : 0);
+            }
+        }
+        return 0;
+    }
+
+    private void Attend(int from, int to, QueryBatch queries)
+    {
+        KeyIndex index = head.Index;
+        queries.Clear(index.Clusters);
+        for (int member = 0; member < _group; member++)
+        {
+            for (int position = from; position < to; position++)
+            {
+                if (Array.IndexOf(head.Probes, position) < 0)
+                {
+                    AddQuery(queries, member, position);
+                }
+            }
+        }
+        int rows = queries.Block.Rows / _group;
+        queries.Block.Attend(head.Near, 0, queries.Block.Rows, queries.Visible);
+        Span<int> caps = head.Caps is null ? default : stackalloc int[rows];
+        for (int row = 0; row < caps.Length; row++)
+        {
+            caps[row] = head.Caps!.Members(queries.Rows[row].Position, index.Clusters);
+        }
+        for (int member = 0; member < _group; member++)
+        {
+            AttendFar(queries, member, rows, caps);
+        }
+        queries.AttendMembers(index);
+        for (int row = 0; row < queries.Block.Rows; row++)
+        {
+            (int position, int queryHead) = queries.Rows[row];
+            call.Finish(queries.Block, row, batch, queryHead, QueryRow(position));
+        }
+    }
+
+    private void AttendFar(QueryBatch queries, int member, int rows, ReadOnlySpan<int> caps)
+    {
+        int first = member * rows;
+        long interactions = queries.AttendFar(head.Index, first, rows, head.Chosen[member], caps, out bool capped);
+        long exact = 0;
+        for (int row = first; row < first + rows; row++)
+        {
+            interactions += queries.Visible[row];
+            exact += queries.Rows[row].Position + 1;
+        }
+        Count(member, interactions, exact);
+        if (capped)
+        {
+            head.Tally.SetUnmet(member, head.Block);
+        }
+    }
+
+    private void EvaluateProbes(QueryBatch queries)
+    {
+        KeyIndex index = head.Index;
+        queries.Clear(index.Clusters);
+        for (int member = 0; member < _group; member++)
+        {
+            foreach (int position in _probes)
+            {
+                AddQuery(queries, member, position);
+            }
+        }
+        using var evaluation = new ProbeEvaluation(
+            index, queries.Block.Rows, call.Shape.ValueDimension, EffortLadder.Count(options.LargestEffort));
+        evaluation.Compute(queries.Block, head.Near, queries.Visible);
+        for (int row = 0; row < queries.Block.Rows; row++)
+        {
+            (int position, int queryHead) = queries.Rows[row];
+            int member = row / _probes.Length;
+            float logSumExp = evaluation.Evaluate(row, call.Output(batch, queryHead).Row(QueryRow(position)));
+            call.SetLogSumExp(batch, queryHead, QueryRow(position), logSumExp);
+            int inUse = QueryBatch.WithinExact(index, head.Chosen[member]);
+            head.Effort.Add(new ProbeRecord(
+                position, queryHead, evaluation.SquaredErrors, evaluation.SquaredNorm, inUse, evaluation.ErrorAt(inUse)));
+            // Removed keys are not in the index.
+            Count(member, queries.Visible[row] + index.Count + index.Clusters, position + 1);
+        }
+    }
+
+    private void AddQuery(QueryBatch queries, int member, int position)
+    {
+        int queryHead = head.Head * _group + member;
+        queries.Add(call.Queries(batch, queryHead).Row(QueryRow(position)), call.Scale, position, queryHead, options.NearCount(position));
+    }
+
+    private int QueryRow(int position) => position - _firstQuery;
+
+    private void Count(int member, long interactions, long exact)
+    {
+        head.Tally.Add(member, interactions, exact);
+        call.Work.AddInteractions(interactions);
+    }
+}

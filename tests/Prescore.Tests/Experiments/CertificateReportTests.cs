@@ -1,0 +1,75 @@
+using Prescore.Attention;
+using Prescore.Attention.Clustered;
+using Prescore.Experiments.Reports;
+
+namespace Prescore.Tests.Experiments;
+
+public class CertificateReportTests
+{
+    private static readonly ClusteredAttention Targeted = new(new ClusteredOptions { TargetError = 0.1 });
+
+    [Fact]
+    public void Every_head_of_every_window_counts_once()
+    {
+        CertificateReport report = CertificateReport.Of(
+            Targeted, [[Head(0, 1, 0.3), Head(0, 0, 0.1)], [Head(0, 0, 0.2), Head(0, 1, 0, probes: 0)]])!;
+
+        report.TargetError.ShouldBe(0.1);
+        report.CertifiedHeads.ShouldBe(3);
+        report.Probes.ShouldBe(24);
+        report.MedianError.ShouldBe(0.2);
+        report.Percentile95Error.ShouldBe(0.3);
+        report.WorstError.ShouldBe(0.3);
+        report.Worst()!.Head.ShouldBe(1);
+        report.Heads.Select(head => (head.Window, head.Head)).ShouldBe([(0, 0), (0, 1), (1, 0), (1, 1)]);
+    }
+
+    [Fact]
+    public void Exact_and_unmet_heads_are_told_apart()
+    {
+        HeadCertificate[] heads = [Head(0, 0, 0.1), Head(0, 1, 0, effort: null), Head(0, 2, 0.2, effort: null, unmet: 1)];
+
+        CertificateReport report = CertificateReport.Of(Targeted, [heads])!;
+
+        report.Heads.Select(head => head.State).ShouldBe([HeadState.Routed, HeadState.Exact, HeadState.Unmet]);
+        report.ExactHeads.ShouldBe(1);
+        report.UnmetHeads.ShouldBe(1);
+    }
+
+    [Fact]
+    public void A_budget_alone_has_no_target_to_miss()
+    {
+        var method = new ClusteredAttention(new ClusteredOptions { Budget = 0.2 });
+
+        CertificateReport report = CertificateReport.Of(method, [[Head(0, 0, 0.4, effort: null, unmet: 3)]])!;
+
+        report.TargetError.ShouldBeNull();
+        report.UnmetHeads.ShouldBeNull();
+        report.ExactHeads.ShouldBe(0);
+    }
+
+    [Fact]
+    public void Methods_without_certificates_have_no_report_and_short_texts_no_figures()
+    {
+        CertificateReport.Of(new ExactAttention(), [[], []]).ShouldBeNull();
+        CertificateReport.Of(Targeted, [[Head(0, 0, 0, probes: 0)]])!.MedianError.ShouldBeNull();
+    }
+
+    private static HeadCertificate Head(int layer, int head, double error, int probes = 8, int? effort = 4, int unmet = 0) => new()
+    {
+        Layer = layer,
+        Head = head,
+        Probes = probes,
+        Error = error,
+        ErrorLow = error,
+        ErrorHigh = error,
+        Percentile95 = error,
+        Worst = error,
+        Effort = effort,
+        Interactions = 1,
+        ExactInteractions = 4,
+        Blocks = 5,
+        ExactBlocks = 1,
+        UnmetBlocks = unmet,
+    };
+}
