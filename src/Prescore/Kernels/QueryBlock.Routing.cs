@@ -6,7 +6,7 @@ internal abstract unsafe partial class QueryBlock
     /// <summary>
     /// For every row of [first, first + count): computes the logits of all centroids, routes the row to its
     /// <paramref name="routed"/> best ones (ties to the lower index; the row is added to <paramref name="table"/>), and
-    /// attends the other clusters as one term each. Returns how many rows the cap kept from a cluster.
+    /// attends the other clusters as one term each. Returns the first row that the cap kept from a cluster, −1 if none.
     /// </summary>
     /// <param name="centroids">The clusters.</param>
     /// <param name="first">First row.</param>
@@ -30,7 +30,7 @@ internal sealed unsafe partial class QueryBlock<TKernel>
     public override int Route(
         CentroidSet centroids, int first, int count, int routed, ReadOnlySpan<int> memberCap, RoutingTable table)
     {
-        int capped = 0;
+        int firstCapped = -1;
         _selectionDepth = 0;
         var means = (KeyRegion<TKernel>)centroids.Means;
         nint stride = CentroidStride(centroids);
@@ -51,7 +51,10 @@ internal sealed unsafe partial class QueryBlock<TKernel>
                 if (i < rows)
                 {
                     int cap = memberCap.IsEmpty ? int.MaxValue : memberCap[start + i];
-                    capped += RouteRow(centroids, row, first + start + i, routed, cap, table) ? 1 : 0;
+                    if (RouteRow(centroids, row, first + start + i, routed, cap, table) && firstCapped < 0)
+                    {
+                        firstCapped = first + start + i;
+                    }
                 }
                 else
                 {
@@ -69,7 +72,7 @@ internal sealed unsafe partial class QueryBlock<TKernel>
                 }
             }
         }
-        return capped;
+        return firstCapped;
     }
 
     public override void CentroidLogits(CentroidSet centroids, Span<float> logits)

@@ -113,7 +113,7 @@ internal sealed class ClusteredHead : IDisposable
     public void Rewind(int oldLength, int length)
     {
         Effort.Rewind(length);
-        Tally.Rewind((length + _options.BlockSize - 1) / _options.BlockSize);
+        Tally.Rewind(length, _options.BlockSize);
         if (length < BlockStart || (length == BlockStart && length < oldLength))
         {
             Replay(oldLength, length);

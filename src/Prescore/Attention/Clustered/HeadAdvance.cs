@@ -84,10 +84,14 @@ internal sealed class HeadAdvance(
     {
         long start = Stopwatch.GetTimestamp();
         head.MoveToIndex();
-        _refining = head.Index.RefinementDue && options.FitSteps > 0;
-        if (_refining)
+        if (options.FitSteps == 0)
+        {
+            head.Index.RefineIfDue();
+        }
+        else if (head.Index.RefinementDue)
         {
             head.Index.BeginRefinement();
+            _refining = true;
             _stepsLeft = options.FitSteps;
         }
         call.Work.AddIndexTime(start);
@@ -165,7 +169,7 @@ internal sealed class HeadAdvance(
     private void AttendFar(QueryBatch queries, int member, int rows, ReadOnlySpan<int> caps)
     {
         int first = member * rows;
-        long interactions = queries.AttendFar(head.Index, first, rows, head.Chosen[member], caps, out bool capped);
+        long interactions = queries.AttendFar(head.Index, first, rows, head.Chosen[member], caps, out int firstCapped);
         long exact = 0;
         for (int row = first; row < first + rows; row++)
         {
@@ -173,9 +177,9 @@ internal sealed class HeadAdvance(
             exact += queries.Rows[row].Position + 1;
         }
         Count(member, interactions, exact);
-        if (capped)
+        if (firstCapped >= 0)
         {
-            head.Tally.SetUnmet(member, head.Block);
+            head.Tally.AddUnmet(member, head.Block, queries.Rows[firstCapped].Position);
         }
     }
 

@@ -1,37 +1,41 @@
 namespace Prescore.Attention.Clustered;
 
-/// <summary>How a query head attended in a block.</summary>
+/// <summary>How a query head attends in a block.</summary>
 internal enum BlockKind
 {
-    /// <summary>There was no far part.</summary>
+    /// <summary>There is no far part.</summary>
     Near,
 
-    /// <summary>Queries visited p clusters.</summary>
+    /// <summary>Queries visit p clusters.</summary>
     Routed,
 
-    /// <summary>Queries visited every cluster.</summary>
+    /// <summary>Queries visit every cluster.</summary>
     Exact,
-
-    /// <summary>The budget kept a query from a cluster that p asked for.</summary>
-    Unmet,
 }
 
-/// <summary>Counts the work of each query head; safe for concurrent use while a block attends.</summary>
+/// <summary>Counts the work of some query heads; safe for concurrent use while a block attends.</summary>
 internal sealed class HeadTally(int queryHeads)
 {
     private readonly long[] _interactions = new long[queryHeads];
     private readonly long[] _exactInteractions = new long[queryHeads];
-    private readonly List<BlockKind[]> _blocks = [];
+    private readonly List<Block> _blocks = [];
 
     /// <summary>Notes how the heads attend in a block.</summary>
     public void BeginBlock(int block, BlockKind[] kinds)
     {
         _blocks.RemoveRange(block, _blocks.Count - block);
-        _blocks.Add(kinds);
+        _blocks.Add(new Block(kinds, [.. Enumerable.Repeat(int.MaxValue, queryHeads)]));
     }
 
-    /// <summary>Notes that the budget has held in a block.</summary>
-    public void SetUnmet(int head, int block) => _blocks[block][head] = BlockKind.Unmet;
+    /// <summary>Notes that the budget kept the query at a position from a cluster that p asked for.</summary>
+    public void AddUnmet(int head, int block, int position)
+    {
+        int[] first = _blocks[block].FirstUnmet;
+        lock (first)
+        {
+            first[head] = Math.Min(first[head], position);
+        }
+    }
 
     /// <summary>Adds logits computed and what exact would have computed.</summary>
     public void Add(int head, long interactions, long exact)
@@ -40,8 +44,17 @@ internal sealed class HeadTally(int queryHeads)
         Interlocked.Add(ref _exactInteractions[head], exact);
     }
 
-    /// <summary>Forgets the blocks from <paramref name="blocks"/> on; work that was done stays counted.</summary>
-    public void Rewind(int blocks) => _blocks.RemoveRange(Math.Min(blocks, _blocks.Count), Math.Max(0, _blocks.Count - blocks));
+    /// <summary>Forgets what happened at positions from <paramref name="length"/> on; work that was done stays counted.</summary>
+    public void Rewind(int length, int blockSize)
+    {
+        int kept = Math.Min(_blocks.Count, (length + blockSize - 1) / blockSize);
+        _blocks.RemoveRange(kept, _blocks.Count - kept);
+        int[] last = kept == 0 ? [] : _blocks[^1].FirstUnmet;
+        for (int head = 0; head < last.Length; head++)
+        {
+            last[head] = last[head] < length ? last[head] : int.MaxValue;
+        }
+    }
 
     /// <summary>What is known of a head without its errors.</summary>
     /// <param name="head">Number of the head here.</param>
@@ -61,8 +74,13 @@ internal sealed class HeadTally(int queryHeads)
         Effort = effort == EffortLadder.Exact ? null : effort,
         Interactions = _interactions[head],
         ExactInteractions = _exactInteractions[head],
-        Blocks = _blocks.Count(kinds => kinds[head] != BlockKind.Near),
-        ExactBlocks = _blocks.Count(kinds => kinds[head] == BlockKind.Exact),
-        UnmetBlocks = _blocks.Count(kinds => kinds[head] == BlockKind.Unmet),
+        Blocks = _blocks.Count(block => block.Kinds[head] != BlockKind.Near),
+        ExactBlocks = _blocks.Count(block => block.Kinds[head] == BlockKind.Exact && block.FirstUnmet[head] == int.MaxValue),
+        UnmetBlocks = _blocks.Count(block => block.FirstUnmet[head] < int.MaxValue),
     };
+
+    /// <summary>One block.</summary>
+    /// <param name="Kinds">How each head attends.</param>
+    /// <param name="FirstUnmet">First position of each head where the budget held; int.MaxValue: nowhere.</param>
+    private sealed record Block(BlockKind[] Kinds, int[] FirstUnmet);
 }

@@ -59,11 +59,11 @@ internal sealed class QueryBatch(QueryBlock block) : IDisposable
     /// <param name="count">Number of rows.</param>
     /// <param name="effort">p.</param>
     /// <param name="memberCaps">Most members of each row; empty: no cap.</param>
-    /// <param name="capped">Whether the cap kept a row from a cluster.</param>
+    /// <param name="firstCapped">First row that the cap kept from a cluster; −1 if none.</param>
     /// <returns>Logits computed, those of the waiting members included.</returns>
-    public long AttendFar(KeyIndex index, int first, int count, int effort, ReadOnlySpan<int> memberCaps, out bool capped)
+    public long AttendFar(KeyIndex index, int first, int count, int effort, ReadOnlySpan<int> memberCaps, out int firstCapped)
     {
-        capped = false;
+        firstCapped = -1;
         if (index.Count == 0 || count == 0)
         {
             return 0;
@@ -78,7 +78,7 @@ internal sealed class QueryBatch(QueryBlock block) : IDisposable
             return (long)count * index.Count;
         }
         long before = _table.MemberInteractions;
-        capped = block.Route(index.Centroids, first, count, routed, memberCaps, _table) > 0;
+        firstCapped = block.Route(index.Centroids, first, count, routed, memberCaps, _table);
         return (long)count * index.Clusters + _table.MemberInteractions - before;
     }
 

@@ -182,11 +182,11 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
         for (int member = 0; member < _group; member++)
         {
             int queryHead = head * _group + member;
-            long interactions = queries.AttendFar(index, member * rows, rows, _chosen[queryHead], caps, out bool capped);
+            long interactions = queries.AttendFar(index, member * rows, rows, _chosen[queryHead], caps, out int firstCapped);
             Count(queryHead, interactions, rows);
-            if (capped)
+            if (firstCapped >= 0)
             {
-                _tally.SetUnmet(queryHead, 0);
+                _tally.AddUnmet(queryHead, 0, queries.Rows[firstCapped].Position);
             }
         }
         queries.AttendMembers(index);
