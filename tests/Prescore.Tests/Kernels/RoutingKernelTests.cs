@@ -37,6 +37,27 @@ public class RoutingKernelTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Top_indices_of_rows_that_overflowed_are_as_many_as_wanted(SimdPath path)
+    {
+        foreach (float bad in new[] { float.NaN, float.PositiveInfinity, float.NegativeInfinity })
+        {
+            foreach (int wanted in new[] { 1, 5, 39 })
+            {
+                float[] row = [.. Enumerable.Range(0, 40).Select(i => i < 30 ? bad : i)];
+                var indices = new int[wanted];
+                TopIndices.Select(path, row, indices);
+                indices.ShouldBe(indices.Distinct().Order());
+                indices.ShouldAllBe(index => index >= 0 && index < 40);
+                if (bad == float.NegativeInfinity && wanted == 5)
+                {
+                    indices.ShouldBe([35, 36, 37, 38, 39]);
+                }
+            }
+        }
+    }
+
     [Fact]
     public void Column_maximum_is_the_first_largest_after_its_offset() =>
         Gen.Select(Gen.Int[1, 50], Gen.Int[1, 128], Gen.Int[0, 1000]).Sample((rows, columns, seed) =>
