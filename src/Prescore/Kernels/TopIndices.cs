@@ -54,6 +54,15 @@ internal static unsafe class TopIndices
             return 0;
         }
         float largest = Largest(row, count);
+        if (!float.IsFinite(largest))
+        {
+            // Products have overflowed: no order is right, but the search has to end.
+            for (int i = 0; i < wanted; i++)
+            {
+                indices[i] = i;
+            }
+            return wanted;
+        }
         float guess = depth > 0 ? depth : Math.Max(1, Math.Abs(largest) * 0.125f);
         float low = largest - guess, high = largest;
         int above = TKernel.CountAbove(row, low, count);
@@ -65,6 +74,10 @@ internal static unsafe class TopIndices
             low -= step;
             step *= 2;
             above = TKernel.CountAbove(row, low, count);
+            if (above < wanted && float.IsNegativeInfinity(low))
+            {
+                return CollectWithTies<TKernel>(row, count, wanted, low, indices);
+            }
         }
         for (float raised = low + step; depth > 0 && above > wanted && high == largest && raised < largest; raised = low + step)
         {

@@ -63,6 +63,20 @@ internal sealed class AttentionTensors
 
     public float LogSumExpOf(int batch, int head, int query) => LogSumExp[(batch * Shape.QueryHeads + head) * Shape.Queries + query];
 
+    /// <summary>Dense [heads, rows, columns] as dense [rows, heads, columns].</summary>
+    public static float[] RowsFirst(float[] headsFirst, int heads, int rows, int columns)
+    {
+        var result = new float[headsFirst.Length];
+        for (int head = 0; head < heads; head++)
+        {
+            for (int row = 0; row < rows; row++)
+            {
+                headsFirst.AsSpan((head * rows + row) * columns, columns).CopyTo(result.AsSpan((row * heads + head) * columns));
+            }
+        }
+        return result;
+    }
+
     public void Poison()
     {
         Output = [.. Output.Select(_ => float.NaN)];

@@ -1,5 +1,4 @@
 using Prescore.Attention;
-using Prescore.Tests.Attention.Clustered;
 
 namespace Prescore.Tests.Attention;
 
@@ -58,6 +57,6 @@ internal sealed class CacheRun : IDisposable
     private static float[] Rows(float[] headsFirst, int heads, int columns, int first, int count)
     {
         int rows = headsFirst.Length / heads / columns;
-        return CacheSchedule.RowsFirst(headsFirst, heads, rows, columns)[(first * heads * columns)..((first + count) * heads * columns)];
+        return AttentionTensors.RowsFirst(headsFirst, heads, rows, columns)[(first * heads * columns)..((first + count) * heads * columns)];
     }
 }

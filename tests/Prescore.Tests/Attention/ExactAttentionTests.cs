@@ -127,7 +127,7 @@ public class ExactAttentionTests
     {
         var dense = new AttentionTensors(AttentionTensors.ShapeOf(20, 50, queryHeads: 4, keyValueHeads: 2, dimension: 16), causal: true);
         dense.Run(Exact);
-        float[] queries = RowsFirst(dense.Queries, 4, 20, 16), keys = RowsFirst(dense.Keys, 2, 50, 16), values = RowsFirst(dense.Values, 2, 50, 16);
+        float[] queries = AttentionTensors.RowsFirst(dense.Queries, 4, 20, 16), keys = AttentionTensors.RowsFirst(dense.Keys, 2, 50, 16), values = AttentionTensors.RowsFirst(dense.Values, 2, 50, 16);
         var output = new float[dense.Output.Length];
         Exact.Compute(
             new AttentionInput
@@ -143,20 +143,7 @@ public class ExactAttentionTests
             },
             new AttentionOutput { Output = output, Layout = HeadLayout.RowsFirst(4, 20, 16) },
             AttentionOptions.Default);
-        output.ShouldBe(RowsFirst(dense.Output, 4, 20, 16));
-    }
-
-    private static float[] RowsFirst(float[] headsFirst, int heads, int rows, int d)
-    {
-        var result = new float[headsFirst.Length];
-        for (int h = 0; h < heads; h++)
-        {
-            for (int i = 0; i < rows; i++)
-            {
-                headsFirst.AsSpan((h * rows + i) * d, d).CopyTo(result.AsSpan((i * heads + h) * d));
-            }
-        }
-        return result;
+        output.ShouldBe(AttentionTensors.RowsFirst(dense.Output, 4, 20, 16));
     }
 
     private static AttentionInput Piece(AttentionTensors whole, int first, int count)

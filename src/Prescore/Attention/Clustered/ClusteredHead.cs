@@ -131,7 +131,7 @@ internal sealed class ClusteredHead : IDisposable
         return Enumerable.Range(0, _group).Select(member => CertificateSummary.Of(
             [.. records[_firstQueryHead + member]],
             _options.BlockSize,
-            Tally.Certificate(member, layer, _firstQueryHead + member, Chosen[member])));
+            Tally.Certificate(member, layer, _firstQueryHead + member, QueryBatch.WithinExact(Index, Chosen[member]))));
     }
 
     public void Dispose()

@@ -82,9 +82,11 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
         double allowed = options.EffectiveTargetError * options.EffectiveTargetError * _norms[head];
         for (int step = 0; step < _steps && _norms[head] > 0; step++)
         {
-            if (_errors[head * _steps + step] <= allowed)
+            double error = _errors[head * _steps + step];
+            if (error <= allowed)
             {
-                return EffortLadder.Steps[step];
+                // No error at all: the step visited every cluster there was. There will be more.
+                return error > 0 ? EffortLadder.Steps[step] : EffortLadder.Exact;
             }
         }
         return EffortLadder.Exact;

@@ -149,7 +149,7 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
         int[] chosen = control.Choose(blockStart: 1);
         for (int queryHead = head * _group; queryHead < (head + 1) * _group; queryHead++)
         {
-            _chosen[queryHead] = chosen[queryHead];
+            _chosen[queryHead] = QueryBatch.WithinExact(index, chosen[queryHead]);
         }
         lock (_certifying)
         {

@@ -28,7 +28,7 @@ internal static class CacheSchedule
         if (options.Budget is not double budget || budget >= method.BudgetFloor(length))
         {
             AttentionReport report = tensors.Run(method, run);
-            whole.Output.ShouldBe(RowsFirst(tensors.Output, shape.QueryHeads, length, shape.ValueDimension));
+            whole.Output.ShouldBe(AttentionTensors.RowsFirst(tensors.Output, shape.QueryHeads, length, shape.ValueDimension));
             whole.Interactions.ShouldBe(report.Interactions);
             whole.Certificates.ShouldBe(report.Certificates);
         }
@@ -41,8 +41,8 @@ internal static class CacheSchedule
             cut.Interactions.ShouldBe(whole.Interactions);
         }
         // Work that was done stays counted when its tokens are forgotten.
-        HeadCertificate[] expected = [.. whole.Certificates.Select((c, i) => forgotten
-            ? c with { Interactions = cut.Certificates[i].Interactions, ExactInteractions = cut.Certificates[i].ExactInteractions }
+        HeadCertificate[] expected = [.. whole.Certificates.Zip(cut.Certificates, (c, now) => forgotten
+            ? c with { Interactions = now.Interactions, ExactInteractions = now.ExactInteractions }
             : c)];
         cut.Certificates.ShouldBe(expected, $"schedule {seed}");
     }
@@ -102,18 +102,5 @@ internal static class CacheSchedule
             }
         }
         return forgotten;
-    }
-
-    internal static float[] RowsFirst(float[] headsFirst, int heads, int rows, int columns)
-    {
-        var result = new float[headsFirst.Length];
-        for (int head = 0; head < heads; head++)
-        {
-            for (int row = 0; row < rows; row++)
-            {
-                headsFirst.AsSpan((head * rows + row) * columns, columns).CopyTo(result.AsSpan((row * heads + head) * columns));
-            }
-        }
-        return result;
     }
 }

@@ -60,7 +60,7 @@ public class WholeSequenceTests
         {
             HeadCertificate certificate = trace.Certificates[head];
             (certificate.Head, certificate.Probes, certificate.Blocks, certificate.ExactBlocks).ShouldBe((head, 40, 1, 0));
-            certificate.Effort.ShouldBe(trace.Blocks[0][0].Chosen[head]);
+            certificate.Effort.ShouldBe(trace.Blocks[0][0].Efforts[head]);
             double error = oracle.RelativeError(0, head);
             error.ShouldBeInRange(certificate.ErrorLow * 0.7, certificate.ErrorHigh * 1.4);
             error.ShouldBeInRange(0.02, 0.3);

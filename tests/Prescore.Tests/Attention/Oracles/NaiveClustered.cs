@@ -152,7 +152,7 @@ internal sealed class NaiveClustered
             Clusters = clusters,
             Members = [.. clusters.Select(cluster => cluster.Keys.Select(key => KeyTerm(q, batch, keyValueHead, key)).ToArray())],
             CentroidLogits = [.. clusters.Select(cluster => Dot(q, cluster.Key))],
-            IsProbe = IsProbe(batch, query, block),
+            IsProbe = IsProbe(batch, keyValueHead, query, block),
             MemberCap = Cap(batch, keyValueHead, position, block, near.Length),
             ValueDimension = _shape.ValueDimension,
         };
@@ -185,7 +185,7 @@ internal sealed class NaiveClustered
         return new Cluster(keys, Mean(_keys), Mean(_values), Math.Log(sum));
     }
 
-    private bool IsProbe(int batch, int query, int block)
+    private bool IsProbe(int batch, int keyValueHead, int query, int block)
     {
         if (!_tensors.Causal)
         {
@@ -193,7 +193,7 @@ internal sealed class NaiveClustered
             return Enumerable.Range(0, count).Any(i => (2L * i + 1) * _shape.Queries / (2 * count) == query);
         }
         int start = block * _options.BlockSize;
-        if (start - _options.Near <= 4 || block % _options.ProbeSpacing != 1 % _options.ProbeSpacing || _trace.Blocks[batch][block].Labels.All(labels => labels.Length == 0))
+        if (start - _options.Near <= 4 || block % _options.ProbeSpacing != 1 % _options.ProbeSpacing || _trace.Blocks[batch][block].Labels[keyValueHead].Length == 0)
         {
             return false;
         }
@@ -212,14 +212,14 @@ internal sealed class NaiveClustered
         int clusters = ClustersOf(batch, keyValueHead, block).Length;
         if (!_tensors.Causal)
         {
-            int probed = Enumerable.Range(0, _shape.Queries).Count(query => IsProbe(batch, query, 0));
+            int probed = Enumerable.Range(0, _shape.Queries).Count(query => IsProbe(batch, keyValueHead, query, 0));
             double rest = _options.Budget.Value * _shape.Keys * _shape.Queries - (double)probed * (_shape.Keys + clusters);
             return Math.Max(0, (int)(rest / (_shape.Queries - probed)) - clusters);
         }
         double all = 0, spent = 0, left = 0;
         for (int t = block * _options.BlockSize; t < (block + 1) * _options.BlockSize; t++)
         {
-            bool probe = IsProbe(batch, t - _shape.FirstQueryPosition, block);
+            bool probe = IsProbe(batch, keyValueHead, t - _shape.FirstQueryPosition, block);
             all += t + 1;
             spent += probe ? t + 1 + clusters : 0;
             left += probe ? 0 : t + 1;

@@ -1,0 +1,81 @@
+using CsCheck;
+using Prescore.Attention;
+using Prescore.Attention.Clustered;
+
+namespace Prescore.Tests.Attention.Clustered;
+
+public class CertificateTests
+{
+    private static readonly HeadCertificate Rest = new HeadTally(1).Certificate(head: 0, layer: 5, queryHead: 2, effort: 3);
+
+    [Fact]
+    public void Figures_equal_a_computation_by_hand()
+    {
+        // Two blocks of 16 tokens: (e, o) = (1, 10), (3, 20) and (2, 10).
+        HeadCertificate certificate = CertificateSummary.Of([Record(3, 1, 10), Record(9, 3, 20), Record(40, 2, 10)], 16, Rest);
+        // r = 6 / 40; deviations of the blocks 4 − 30r = −0.5 and 2 − 10r = 0.5; s = √(0.5 · 2 / 1) / 40 = 0.025.
+        certificate.Probes.ShouldBe(3);
+        certificate.Error.ShouldBe(Math.Sqrt(0.15), 1e-12);
+        certificate.ErrorLow.ShouldBe(Math.Sqrt(0.15 - 1.645 * 0.025), 1e-12);
+        certificate.ErrorHigh.ShouldBe(Math.Sqrt(0.15 + 1.645 * 0.025), 1e-12);
+        certificate.Worst.ShouldBe(Math.Sqrt(0.2), 1e-12);
+        certificate.Percentile95.ShouldBe(Math.Sqrt(0.2), 1e-12);
+        (certificate.Layer, certificate.Head, certificate.Effort).ShouldBe((5, 2, 3));
+    }
+
+    [Fact]
+    public void Percentile_is_the_nearest_rank()
+    {
+        // Errors 1 … 100 per cent: rank 95 of 100.
+        ProbeRecord[] records = [.. Enumerable.Range(1, 100).Select(i => Record(i, i * i * 1e-4, 1))];
+        HeadCertificate certificate = CertificateSummary.Of(records, 16, Rest);
+        certificate.Percentile95.ShouldBe(0.95, 1e-12);
+        certificate.Worst.ShouldBe(1, 1e-12);
+    }
+
+    [Fact]
+    public void Without_probes_or_with_outputs_of_0_the_errors_are_0()
+    {
+        CertificateSummary.Of([], 16, Rest).ShouldBe(Rest);
+        CertificateSummary.Of([Record(1, 0, 0), Record(2, 0, 0)], 16, Rest).ShouldBe(Rest with { Probes = 2 });
+    }
+
+    [Fact]
+    public void Error_lies_in_its_interval_and_below_the_worst() =>
+        Gen.Select(Gen.Double[0, 2], Gen.Double[1e-6, 5]).Array[1, 60].Sample(probes =>
+        {
+            HeadCertificate c = CertificateSummary.Of([.. probes.Select((probe, i) => Record(7 * i, probe.Item1, probe.Item2))], 16, Rest);
+            c.ErrorLow.ShouldBeInRange(0, c.Error);
+            c.ErrorHigh.ShouldBeGreaterThanOrEqualTo(c.Error);
+            c.Error.ShouldBeLessThanOrEqualTo(c.Worst * (1 + 1e-12));
+            c.Percentile95.ShouldBeLessThanOrEqualTo(c.Worst);
+            c.Error.ShouldBe(Math.Sqrt(probes.Sum(probe => probe.Item1) / probes.Sum(probe => probe.Item2)), 1e-9);
+        }, iter: 300);
+
+    /// <summary>The certificate of a run is what its records say, and its counts are those of its blocks.</summary>
+    [Fact]
+    public void Certificates_of_a_run_follow_from_its_records_and_blocks()
+    {
+        AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(700, 700, queryHeads: 4, keyValueHeads: 2));
+        var options = new ClusteredOptions { BlockSize = 32, Near = 8, TargetError = 0.3, ProbeSpacing = 2, Probes = 4 };
+        ClusteredTrace trace = ClusteredTrace.Run(tensors, options, new AttentionOptions { Layer = 4 });
+        for (int head = 0; head < 4; head++)
+        {
+            HeadCertificate c = trace.Certificates[head];
+            ProbeRecord[] records = [.. trace.Records[0].Where(record => record.Head == head)];
+            records.Select(record => record.Position).ShouldBe(Enumerable.Range(0, 700).Where(position => ProbeSchedule.IsProbe(options, position)));
+            (c.Layer, c.Head, c.Probes).ShouldBe((4, head, records.Length));
+            c.Error.ShouldBe(Math.Sqrt(records.Sum(record => record.SquaredErrorInUse) / records.Sum(record => record.SquaredNorm)), 1e-12);
+            int[] efforts = [.. trace.Blocks[0].Skip(1).Select(block => block.Efforts[head])];
+            c.Blocks.ShouldBe(efforts.Length);
+            c.ExactBlocks.ShouldBe(efforts.Count(effort => effort == EffortLadder.Exact));
+            c.Effort.ShouldBe(trace.Blocks[0][^1].Efforts[head] is var p && p == EffortLadder.Exact ? null : p);
+            c.ExactInteractions.ShouldBe(700 * 701 / 2);
+            c.UnmetBlocks.ShouldBe(0);
+        }
+        trace.Certificates.Sum(c => c.Interactions).ShouldBe(trace.Report.Interactions);
+        trace.Certificates.ShouldContain(c => c.ExactBlocks < c.Blocks / 2);
+    }
+
+    private static ProbeRecord Record(int position, double error, double norm) => new(position, 0, [], norm, 3, error);
+}

@@ -1,0 +1,52 @@
+using Prescore.Attention;
+using Prescore.Experiments.Layers;
+using Prescore.Models.Safetensors;
+
+namespace Prescore.Tests.Attention.Clustered;
+
+/// <summary>Clustered attention on queries, keys and values of a layer of a real model.</summary>
+public class ClusteredGoldenTests
+{
+    private const int Tokens = 2048;
+
+    private static readonly Lazy<AttentionTensors> Layer = new(Read);
+
+    private static readonly Lazy<float[]> Exact = new(() =>
+    {
+        Layer.Value.Run(new ExactAttention());
+        return [.. Layer.Value.Output];
+    });
+
+    [Theory]
+    [InlineData("clustered:error=0.1", 0, 0.2, 0.75)]
+    [InlineData("clustered:error=0.3", 0, 0.5, 0.5)]
+    [InlineData("clustered:error=0.1,storage=fp16", 0, 0.2, 0.75)]
+    [InlineData("clustered:budget=0.4", 0.01, 0.3, 0.55)]
+    [InlineData("clustered:error=1e-6", 0, 1e-5, 1.01)]
+    [InlineData("clustered:budget=1", 0, 1e-5, 1.01)]
+    public void Error_and_budget_on_a_real_layer(string spec, double least, double most, double budget)
+    {
+        SharedData.Golden("smollm2", "qkv-layer12.safetensors");
+        float[] exact = Exact.Value;
+        var tensors = Layer.Value;
+        AttentionReport report = tensors.Run(AttentionMethods.Create(spec));
+        RelativeError[] errors = RelativeError.ByHead(tensors.Output, exact, tensors.Shape);
+        errors.Aggregate((a, b) => a + b).Value.ShouldBeInRange(least, most);
+        report.Budget.ShouldBeLessThan(budget);
+    }
+
+    private static AttentionTensors Read()
+    {
+        using SafetensorsFile golden = SafetensorsFile.Open(SharedData.Golden("smollm2", "qkv-layer12.safetensors"));
+        var tensors = new AttentionTensors(AttentionTensors.ShapeOf(Tokens, Tokens, queryHeads: 9, keyValueHeads: 3, dimension: 64), causal: true);
+        foreach ((string name, float[] target, int heads) in new[] { ("q", tensors.Queries, 9), ("k", tensors.Keys, 3), ("v", tensors.Values, 3) })
+        {
+            for (int head = 0; head < heads; head++)
+            {
+                // The file has 4,096 tokens.
+                golden.ReadFloats(name, head * 4096L * 64, target.AsSpan(head * Tokens * 64, Tokens * 64));
+            }
+        }
+        return tensors;
+    }
+}

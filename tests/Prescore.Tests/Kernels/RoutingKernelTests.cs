@@ -1,0 +1,124 @@
+using CsCheck;
+using Prescore.Kernels;
+
+namespace Prescore.Tests.Kernels;
+
+/// <summary>The kernel parts that routing and the index are made of.</summary>
+public class RoutingKernelTests
+{
+    public static TheoryData<SimdPath> Paths => [SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512];
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Top_indices_are_the_naive_ones_with_ties_to_the_lower_index(SimdPath path) =>
+        // Few distinct values: most rows have ties at the edge.
+        Gen.Select(Gen.Int[-3, 3].Array[1, 150], Gen.Int[0, 160], Gen.Double[-8, 3], Gen.Bool).Sample((levels, wanted, power, plain) =>
+        {
+            var random = new Random(levels.Length);
+            // Behind the row lies what must not be counted.
+            float[] row = [.. levels.Select(level => (float)(Math.Pow(10, power) * (plain ? level : level + random.NextDouble()))), .. Enumerable.Repeat(1e9f, 16)];
+            int[] expected = [.. Enumerable.Range(0, levels.Length).OrderByDescending(i => row[i]).ThenBy(i => i).Take(wanted).Order()];
+            // Nothing is written beyond the indices that were asked for.
+            int[] indices = [.. Enumerable.Repeat(-7, expected.Length + 1)];
+            TopIndices.Select(path, row.AsSpan(0, levels.Length), indices.AsSpan(0, expected.Length));
+            indices.ShouldBe([.. expected, -7]);
+        }, iter: 300);
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Top_indices_of_rows_with_a_removed_element(SimdPath path)
+    {
+        float[] row = [.. Enumerable.Range(0, 100).Select(i => i == 40 ? float.NegativeInfinity : -1e-3f * i)];
+        foreach (int wanted in new[] { 1, 47, 99 })
+        {
+            var indices = new int[wanted];
+            TopIndices.Select(path, row, indices);
+            indices.ShouldBe(Enumerable.Range(0, 100).Where(i => i != 40).Take(wanted));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Top_indices_of_rows_that_overflowed_are_as_many_as_wanted(SimdPath path)
+    {
+        foreach (float bad in new[] { float.NaN, float.PositiveInfinity, float.NegativeInfinity })
+        {
+            foreach (int wanted in new[] { 1, 5, 39 })
+            {
+                float[] row = [.. Enumerable.Range(0, 40).Select(i => i < 30 ? bad : i)];
+                var indices = new int[wanted];
+                TopIndices.Select(path, row, indices);
+                indices.ShouldBe(indices.Distinct().Order());
+                indices.ShouldAllBe(index => index >= 0 && index < 40);
+                if (bad == float.NegativeInfinity && wanted == 5)
+                {
+                    indices.ShouldBe([35, 36, 37, 38, 39]);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Column_maximum_is_the_first_largest_after_its_offset() =>
+        Gen.Select(Gen.Int[1, 50], Gen.Int[1, 128], Gen.Int[0, 1000]).Sample((rows, columns, seed) =>
+        {
+            var random = new Random(seed);
+            const int Stride = 128;
+            float[] table = [.. Enumerable.Range(0, rows * Stride).Select(i => i % Stride < columns ? random.Next(-3, 4) : float.NaN)];
+            float[] offsets = [.. Enumerable.Range(0, rows).Select(_ => (float)random.Next(-2, 3))];
+            var best = new int[(columns + 15) / 16 * 16];
+            ColumnMaximum.IndexOf(table, Stride, columns, offsets, best);
+            for (int j = 0; j < columns; j++)
+            {
+                float[] values = [.. Enumerable.Range(0, rows).Select(i => table[i * Stride + j] - offsets[i])];
+                best[j].ShouldBe(Array.IndexOf(values, values.Max()));
+            }
+        }, iter: 100);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(15)]
+    [InlineData(16)]
+    [InlineData(65)]
+    public void Double_sums_are_those_of_double_arithmetic_and_can_be_taken_back(int length)
+    {
+        var random = new Random(length);
+        float[] row = [.. Enumerable.Range(0, length).Select(_ => (float)random.NextDouble() * 100 - 50)];
+        double[] start = [.. Enumerable.Range(0, length + 1).Select(_ => random.NextDouble())];
+        double[] sum = [.. start];
+        DoubleSum.Add(row, 0.3, sum);
+        for (int i = 0; i < length; i++)
+        {
+            sum[i].ShouldBe(start[i] + row[i] * 0.3, 1e-14);
+        }
+        sum[length].ShouldBe(start[length]);
+        DoubleSum.Add(row, -0.3, sum);
+        sum.Zip(start, (a, b) => Math.Abs(a - b)).Max().ShouldBeLessThan(1e-13);
+        Should.Throw<ArgumentOutOfRangeException>(() => DoubleSum.Add(row, 1, new double[length - 1]));
+    }
+
+    [Fact]
+    public void A_routing_table_returns_rows_by_cluster()
+    {
+        var table = new RoutingTable();
+        Gen.Select(Gen.Int[1, 40], Gen.Int[0, 300], Gen.Int[0, 1000]).Sample((clusters, rows, seed) =>
+        {
+            var random = new Random(seed);
+            var routes = Enumerable.Range(0, rows)
+                .SelectMany(row => Enumerable.Range(0, clusters).Where(_ => random.Next(clusters) < 3).Select(cluster => (row, cluster)))
+                .ToList();
+            // The table is reused, as between batches.
+            table.Clear(clusters);
+            foreach ((int row, int cluster) in routes)
+            {
+                table.Add(row, cluster, members: cluster + 1);
+            }
+            table.MemberInteractions.ShouldBe(routes.Sum(route => route.cluster + 1L));
+            table.Sort();
+            for (int cluster = 0; cluster < clusters; cluster++)
+            {
+                table.RowsOf(cluster).ToArray().ShouldBe(routes.Where(route => route.cluster == cluster).Select(route => route.row));
+            }
+        }, iter: 100, threads: 1);
+    }
+}
