@@ -18,7 +18,7 @@ internal static class AdviseCommand
         Times exact attention and some settings of clustered on this machine, on three layers of the model while it reads the
         text, at 2k and 8k tokens (a context up to 8k is measured itself), and compares their outputs. From these,
         seconds = a·n^b a method, and so the time at --context, over all layers. Budgets follow the same way. Errors do not:
-        shown is the largest one measured. A prediction far beyond the measured lengths is rough; name --lengths nearer to
+        shown is the one at the longest length measured. A prediction far beyond the measured lengths is rough; name --lengths nearer to
         the context where the time allows.
         A method is recommended only where its measured error is at most --error; exact always qualifies, and is often
         fastest up to some thousand tokens.
@@ -92,8 +92,14 @@ internal static class AdviseCommand
         }
         Tables.Write(context, table);
         context.Out.WriteLine(
-            $"measured on layers {string.Join(", ", report.MeasuredLayers)} and scaled to all; relative errors are the largest measured, "
-            + "not extrapolated" + (report.Methods.All(row => row.MeetsError) ? "" : "; > is above the wanted error"));
+            $"measured on layers {string.Join(", ", report.MeasuredLayers)} and scaled to all; relative errors are those at n = "
+            + Numbers.Count(report.MeasuredLengths[^1]) + (report.Methods.All(row => row.MeetsError) ? "" : "; > is above the wanted error"));
+        if (report.Disturbed)
+        {
+            context.Out.WriteLine(
+                $"note: exact's time grows as n^{Numbers.Fixed(report.Methods[0].SecondsExponent, 2)} instead of n^2: other work has disturbed "
+                + "the measurement, so do not rely on these times; run it again on a quiet machine");
+        }
         context.Out.WriteLine(Sentence(report));
     }
 

@@ -6,7 +6,7 @@ namespace Prescore.Experiments.Advice;
 /// <param name="Spec">The method.</param>
 /// <param name="Seconds">Time of the attention of all layers.</param>
 /// <param name="Budget">Interactions ÷ exact's.</param>
-/// <param name="RelativeError">Largest relative error measured at any length.</param>
+/// <param name="RelativeError">Relative error measured at the longest length: the nearest to what is asked.</param>
 public sealed record MethodCost(string Spec, PowerLaw Seconds, PowerLaw Budget, double RelativeError)
 {
     /// <summary>The exponent of exact attention and, by design, of Clustered: for methods measured at one length alone.</summary>
@@ -22,7 +22,7 @@ public sealed record MethodCost(string Spec, PowerLaw Seconds, PowerLaw Budget, 
             rows[0].Method,
             PowerLaw.Fit([.. rows.Select(row => ((double)row.N, row.Seconds * layerScale))], exponent),
             PowerLaw.Fit([.. rows.Select(row => ((double)row.N, row.Budget))], exponent - ExactExponent),
-            rows.Max(row => row.RelativeError));
+            rows.MaxBy(row => row.N)!.RelativeError);
     }
 
     /// <summary>The budget at a length, never above 1.</summary>

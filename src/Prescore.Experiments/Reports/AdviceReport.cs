@@ -19,6 +19,9 @@ public sealed record AdviceReport
     /// <summary>Whether the context is beyond the measured lengths.</summary>
     public required bool Extrapolated { get; init; }
 
+    /// <summary>Whether exact's time grows so unlike n² that other work on the machine must have disturbed the measurement.</summary>
+    public required bool Disturbed { get; init; }
+
     public required int ModelLayers { get; init; }
 
     /// <summary>Layers that were timed; the others are taken to cost the same.</summary>
@@ -46,7 +49,7 @@ public sealed record AdviceRow
 
     public required double Budget { get; init; }
 
-    /// <summary>The largest measured at any of the lengths; not extrapolated.</summary>
+    /// <summary>Measured at the longest length; not extrapolated.</summary>
     public required double RelativeError { get; init; }
 
     public required bool MeetsError { get; init; }

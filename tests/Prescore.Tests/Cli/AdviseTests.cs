@@ -24,7 +24,7 @@ public sealed class AdviseTests : IDisposable
         run.Out.ShouldContain($"prescore perplexity --model {TinyModel} --context 2000 --rope yarn:factor=");
         JsonElement report = JsonDocument.Parse(File.ReadAllText(json)).RootElement;
         report.EnumerateObject().Select(field => field.Name).ShouldBe(
-            ["schema_version", "data", "context", "wanted_error", "threads", "measured_lengths", "extrapolated", "model_layers",
+            ["schema_version", "data", "context", "wanted_error", "threads", "measured_lengths", "extrapolated", "disturbed", "model_layers",
                 "measured_layers", "methods", "recommended", "faster_from"]);
         report.GetProperty("extrapolated").GetBoolean().ShouldBeTrue();
         JsonElement[] rows = [.. report.GetProperty("methods").EnumerateArray()];

@@ -37,7 +37,7 @@ public class AdviceTests
     }
 
     [Fact]
-    public void Costs_are_scaled_to_all_layers_and_keep_the_largest_error()
+    public void Costs_are_scaled_to_all_layers_and_keep_the_error_of_the_longest()
     {
         MethodCost cost = MethodCost.Of([Row(1000, 1, 0.5, 0.1), Row(4000, 8, 0.25, 0.08)], layerScale: 10);
 
@@ -45,7 +45,7 @@ public class AdviceTests
         cost.Seconds.At(4000).ShouldBe(80, 1e-6);
         cost.BudgetAt(16000).ShouldBe(0.125, 1e-9);
         cost.BudgetAt(1).ShouldBe(1);
-        cost.RelativeError.ShouldBe(0.1);
+        cost.RelativeError.ShouldBe(0.08);
     }
 
     [Fact]
