@@ -43,7 +43,7 @@ internal static class PerplexityCommand
           prescore perplexity
           prescore perplexity --plot quality.png --json quality.json
           prescore perplexity --context 8192 --budget 0.15 --methods window prescored:scorer=kmeans,inner=exact
-          prescore perplexity --methods clustered:error=0.05 clustered:error=0.2 --context 8192
+          prescore perplexity --methods clustered:error=0.05 clustered:error=0.2 --context 8192 --report heads.png
           prescore perplexity --methods window:w=512 hyper:block=128,sample=128,min=512
           prescore perplexity --model mine.gguf --text book.txt --context 16384 --rope yarn:factor=2
         """;
@@ -66,15 +66,21 @@ internal static class PerplexityCommand
         Option<ulong?> seed = RunOptions.Seed();
         Option<string?> json = RunOptions.Json("all figures");
         Option<string?> plot = RunOptions.Plot("quality against budget");
+        Option<string?> heatMap = PathOptions.Output(
+            "--report", "Draw what clustered certified, heat maps over layers × heads, as a PNG file; one row a clustered method.");
         var command = new ToolCommand("perplexity", "Compare attention methods on a language model and a text.", HelpNotes)
         {
-            model, text, length, windows, budget, methods, skip, rope, allowLong, threads, seed, json, plot,
+            model, text, length, windows, budget, methods, skip, rope, allowLong, threads, seed, json, plot, heatMap,
         };
         command.SetAction(parsed =>
         {
             double? wanted = parsed.GetValue(budget);
             IReadOnlyList<MethodRequest> requests = MethodRequest.Parse(
                 parsed.GetValue(methods) is { Length: > 0 } specs ? specs : WithClustered(wanted), wanted, DefaultBudget);
+            if (parsed.GetValue(heatMap) is not null && !requests.Any(request => request.Attention is ClusteredAttention))
+            {
+                throw new BadInputException("--report draws certified errors, but no method certifies any; add clustered:error=0.1 to --methods");
+            }
             var settings = new PerplexitySettings
             {
                 ModelPath = parsed.GetValue(model) ?? EmbeddedFiles.Model,
@@ -86,7 +92,8 @@ internal static class PerplexityCommand
                 AllowLong = parsed.GetValue(allowLong),
             };
             AttentionOptions options = RunOptions.Attention(parsed.GetValue(threads), parsed.GetValue(seed));
-            return Run(context, settings, requests, options, parsed.GetValue(json), parsed.GetValue(plot));
+            var files = new Files(parsed.GetValue(json), parsed.GetValue(plot), parsed.GetValue(heatMap));
+            return Run(context, settings, requests, options, files);
         });
         return command;
     }
@@ -96,8 +103,7 @@ internal static class PerplexityCommand
         PerplexitySettings settings,
         IReadOnlyList<MethodRequest> requests,
         AttentionOptions options,
-        string? json,
-        string? plot)
+        Files files)
     {
         using PerplexityStudy study = PerplexityStudy.Prepare(settings, options, context.CancellationToken);
         var rows = new List<PerplexityRow>();
@@ -116,11 +122,12 @@ internal static class PerplexityCommand
             // An interrupted run still shows its finished rows.
             Print(context, settings, study, requests, rows);
         }
-        if (finished && (json ?? plot) is not null)
+        if (finished && (files.Json ?? files.Plot ?? files.Report) is not null)
         {
             PerplexityReport report = study.Report(rows);
-            OutputFiles.WriteJson(json, report);
-            OutputFiles.WriteBytes(plot, () => QualityPlot.Render(report));
+            OutputFiles.WriteJson(files.Json, report);
+            OutputFiles.WriteBytes(files.Plot, () => QualityPlot.Render(report));
+            OutputFiles.WriteBytes(files.Report, () => CertificatePlot.Render(report));
         }
         return ExitCodes.Done;
     }
@@ -168,4 +175,7 @@ internal static class PerplexityCommand
             }
         }
     }
+
+    /// <summary>Files to write; null: not wanted.</summary>
+    private sealed record Files(string? Json, string? Plot, string? Report);
 }

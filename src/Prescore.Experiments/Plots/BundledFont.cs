@@ -15,6 +15,9 @@ internal sealed class BundledFont : IFontResolver
     {
     }
 
+    /// <summary>The font itself, for text outside a plot.</summary>
+    public static SKTypeface Face => Typeface.Value;
+
     /// <summary>Makes the font known to ScottPlot; once a process.</summary>
     public static void Register() => Fonts.FontResolvers.Insert(0, new BundledFont());
 

@@ -30,7 +30,7 @@ public sealed record CertificateReport
     /// <summary>Heads that were exact at the end, because no cheaper setting met the target.</summary>
     public required int ExactHeads { get; init; }
 
-    /// <summary>Heads that a budget kept from their target in at least one block; null without a target.</summary>
+    /// <summary>Heads that a budget kept from their target in at least half of their blocks; null without a target.</summary>
     public required int? UnmetHeads { get; init; }
 
     /// <summary>Every head, by window, layer and number.</summary>

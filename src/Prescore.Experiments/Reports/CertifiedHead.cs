@@ -15,7 +15,7 @@ public enum HeadState
     [JsonStringEnumMemberName("exact")]
     Exact,
 
-    /// <summary>A budget kept it from its target in at least one block.</summary>
+    /// <summary>A budget kept it from its target in at least half of its blocks.</summary>
     [JsonStringEnumMemberName("unmet")]
     Unmet,
 }
@@ -76,7 +76,7 @@ public sealed record CertifiedHead
         Blocks = head.Blocks,
         ExactBlocks = head.ExactBlocks,
         UnmetBlocks = head.UnmetBlocks,
-        State = hasTarget && head.UnmetBlocks > 0 ? HeadState.Unmet
+        State = hasTarget && head.UnmetBlocks > 0 && 2 * head.UnmetBlocks >= head.Blocks ? HeadState.Unmet
             : hasTarget && head.Effort is null && head.Blocks > 0 ? HeadState.Exact
             : HeadState.Routed,
     };

@@ -96,6 +96,7 @@ public sealed class PerplexityTests : IDisposable
         ToolRun.Of([.. tiny, "--context", "100000"]).ShouldBeBadInput("too few for a context of 100000");
         ToolRun.Of([.. tiny, "--context", "64", "--windows", "10000"]).ShouldBeBadInput("10000 windows of 64");
         ToolRun.Of([.. tiny, "--context", "64", "--skip", "64"]).ShouldBeBadInput("--skip 64");
+        ToolRun.Of([.. tiny, "--methods", "window", "--report", _folder.File("heads.png")]).ShouldBeBadInput("--report", "clustered:error=0.1");
         ToolRun.Of([.. tiny, "--context", "1"]).ShouldBeBadInput("--context");
         ToolRun.Of([.. tiny, "--rope", "linear:factor=2"]).ShouldBeBadInput("--rope", "yarn:factor=F");
         ToolRun.Of([.. tiny, "--methods", "prescored:scorer=levrage"]).ShouldBeBadInput("did you mean 'leverage'?");
@@ -105,9 +106,10 @@ public sealed class PerplexityTests : IDisposable
     public void Certificates_of_every_window_are_shown_and_kept()
     {
         string json = _folder.File("p.json");
+        string heatMap = _folder.File("heads.png");
 
         ToolRun run = ToolRun.Of("perplexity", "--model", TinyModel, "--text", Text(8000), "--context", "700", "--windows", "2", "--allow-long",
-            "--methods", "clustered:error=0.2", "--json", json);
+            "--methods", "clustered:error=0.2", "--json", json, "--report", heatMap);
 
         run.ExitCode.ShouldBe(0, run.Error);
         run.Out.ShouldContain("clustered: relative error certified by 192 exact probe queries over 24 layers × heads, target 0.2: median ");
@@ -127,6 +129,7 @@ public sealed class PerplexityTests : IDisposable
             from head in Enumerable.Range(0, 4)
             select ((double)window, (double)layer, (double)head));
         heads[0].GetProperty("state").GetString().ShouldBeOneOf("routed", "exact");
+        File.ReadAllBytes(heatMap)[1..4].ShouldBe("PNG"u8.ToArray());
     }
 
     [Fact]

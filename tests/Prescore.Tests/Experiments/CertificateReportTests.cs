@@ -8,6 +8,21 @@ public class CertificateReportTests
 {
     private static readonly ClusteredAttention Targeted = new(new ClusteredOptions { TargetError = 0.1 });
 
+    /// <summary>A routed, an exact, an unmet and an unprobed head.</summary>
+    internal static CertificateReport EveryState => CertificateReport.Of(
+        Targeted,
+        [[Head(0, 0, 0.1), Head(0, 1, 0, effort: null), Head(1, 0, 0.2, unmet: 3), Head(1, 1, 0, probes: 0)]])!;
+
+    internal static CertificateReport WithoutProbes => CertificateReport.Of(Targeted, [[Head(0, 0, 0, probes: 0)]])!;
+
+    /// <summary>Layers 0 and 4, two heads each; head 1 of layer 0 has other figures in each window.</summary>
+    internal static CertificateReport TwoWindows => CertificateReport.Of(
+        Targeted,
+        [
+            [Head(0, 0, 0.1), Head(0, 1, 0.3), Head(4, 0, 0.1), Head(4, 1, 0.1)],
+            [Head(0, 0, 0.1), Head(0, 1, 0.1, probes: 24), Head(4, 0, 0.1), Head(4, 1, 0.1)],
+        ])!;
+
     [Fact]
     public void Every_head_of_every_window_counts_once()
     {
@@ -27,11 +42,11 @@ public class CertificateReportTests
     [Fact]
     public void Exact_and_unmet_heads_are_told_apart()
     {
-        HeadCertificate[] heads = [Head(0, 0, 0.1), Head(0, 1, 0, effort: null), Head(0, 2, 0.2, effort: null, unmet: 1)];
+        HeadCertificate[] heads = [Head(0, 0, 0.1), Head(0, 1, 0, effort: null), Head(0, 2, 0.2, effort: null, unmet: 3), Head(0, 3, 0.2, unmet: 1)];
 
         CertificateReport report = CertificateReport.Of(Targeted, [heads])!;
 
-        report.Heads.Select(head => head.State).ShouldBe([HeadState.Routed, HeadState.Exact, HeadState.Unmet]);
+        report.Heads.Select(head => head.State).ShouldBe([HeadState.Routed, HeadState.Exact, HeadState.Unmet, HeadState.Routed]);
         report.ExactHeads.ShouldBe(1);
         report.UnmetHeads.ShouldBe(1);
     }

@@ -24,6 +24,30 @@ public class PlotTests
     }
 
     [Fact]
+    public void Certificate_plot_is_a_png_with_every_state_without_probes_and_for_two_methods()
+    {
+        CertificateReport certificate = CertificateReportTests.EveryState;
+        PerplexityReport report = Report(0, 0.02, 0.03);
+        PerplexityRow[] rows = [report.Methods[0], .. report.Methods.Skip(1).Select(row => row with { Certificate = certificate })];
+
+        ShouldBePng(CertificatePlot.Render(report with { Methods = rows }));
+        ShouldBePng(CertificatePlot.Render(report with { Methods = [rows[1] with { Certificate = CertificateReportTests.WithoutProbes }] }));
+        Should.Throw<ArgumentException>(() => CertificatePlot.Render(report));
+    }
+
+    [Fact]
+    public void Windows_share_a_cell_of_the_certificate_grid()
+    {
+        var grid = new CertificateGrid(CertificateReportTests.TwoWindows);
+
+        grid.Layers.ShouldBe([0, 4]);
+        grid.Heads.ShouldBe(2);
+        grid.Error(0, 1).ShouldBe(Math.Sqrt((8 * 0.09 + 24 * 0.01) / 32), 1e-12);
+        grid.Error(1, 0).ShouldBe(0.1);
+        grid.Is(HeadState.Exact, 0, 1).ShouldBeFalse();
+    }
+
+    [Fact]
     public void Labels_of_points_at_one_budget_do_not_overlap()
     {
         (double, double)[] points = [(0.25, 1), (0.25, 1.01), (0.25, 0.99), (0.9, 1)];

@@ -9,8 +9,15 @@ namespace Prescore.Attention.Clustered;
 /// </summary>
 internal sealed class ClusteredLayer : IDisposable
 {
+    /// <summary>Queries and outputs of one item stay in a second-level cache.</summary>
+    private const int ItemBytes = 448 << 10;
+
+    private const int MostItemPositions = 256;
+    private const int FewestItemPositions = 32;
+
     private readonly ClusteredOptions _options;
     private readonly CacheShape _shape;
+    private readonly int _itemPositions;
     private readonly AttentionOptions _run;
     private readonly ClusteredHead[] _heads;
     private readonly ConcurrentBag<QueryBatch> _batches = [];
@@ -20,6 +27,7 @@ internal sealed class ClusteredLayer : IDisposable
         _options = options;
         _shape = shape;
         _run = run;
+        _itemPositions = ItemPositions(shape, run.Threads);
         _heads = [.. Enumerable.Range(0, shape.KeyValueHeads).Select(head => new ClusteredHead(options, run, shape, head, weighted))];
     }
 
@@ -43,7 +51,7 @@ internal sealed class ClusteredLayer : IDisposable
     {
         long before = _heads.Sum(head => head.Index.Products);
         ParallelChains.Run(
-            [.. _heads.Select(head => new HeadAdvance(head, _options, call, batch, Length, queryOffset, OnBlock))],
+            [.. _heads.Select(head => new HeadAdvance(head, _options, call, batch, Length, queryOffset, _itemPositions, OnBlock))],
             _run.Threads,
             RentBatch,
             _batches.Add,
@@ -74,9 +82,25 @@ internal sealed class ClusteredLayer : IDisposable
         }
     }
 
+    /// <summary>
+    /// Positions that attend together: many, so that clusters meet full register tiles; few enough for the cache, and for
+    /// all threads to have work. Outputs do not depend on it.
+    /// </summary>
+    private static int ItemPositions(CacheShape shape, int threads)
+    {
+        int rowBytes = sizeof(float) * (shape.HeadDimension + shape.ValueDimension) * (shape.QueryHeads / shape.KeyValueHeads);
+        int positions = MostItemPositions;
+        while (positions > FewestItemPositions
+            && (positions * rowBytes > ItemBytes || shape.KeyValueHeads * MostItemPositions / positions < threads))
+        {
+            positions /= 2;
+        }
+        return positions;
+    }
+
     private QueryBatch RentBatch()
     {
-        int positions = Math.Max(HeadAdvance.ItemPositions, _options.Probes);
+        int positions = Math.Max(_itemPositions, _options.Probes);
         return _batches.TryTake(out QueryBatch? batch)
             ? batch
             : new QueryBatch(QueryBlock.Create(

@@ -13,6 +13,7 @@ namespace Prescore.Attention.Clustered;
 /// <param name="batch">Sequence of the call.</param>
 /// <param name="firstPosition">Absolute position of the call's first key.</param>
 /// <param name="queryOffset">The token at key row r has query row r − queryOffset, if that is not negative.</param>
+/// <param name="itemPositions">Positions of one item.</param>
 /// <param name="onBlock">Called when a block's index and p are set; null: nobody looks.</param>
 internal sealed class HeadAdvance(
     ClusteredHead head,
@@ -21,11 +22,9 @@ internal sealed class HeadAdvance(
     int batch,
     int firstPosition,
     int queryOffset,
+    int itemPositions,
     Action<ClusteredHead>? onBlock) : IWorkChain<QueryBatch>
 {
-    /// <summary>Positions of one item.</summary>
-    public const int ItemPositions = 128;
-
     private readonly int _group = call.Shape.QueryHeads / call.Shape.KeyValueHeads;
     private readonly int _start = firstPosition;
     private readonly int _end = firstPosition + call.Shape.Keys;
@@ -74,8 +73,8 @@ internal sealed class HeadAdvance(
         }
         else
         {
-            int slice = _first / ItemPositions + item - (_probes.Length > 0 ? 1 : 0);
-            Attend(Math.Max(_first, slice * ItemPositions), Math.Min(_position, (slice + 1) * ItemPositions), queries);
+            int slice = _first / itemPositions + item - (_probes.Length > 0 ? 1 : 0);
+            Attend(Math.Max(_first, slice * itemPositions), Math.Min(_position, (slice + 1) * itemPositions), queries);
         }
     }
 
@@ -127,7 +126,7 @@ internal sealed class HeadAdvance(
             if (_first < pieceEnd)
             {
                 _probes = [.. head.Probes.Where(position => position >= _first && position < pieceEnd)];
-                return (pieceEnd - 1) / ItemPositions - _first / ItemPositions + 1 + (_probes.Length > 0 ? 1 : 0);
+                return (pieceEnd - 1) / itemPositions - _first / itemPositions + 1 + (_probes.Length > 0 ? 1 : 0);
             }
         }
         return 0;

@@ -1,11 +1,19 @@
+using System.Numerics;
+
 namespace Prescore.Attention.Clustered;
 
-/// <summary>Where the probe queries are: evenly spaced in every few blocks, from the first block with a far part on.</summary>
+/// <summary>
+/// Where the probe queries are: evenly spaced in every few blocks, from the first block with a far part on. Exact queries
+/// grow dearer with the length, so beyond twice <see cref="WideningBlock"/> the distance of probe blocks doubles with it.
+/// </summary>
 internal static class ProbeSchedule
 {
+    /// <summary>Half the number of blocks with the first spacing: 32,768 tokens in blocks of 256.</summary>
+    private const int WideningBlock = 64;
+
     /// <summary>Whether a block has probes.</summary>
     public static bool IsProbeBlock(ClusteredOptions options, int block) =>
-        options.NearStart(block * options.BlockSize) > ClusteredOptions.Sinks && block % options.ProbeSpacing == 1 % options.ProbeSpacing;
+        options.NearStart(block * options.BlockSize) > ClusteredOptions.Sinks && block % Spacing(options, block) == 1 % Spacing(options, block);
 
     /// <summary>Probe positions of a block, ascending.</summary>
     public static int[] Positions(ClusteredOptions options, int block)
@@ -21,4 +29,7 @@ internal static class ProbeSchedule
     /// <summary>Whether the query at a position is a probe.</summary>
     public static bool IsProbe(ClusteredOptions options, int position) =>
         IsProbeBlock(options, position / options.BlockSize) && Array.IndexOf(Positions(options, position / options.BlockSize), position) >= 0;
+
+    private static int Spacing(ClusteredOptions options, int block) =>
+        options.ProbeSpacing << BitOperations.Log2((uint)Math.Max(1, block / WideningBlock));
 }
