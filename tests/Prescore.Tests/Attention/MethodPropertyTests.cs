@@ -26,7 +26,7 @@ public class MethodPropertyTests
         "prescored:scorer=kmeans-far,s=20,inner=hyper,block=8,sample=6,min=16",
         "prescored:scorer=keydiff,s=40,inner=hyper,block=8,sample=6,min=60",
         "clustered:error=0.3,block=16,w=8,kappa=2,probes=4,every=2",
-        "clustered:error=0.5,block=64,w=0,kappa=1",
+        "clustered:error=0.5,block=256,w=0,kappa=1",
         "clustered:error=0.2,block=32,w=100,kappa=4,probes=2",
     ];
 
