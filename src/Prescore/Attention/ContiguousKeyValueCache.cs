@@ -41,17 +41,9 @@ public sealed class ContiguousKeyValueCache : IKeyValueCache
         Length = length;
         var input = new AttentionInput
         {
-            Shape = new AttentionShape
-            {
-                QueryHeads = _shape.QueryHeads,
-                KeyValueHeads = _shape.KeyValueHeads,
-                Queries = count,
-                Keys = length,
-                HeadDimension = _shape.HeadDimension,
-                ValueDimension = _shape.ValueDimension,
-            },
+            Shape = _shape.Call(count, length),
             Queries = queries,
-            QueryLayout = HeadLayout.RowsFirst(_shape.QueryHeads, count, _shape.HeadDimension),
+            QueryLayout = _shape.QueryRows(count, _shape.HeadDimension),
             Keys = _keys,
             KeyLayout = HeadLayout.HeadsFirst(_shape.KeyValueHeads, _capacity, _shape.HeadDimension),
             Values = _values,
@@ -62,7 +54,7 @@ public sealed class ContiguousKeyValueCache : IKeyValueCache
         var result = new AttentionOutput
         {
             Output = output,
-            Layout = HeadLayout.RowsFirst(_shape.QueryHeads, count, _shape.ValueDimension),
+            Layout = _shape.QueryRows(count, _shape.ValueDimension),
         };
         return _attention.Compute(input, result, _options, cancellationToken);
     }

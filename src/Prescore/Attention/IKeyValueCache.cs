@@ -6,7 +6,22 @@ namespace Prescore.Attention;
 /// <param name="HeadDimension">Size of a query and key.</param>
 /// <param name="ValueDimension">Size of a value.</param>
 /// <param name="Scale">Factor on the dot products; null means 1/√d.</param>
-public sealed record CacheShape(int QueryHeads, int KeyValueHeads, int HeadDimension, int ValueDimension, float? Scale = null);
+public sealed record CacheShape(int QueryHeads, int KeyValueHeads, int HeadDimension, int ValueDimension, float? Scale = null)
+{
+    /// <summary>The sizes of one call on a sequence.</summary>
+    internal AttentionShape Call(int queries, int keys) => new()
+    {
+        QueryHeads = QueryHeads,
+        KeyValueHeads = KeyValueHeads,
+        Queries = queries,
+        Keys = keys,
+        HeadDimension = HeadDimension,
+        ValueDimension = ValueDimension,
+    };
+
+    /// <summary>Queries and outputs of a call, dense [count, heads, columns].</summary>
+    internal HeadLayout QueryRows(int count, int columns) => HeadLayout.RowsFirst(QueryHeads, count, columns);
+}
 
 /// <summary>Keys and values of one layer of one sequence. Not safe for concurrent use.</summary>
 public interface IKeyValueCache : IDisposable

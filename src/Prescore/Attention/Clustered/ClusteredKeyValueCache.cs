@@ -25,17 +25,9 @@ internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShap
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         var input = new AttentionInput
         {
-            Shape = new AttentionShape
-            {
-                QueryHeads = shape.QueryHeads,
-                KeyValueHeads = shape.KeyValueHeads,
-                Queries = count,
-                Keys = count,
-                HeadDimension = shape.HeadDimension,
-                ValueDimension = shape.ValueDimension,
-            },
+            Shape = shape.Call(count, count),
             Queries = queries,
-            QueryLayout = HeadLayout.RowsFirst(shape.QueryHeads, count, shape.HeadDimension),
+            QueryLayout = shape.QueryRows(count, shape.HeadDimension),
             Keys = keys,
             KeyLayout = HeadLayout.RowsFirst(shape.KeyValueHeads, count, shape.HeadDimension),
             Values = values,
@@ -43,7 +35,7 @@ internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShap
             Causal = true,
             Scale = shape.Scale,
         };
-        var result = new AttentionOutput { Output = output, Layout = HeadLayout.RowsFirst(shape.QueryHeads, count, shape.ValueDimension) };
+        var result = new AttentionOutput { Output = output, Layout = shape.QueryRows(count, shape.ValueDimension) };
         int before = Length;
         AttentionReport report = AttentionCall.Run(
             input, result, run, cancellationToken, call => Layer.Append(call, 0, queryOffset: 0));
