@@ -18,8 +18,9 @@ internal static class AdviseCommand
         Times exact attention and some settings of clustered on this machine, on three layers of the model while it reads the
         text, at 2k and 8k tokens (a context up to 8k is measured itself), and compares their outputs. From these,
         seconds = a·n^b a method, and so the time at --context, over all layers. Budgets follow the same way. Errors do not:
-        shown is the one at the longest length measured. A prediction far beyond the measured lengths is rough; name --lengths nearer to
-        the context where the time allows.
+        shown is the one at the longest length measured. A prediction far beyond the measured lengths is rough, and
+        optimistic for clustered: from 2k and 8k, it predicts half the budget that the embedded model needs at 64k. Name
+        --lengths nearer to the context where the time allows.
         A method is recommended only where its measured error is at most --error; exact always qualifies, and is often
         fastest up to some thousand tokens.
 
@@ -99,6 +100,10 @@ internal static class AdviseCommand
             context.Out.WriteLine(
                 $"note: exact's time grows as n^{Numbers.Fixed(report.Methods[0].SecondsExponent, 2)} instead of n^2: other work has disturbed "
                 + "the measurement, so do not rely on these times; run it again on a quiet machine");
+        }
+        if (report.Context > 2 * report.MeasuredLengths[^1])
+        {
+            context.Out.WriteLine("note: so far beyond the measured lengths, clustered's budget and time are optimistic; --lengths nearer to the context say more");
         }
         context.Out.WriteLine(Sentence(report));
     }
