@@ -17,10 +17,9 @@ internal static class AdviseCommand
     private const string HelpNotes = """
         Times exact attention and some settings of clustered on this machine, on three layers of the model while it reads the
         text, at 2k and 8k tokens (a context up to 8k is measured itself), and compares their outputs. From these,
-        seconds = a·n^b a method, and so the time at --context, over all layers. Budgets follow the same way. Errors do not:
-        shown is the one at the longest length measured. A prediction far beyond the measured lengths is rough, and
-        optimistic for clustered: from 2k and 8k, it predicts half the budget that the embedded model needs at 64k. Name
-        --lengths nearer to the context where the time allows.
+        seconds = a·n^b a method, and so the time at --context, over all layers. Clustered's time is taken to grow at least as
+        n^1.7 and its budget to stay, whatever short lengths suggest. Shown is the error at the longest length measured. A
+        prediction far beyond the measured lengths is rough: name --lengths nearer to the context where the time allows.
         A method is recommended only where its measured error is at most --error; exact always qualifies, and is often
         fastest up to some thousand tokens.
 
@@ -103,7 +102,7 @@ internal static class AdviseCommand
         }
         if (report.Context > 2 * report.MeasuredLengths[^1])
         {
-            context.Out.WriteLine("note: so far beyond the measured lengths, clustered's budget and time are optimistic; --lengths nearer to the context say more");
+            context.Out.WriteLine("note: a prediction so far beyond the measured lengths is rough; --lengths nearer to the context say more");
         }
         context.Out.WriteLine(Sentence(report));
     }

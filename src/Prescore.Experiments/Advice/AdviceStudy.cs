@@ -14,7 +14,7 @@ public sealed class AdviceStudy
     /// <summary>Lengths that are measured where none are given; a shorter context is measured itself.</summary>
     public static IReadOnlyList<int> DefaultLengths { get; } = [2048, 8192];
 
-    /// <summary>How far exact's exponent may be from 2, and the length from which on this says anything: below, fixed costs count.</summary>
+    /// <summary>How far exact's exponent may be above 2, and the length from which on this says anything: below, fixed costs count.</summary>
     private const double ExponentTolerance = 0.2;
     private const int MeaningfulLength = 1024;
 
@@ -63,7 +63,7 @@ public sealed class AdviceStudy
             Threads = _options.Threads,
             MeasuredLengths = _lengths,
             Extrapolated = _context > _lengths[^1],
-            Disturbed = _lengths[0] >= MeaningfulLength && Math.Abs(costs[0].Seconds.Exponent - 2) > ExponentTolerance,
+            Disturbed = _lengths[0] >= MeaningfulLength && costs[0].Seconds.Exponent > 2 + ExponentTolerance,
             ModelLayers = _layers.ModelLayers,
             MeasuredLayers = _layers.Layers,
             Methods = [.. costs.Select(cost => Row(cost, costs[0]))],

@@ -15,6 +15,16 @@ public readonly record struct PowerLaw(double Factor, double Exponent)
         return new PowerLaw(Math.Exp(intercept), slope);
     }
 
+    /// <summary>The same where the points grow with at least an exponent; or else that exponent, through the longest point.</summary>
+    /// <param name="points">Measured points, n and y above 0, at least one.</param>
+    /// <param name="exponent">The least exponent.</param>
+    public static PowerLaw FitAtLeast(IReadOnlyList<(double N, double Y)> points, double exponent)
+    {
+        PowerLaw fitted = Fit(points, exponent);
+        (double n, double y) = points.MaxBy(point => point.N);
+        return fitted.Exponent > exponent ? fitted : new PowerLaw(y / Math.Pow(n, exponent), exponent);
+    }
+
     /// <summary>y at a length.</summary>
     public double At(double n) => Factor * Math.Pow(n, Exponent);
 
