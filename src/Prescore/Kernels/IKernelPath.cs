@@ -56,6 +56,22 @@ internal unsafe interface IKernelPath
     static abstract bool AllFinite(float* row, nint count);
 
     /// <summary>
+    /// Writes the keys whose sketch has an integer dot product Σ query · code of at least a threshold with the query's,
+    /// in ascending order, and returns how many they are. Every path gives the same. See <see cref="KeySketches"/>.
+    /// </summary>
+    /// <param name="codes">Sketches, readable up to a whole group; what lies beyond the last key does not matter.</param>
+    /// <param name="count">Number of keys; any.</param>
+    /// <param name="quads">Quads of coordinates.</param>
+    /// <param name="query">
+    /// One int a quad: four signed bytes, the first one lowest. They are at most <see cref="KeySketches.QueryLevels"/>, so
+    /// that sums over all quads fit in 16 bits.
+    /// </param>
+    /// <param name="threshold">Smallest product to report.</param>
+    /// <param name="indices">Receives the keys; room for all of them.</param>
+    /// <param name="dots">Receives their products; room for all of them.</param>
+    static abstract int Screen(byte* codes, int count, int quads, int* query, int threshold, int* indices, int* dots);
+
+    /// <summary>
     /// Writes 8 rows of a row-major matrix as 8 neighbouring columns of a panel: panel[l·PanelWidth + j] = rows[j][l]
     /// for l &lt; depth rounded up to 8 (rows are readable and the panel is writable that far) .
     /// </summary>

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Prescore.Kernels;
 
@@ -172,6 +173,17 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         return found;
     }
 
+    public static int Screen(byte* codes, int count, int quads, int* query, int threshold, int* indices, int* dots)
+    {
+        if (!Avx2.IsSupported)
+        {
+            return KernelScalar.Screen(codes, count, quads, query, threshold, indices, dots);
+        }
+        return quads == 4
+            ? ScreenFour(codes, count, query, threshold, indices, dots)
+            : ScreenAny(codes, count, quads, query, threshold, indices, dots);
+    }
+
     public static bool AllFinite(float* row, nint count)
     {
         // x − x is 0 for a finite x and NaN for the others.
@@ -209,6 +221,90 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(1f));
         // The low bits of the shifted number hold n; added to the exponent they multiply by 2^n.
         return (p.AsInt32() + (shifted.AsInt32() << 23)).AsSingle();
+    }
+
+    /// <summary>Rank 16: the query stays in registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int ScreenFour(byte* codes, int count, int* query, int threshold, int* indices, int* dots)
+    {
+        Vector256<sbyte> q0 = Vector256.Create(query[0]).AsSByte(), q1 = Vector256.Create(query[1]).AsSByte();
+        Vector256<sbyte> q2 = Vector256.Create(query[2]).AsSByte(), q3 = Vector256.Create(query[3]).AsSByte();
+        Vector256<short> ones = Vector256.Create((short)1);
+        Vector256<int> t = Vector256.Create(threshold);
+        int* lanes = stackalloc int[16];
+        int found = 0;
+        for (int first = 0; first < count; first += 16, codes += 256)
+        {
+            Vector256<short> left = Avx2.MultiplyAddAdjacent(Vector256.Load(codes), q0)
+                + Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 64), q1)
+                + (Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 128), q2)
+                + Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 192), q3));
+            Vector256<short> right = Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 32), q0)
+                + Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 96), q1)
+                + (Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 160), q2)
+                + Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 224), q3));
+            Vector256<int> low = Avx2.MultiplyAddAdjacent(left, ones);
+            Vector256<int> high = Avx2.MultiplyAddAdjacent(right, ones);
+            uint hits = Hits(low, high, t);
+            if (hits != 0)
+            {
+                found = Report(low, high, hits, lanes, first, count, found, indices, dots);
+            }
+        }
+        return found;
+    }
+
+    /// <summary>Any rank.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int ScreenAny(byte* codes, int count, int quads, int* query, int threshold, int* indices, int* dots)
+    {
+        Vector256<short> ones = Vector256.Create((short)1);
+        Vector256<int> t = Vector256.Create(threshold);
+        int* lanes = stackalloc int[16];
+        int found = 0;
+        for (int first = 0; first < count; first += 16)
+        {
+            Vector256<short> left = default, right = default;
+            for (nint quad = 0; quad < quads; quad++, codes += 64)
+            {
+                Vector256<sbyte> q = Vector256.Create(query[quad]).AsSByte();
+                left += Avx2.MultiplyAddAdjacent(Vector256.Load(codes), q);
+                right += Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 32), q);
+            }
+            Vector256<int> low = Avx2.MultiplyAddAdjacent(left, ones);
+            Vector256<int> high = Avx2.MultiplyAddAdjacent(right, ones);
+            uint hits = Hits(low, high, t);
+            if (hits != 0)
+            {
+                found = Report(low, high, hits, lanes, first, count, found, indices, dots);
+            }
+        }
+        return found;
+    }
+
+    /// <summary>One bit a key that reaches the threshold. AVX2 compares only by greater, so the misses are found and inverted.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Hits(Vector256<int> low, Vector256<int> high, Vector256<int> threshold) =>
+        (Vector256.GreaterThan(threshold, low).ExtractMostSignificantBits()
+        | Vector256.GreaterThan(threshold, high).ExtractMostSignificantBits() << 8) ^ 0xFFFF;
+
+    /// <summary>Writes the hits of a group. Lanes beyond the last key are dropped only here, off the usual way.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Report(Vector256<int> low, Vector256<int> high, uint hits, int* lanes, int first, int count, int found, int* indices, int* dots)
+    {
+        if (count - first < 16)
+        {
+            hits &= (1u << (count - first)) - 1;
+        }
+        low.Store(lanes);
+        high.Store(lanes + 8);
+        for (; hits != 0; hits &= hits - 1)
+        {
+            int lane = BitOperations.TrailingZeroCount(hits);
+            indices[found] = first + lane;
+            dots[found++] = lanes[lane];
+        }
+        return found;
     }
 
     /// <summary>One vector of the panel: 6×8.</summary>

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Prescore.Kernels;
 
@@ -176,6 +177,17 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         return found;
     }
 
+    public static int Screen(byte* codes, int count, int quads, int* query, int threshold, int* indices, int* dots)
+    {
+        if (!Avx512BW.IsSupported)
+        {
+            return Kernel256.Screen(codes, count, quads, query, threshold, indices, dots);
+        }
+        return quads == 4
+            ? ScreenFour(codes, count, query, threshold, indices, dots)
+            : ScreenAny(codes, count, quads, query, threshold, indices, dots);
+    }
+
     public static bool AllFinite(float* row, nint count) => Kernel256.AllFinite(row, count);
 
     public static void Transpose8(float** rows, nint depth, float* panel) => Transpose.Eight(rows, depth, panel, 64);
@@ -194,6 +206,75 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f));
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f));
         return (p.AsInt32() + (shifted.AsInt32() << 23)).AsSingle();
+    }
+
+    /// <summary>Rank 16: the query stays in registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int ScreenFour(byte* codes, int count, int* query, int threshold, int* indices, int* dots)
+    {
+        Vector512<sbyte> q0 = Vector512.Create(query[0]).AsSByte(), q1 = Vector512.Create(query[1]).AsSByte();
+        Vector512<sbyte> q2 = Vector512.Create(query[2]).AsSByte(), q3 = Vector512.Create(query[3]).AsSByte();
+        Vector512<short> ones = Vector512.Create((short)1);
+        Vector512<int> t = Vector512.Create(threshold);
+        int* lanes = stackalloc int[16];
+        int found = 0;
+        for (int first = 0; first < count; first += 16, codes += 256)
+        {
+            Vector512<short> low = Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes), q0)
+                + Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 64), q1);
+            Vector512<short> high = Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 128), q2)
+                + Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 192), q3);
+            Vector512<int> dot = Avx512BW.MultiplyAddAdjacent(low + high, ones);
+            ulong hits = Vector512.GreaterThanOrEqual(dot, t).ExtractMostSignificantBits();
+            if (hits != 0)
+            {
+                found = Report(dot, hits, lanes, first, count, found, indices, dots);
+            }
+        }
+        return found;
+    }
+
+    /// <summary>Any rank.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int ScreenAny(byte* codes, int count, int quads, int* query, int threshold, int* indices, int* dots)
+    {
+        Vector512<short> ones = Vector512.Create((short)1);
+        Vector512<int> t = Vector512.Create(threshold);
+        int* lanes = stackalloc int[16];
+        int found = 0;
+        for (int first = 0; first < count; first += 16)
+        {
+            Vector512<short> sum = default;
+            for (nint quad = 0; quad < quads; quad++, codes += 64)
+            {
+                sum += Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes), Vector512.Create(query[quad]).AsSByte());
+            }
+            Vector512<int> dot = Avx512BW.MultiplyAddAdjacent(sum, ones);
+            ulong hits = Vector512.GreaterThanOrEqual(dot, t).ExtractMostSignificantBits();
+            if (hits != 0)
+            {
+                found = Report(dot, hits, lanes, first, count, found, indices, dots);
+            }
+        }
+        return found;
+    }
+
+    /// <summary>Writes the hits of a group. Lanes beyond the last key are dropped only here, off the usual way.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Report(Vector512<int> dot, ulong hits, int* lanes, int first, int count, int found, int* indices, int* dots)
+    {
+        if (count - first < 16)
+        {
+            hits &= (1ul << (count - first)) - 1;
+        }
+        dot.Store(lanes);
+        for (; hits != 0; hits &= hits - 1)
+        {
+            int lane = BitOperations.TrailingZeroCount(hits);
+            indices[found] = first + lane;
+            dots[found++] = lanes[lane];
+        }
+        return found;
     }
 
     /// <summary>One vector of the panel: 6×16.</summary>

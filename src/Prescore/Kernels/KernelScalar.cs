@@ -106,6 +106,27 @@ internal readonly unsafe struct KernelScalar : IKernelPath
         return found;
     }
 
+    public static int Screen(byte* codes, int count, int quads, int* query, int threshold, int* indices, int* dots)
+    {
+        int found = 0;
+        for (int i = 0; i < count; i++)
+        {
+            byte* code = codes + (nint)(i / KeySketches.GroupKeys) * quads * KeySketches.QuadBytes + i % KeySketches.GroupKeys * 4;
+            int dot = 0;
+            for (int quad = 0; quad < quads; quad++, code += KeySketches.QuadBytes)
+            {
+                int q = query[quad];
+                dot += (sbyte)q * code[0] + (sbyte)(q >> 8) * code[1] + (sbyte)(q >> 16) * code[2] + (q >> 24) * code[3];
+            }
+            if (dot >= threshold)
+            {
+                indices[found] = i;
+                dots[found++] = dot;
+            }
+        }
+        return found;
+    }
+
     public static bool AllFinite(float* row, nint count)
     {
         for (nint i = 0; i < count; i++)

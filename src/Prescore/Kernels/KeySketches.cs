@@ -1,0 +1,168 @@
+namespace Prescore.Kernels;
+
+/// <summary>
+/// Short integer sketches of the keys of one cluster, in the layout that <see cref="IKernelPath.Screen"/> reads: groups
+/// of <see cref="GroupKeys"/> keys, a group is [rank/4 quads][keys][4 bytes]. A vector then holds four coordinates of
+/// every key of a group, so that screening needs no sums across lanes. Not safe for concurrent writes.
+/// </summary>
+/// <param name="rank">Coordinates of a sketch; a positive multiple of 4, at most <see cref="LargestRank"/>.</param>
+internal sealed unsafe class KeySketches(int rank) : IDisposable
+{
+    /// <summary>Largest absolute value of a coordinate: 5 bits.</summary>
+    public const int LargestCode = 15;
+
+    /// <summary>What is added to a coordinate to store it: the multiply-add of bytes takes one unsigned operand.</summary>
+    public const int Offset = 16;
+
+    /// <summary>Keys of a group: the 32-bit lanes of the widest vector.</summary>
+    public const int GroupKeys = 16;
+
+    /// <summary>Longest sketch: beyond it a query has too few levels left, see <see cref="QueryLevels"/>.</summary>
+    public const int LargestRank = 64;
+
+    /// <summary>Bytes of a quad of a group: the widest vector.</summary>
+    public const int QuadBytes = GroupKeys * 4;
+
+    private nint _memory;
+
+    ~KeySketches() => Free();
+
+    /// <summary>Coordinates of a sketch.</summary>
+    public int Rank { get; } = CheckRank(rank);
+
+    /// <summary>Quads of coordinates.</summary>
+    public int Quads => Rank / 4;
+
+    /// <summary>Number of keys.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Keys there is room for; whole groups.</summary>
+    public int Capacity { get; private set; }
+
+    /// <summary>Bytes held.</summary>
+    public long Bytes => (long)Capacity * Rank;
+
+    /// <summary>Largest sum of squared coordinates of a key: bounds what a query can reach here.</summary>
+    public int SquaredRadius { get; private set; }
+
+    /// <summary>First group, aligned to a cache line; null where there is no room. Lanes beyond the last key are arbitrary.</summary>
+    public byte* Codes => (byte*)_memory;
+
+    /// <summary>All bytes held, unused lanes too; they must be fewer than 2^31.</summary>
+    public Span<byte> Span => new(Codes, checked((int)Bytes));
+
+    /// <summary>Largest absolute value of a query coordinate for which no 16-bit partial sum of <see cref="IKernelPath.Screen"/> overflows.</summary>
+    public static int QueryLevels(int rank) =>
+        Math.Min(sbyte.MaxValue, short.MaxValue / (2 * (LargestCode + Offset) * (CheckRank(rank) / 4)));
+
+    /// <summary>Forgets all keys; keeps the memory.</summary>
+    public void Clear()
+    {
+        Count = 0;
+        SquaredRadius = 0;
+    }
+
+    /// <summary>Makes room for <paramref name="count"/> keys.</summary>
+    public void Reserve(int count)
+    {
+        if (count <= Capacity)
+        {
+            return;
+        }
+        int capacity = checked(count + GroupKeys - 1) / GroupKeys * GroupKeys;
+        nint memory = RegionMemory.Rent((long)capacity * Rank);
+        // Whole groups: the keys of the last one lie scattered over it.
+        long used = (long)((Count + GroupKeys - 1) / GroupKeys) * GroupKeys * Rank;
+        Buffer.MemoryCopy(Codes, (void*)memory, used, used);
+        Free();
+        _memory = memory;
+        Capacity = capacity;
+    }
+
+    /// <summary>Appends the sketch of a key.</summary>
+    /// <param name="code">One number a coordinate, −<see cref="LargestCode"/> … <see cref="LargestCode"/>.</param>
+    public void Append(ReadOnlySpan<sbyte> code)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(code.Length, Rank);
+        int squares = 0;
+        foreach (sbyte coordinate in code)
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(coordinate, -LargestCode, nameof(code));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(coordinate, LargestCode, nameof(code));
+            squares += coordinate * coordinate;
+        }
+        if (Count == Capacity)
+        {
+            Reserve(checked(Count + Count / 4 + 16));
+        }
+        byte* to = Codes + (nint)(Count / GroupKeys) * GroupKeys * Rank + Count % GroupKeys * 4;
+        for (int d = 0; d < code.Length; d += 4, to += QuadBytes)
+        {
+            to[0] = (byte)(code[d] + Offset);
+            to[1] = (byte)(code[d + 1] + Offset);
+            to[2] = (byte)(code[d + 2] + Offset);
+            to[3] = (byte)(code[d + 3] + Offset);
+        }
+        Count++;
+        SquaredRadius = Math.Max(SquaredRadius, squares);
+    }
+
+    /// <summary>
+    /// <see cref="IKernelPath.Screen"/> of all keys with checked arguments. The products are those of the stored bytes:
+    /// they exceed the products of the codes by <see cref="Offset"/> times the sum of the query's coordinates.
+    /// </summary>
+    /// <param name="path">Which kernels to use; all give the same.</param>
+    /// <param name="query">One number a coordinate, −<see cref="QueryLevels"/> … <see cref="QueryLevels"/>.</param>
+    /// <param name="threshold">Smallest product to report.</param>
+    /// <param name="indices">Receives the keys found in ascending order; as long as the count.</param>
+    /// <param name="dots">Receives their products; as long as the count.</param>
+    /// <returns>How many keys were found.</returns>
+    public int Screen(SimdPath path, ReadOnlySpan<sbyte> query, int threshold, Span<int> indices, Span<int> dots)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(query.Length, Rank);
+        ArgumentOutOfRangeException.ThrowIfLessThan(indices.Length, Count);
+        ArgumentOutOfRangeException.ThrowIfLessThan(dots.Length, Count);
+        int levels = QueryLevels(Rank);
+        foreach (sbyte coordinate in query)
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(coordinate, -levels, nameof(query));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(coordinate, levels, nameof(query));
+        }
+        int found;
+        fixed (sbyte* coordinates = query)
+        fixed (int* keys = indices, products = dots)
+        {
+            var quads = (int*)coordinates;
+            found = path switch
+            {
+                SimdPath.Vector512 => Kernel512.Screen(Codes, Count, Quads, quads, threshold, keys, products),
+                SimdPath.Vector256 => Kernel256.Screen(Codes, Count, Quads, quads, threshold, keys, products),
+                _ => KernelScalar.Screen(Codes, Count, Quads, quads, threshold, keys, products),
+            };
+        }
+        // The kernels hold a bare pointer.
+        GC.KeepAlive(this);
+        return found;
+    }
+
+    public void Dispose()
+    {
+        Clear();
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    private static int CheckRank(int rank)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rank);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(rank, LargestRank);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(rank % 4, 0, nameof(rank));
+        return rank;
+    }
+
+    private void Free()
+    {
+        RegionMemory.Return(Interlocked.Exchange(ref _memory, 0), Bytes);
+        Capacity = 0;
+    }
+}
