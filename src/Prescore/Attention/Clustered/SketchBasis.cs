@@ -111,7 +111,7 @@ internal sealed class SketchBasis
         }
     }
 
-    /// <summary>Mean diagonal of a moment; 0 where it or an entry is of no use.</summary>
+    /// <summary>Mean diagonal of a moment; 0 where it is of no use: not finite, or too small to divide by.</summary>
     private static double MeanDiagonal(ReadOnlySpan<double> matrix, int dimension)
     {
         foreach (double entry in matrix)
@@ -126,7 +126,7 @@ internal sealed class SketchBasis
         {
             mean += matrix[l * dimension + l] / dimension;
         }
-        return mean > 0 && double.IsNormal(mean) && double.IsFinite(1 / mean) ? mean : 0;
+        return mean > 0 && double.IsNormal(mean) ? mean : 0;
     }
 
     private void Solve(SubspaceIteration iteration, double deviation, SketchBasis? start)

@@ -198,6 +198,8 @@ public class SketchBasisTests
         {
             Bits(Fit(m * Math.ScaleB(1, exponent), s, rank)).ShouldBe(Bits(basis));
         }
+        // Too small for a double to hold all digits: as no queries.
+        Bits(Fit(m * Math.ScaleB(1, -1060), s, rank)).ShouldBe(Bits(Fit(m * 0, s, rank)));
         foreach (int exponent in new[] { -80, 2, 80 })
         {
             SketchBasis scaled = Fit(m, s * Math.ScaleB(1, exponent), rank);
