@@ -17,4 +17,7 @@ public static class RandomStream
 
     /// <summary>New clusters of a growing key index.</summary>
     public const int IndexGrowth = 5;
+
+    /// <summary>First guess at the eigenvectors of a sketch of the keys.</summary>
+    public const int SketchStart = 6;
 }
