@@ -116,6 +116,7 @@ public sealed class PerplexityStudy : IDisposable
             Spec = method.Spec,
             Budget = run.Attention.Budget,
             Interactions = run.Attention.Interactions,
+            Screened = run.Attention.Screened,
             IndexProducts = run.Attention.IndexProducts,
             Nll = run.MeanNll,
             Perplexity = run.Perplexity,

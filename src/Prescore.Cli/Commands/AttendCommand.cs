@@ -77,6 +77,7 @@ internal static class AttendCommand
             Threads = options.Threads,
             Budget = run.Report.Budget,
             Interactions = run.Report.Interactions,
+            Screened = run.Report.Screened,
             IndexProducts = run.Report.IndexProducts,
             Seconds = run.Report.Seconds,
             ExactSeconds = exact.Report.Seconds,

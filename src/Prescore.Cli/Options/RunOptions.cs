@@ -17,7 +17,7 @@ internal static class RunOptions
           hyper:block=128,sample=128,min=512     HyperAttention: blocks of sorted keys and a sample of the rest
           prescored:scorer=kmeans,s=256,w=64,inner=exact
                                                  the s keys with the best scores and a window; inner=hyper: the paper's
-          clustered:error=0.1                    every key: near ones and the clusters that suit a query exactly, the others
+          clustered:error=0.1                    every key: near ones and those that matter to a query exactly, the others
                                                  as one term a cluster; measures its own error and spends what the
                                                  target error needs, or budget=0.2, or the lower of both
         docs/methods.md describes every option.

@@ -34,7 +34,7 @@ internal sealed class CertificateGrid
     public double Budget(int column, int head) => Cell(column, head).Average(window => window.Budget);
 
     /// <summary>Clusters that a query visits at the end; null: all.</summary>
-    public int? Effort(int column, int head) => Cell(column, head).Last().Effort;
+    public double? Share(int column, int head) => Cell(column, head).Last().Share;
 
     /// <summary>Whether the head is in a state in any window.</summary>
     public bool Is(HeadState state, int column, int head) => Cell(column, head).Any(window => window.State == state);

@@ -96,12 +96,20 @@ public static class CertificatePlot
         {
             for (int head = 0; head < grid.Heads; head++)
             {
-                string effort = grid.Effort(column, head)?.ToString(CultureInfo.InvariantCulture) ?? "all";
-                AddText(plot, effort, column, grid.Heads - 1 - head, 10, budgets[head, column] > 0.6 * most ? Colors.Black : Colors.White);
+                string share = ShareLabel(grid.Share(column, head));
+                AddText(plot, share, column, grid.Heads - 1 - head, 10, budgets[head, column] > 0.6 * most ? Colors.Black : Colors.White);
             }
         }
         return plot;
     }
+
+    /// <summary>log₂ of a share, which fits into a cell.</summary>
+    private static string ShareLabel(double? share) => share switch
+    {
+        null => "all",
+        >= 1 => "–",
+        double some => Math.Log2(some).ToString("F0", CultureInfo.InvariantCulture),
+    };
 
     private static void AddMap(
         Plot plot, CertificateGrid grid, double[,] values, IColormap colours, ScottPlot.Range range, ITickGenerator ticks)

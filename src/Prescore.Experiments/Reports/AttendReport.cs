@@ -19,6 +19,9 @@ public sealed record AttendReport
 
     public required long Interactions { get; init; }
 
+    /// <summary>Pairs of a query and a key of which the sketches alone were compared; in the interactions at their cost.</summary>
+    public long Screened { get; init; }
+
     public required long IndexProducts { get; init; }
 
     public required double Seconds { get; init; }

@@ -3,7 +3,7 @@ namespace Prescore.Experiments.Reports;
 /// <summary>Result of <c>prescore bench</c>.</summary>
 public sealed record BenchReport
 {
-    public int SchemaVersion { get; init; } = 1;
+    public int SchemaVersion { get; init; } = 2;
 
     public required int Threads { get; init; }
 

@@ -8,8 +8,8 @@ namespace Prescore.Experiments.Reports;
 public enum HeadState
 {
     /// <summary>It visits some of the clusters.</summary>
-    [JsonStringEnumMemberName("routed")]
-    Routed,
+    [JsonStringEnumMemberName("screened")]
+    Screened,
 
     /// <summary>It is exact: no cheaper setting met the target.</summary>
     [JsonStringEnumMemberName("exact")]
@@ -45,8 +45,8 @@ public sealed record CertifiedHead
 
     public required int Probes { get; init; }
 
-    /// <summary>Clusters that a query visits at the end; null: all.</summary>
-    public required int? Effort { get; init; }
+    /// <summary>Share of a query's attention from which a far key is computed at the end; 1: none is; null: all are.</summary>
+    public required double? Share { get; init; }
 
     /// <summary>Interactions ÷ exact's.</summary>
     public required double Budget { get; init; }
@@ -71,13 +71,13 @@ public sealed record CertifiedHead
         Percentile95 = head.Percentile95,
         Worst = head.Worst,
         Probes = head.Probes,
-        Effort = head.Effort,
+        Share = head.Share,
         Budget = head.Budget,
         Blocks = head.Blocks,
         ExactBlocks = head.ExactBlocks,
         UnmetBlocks = head.UnmetBlocks,
         State = hasTarget && head.UnmetBlocks > 0 && 2 * head.UnmetBlocks >= head.Blocks ? HeadState.Unmet
-            : hasTarget && head.Effort is null && head.Blocks > 0 ? HeadState.Exact
-            : HeadState.Routed,
+            : hasTarget && head.Share is null && head.Blocks > 0 ? HeadState.Exact
+            : HeadState.Screened,
     };
 }

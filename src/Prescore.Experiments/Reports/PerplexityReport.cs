@@ -3,7 +3,7 @@ namespace Prescore.Experiments.Reports;
 /// <summary>Result of <c>prescore perplexity</c>; <c>docs/json.md</c> describes every field.</summary>
 public sealed record PerplexityReport
 {
-    public int SchemaVersion { get; init; } = 1;
+    public int SchemaVersion { get; init; } = 2;
 
     public required FileIdentity Model { get; init; }
 
@@ -32,6 +32,9 @@ public sealed record PerplexityRow
     public required double Budget { get; init; }
 
     public required long Interactions { get; init; }
+
+    /// <summary>Pairs of a query and a key of which the sketches alone were compared; in the interactions at their cost.</summary>
+    public long Screened { get; init; }
 
     public required long IndexProducts { get; init; }
 

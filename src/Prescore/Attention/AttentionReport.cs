@@ -3,8 +3,14 @@ namespace Prescore.Attention;
 /// <summary>The work one attention did; reports of several calls, layers or sequences add up.</summary>
 public readonly record struct AttentionReport
 {
-    /// <summary>Query-side logits computed: member keys, centroids, samples, probes (design, section 2).</summary>
+    /// <summary>
+    /// Query-side logits computed: member keys, centroids, samples, probes (design, section 2). A key of which only a
+    /// sketch was read counts as the sketch's part of the bytes of key and value.
+    /// </summary>
     public long Interactions { get; init; }
+
+    /// <summary>Pairs of a query and a key of which the sketches alone were compared; in <see cref="Interactions"/> at their cost.</summary>
+    public long Screened { get; init; }
 
     /// <summary>What exact attention would have computed for the same queries.</summary>
     public long ExactInteractions { get; init; }
@@ -30,10 +36,14 @@ public readonly record struct AttentionReport
     /// <summary>Interactions ÷ exact's, in 0..1 for every sensible method; 1 where there was nothing to compute.</summary>
     public double Budget => ExactInteractions == 0 ? 1 : (double)Interactions / ExactInteractions;
 
+    /// <summary>Screened pairs ÷ exact's interactions.</summary>
+    public double ScreenedShare => ExactInteractions == 0 ? 0 : (double)Screened / ExactInteractions;
+
     /// <summary>Adds two reports.</summary>
     public static AttentionReport operator +(AttentionReport left, AttentionReport right) => new()
     {
         Interactions = left.Interactions + right.Interactions,
+        Screened = left.Screened + right.Screened,
         ExactInteractions = left.ExactInteractions + right.ExactInteractions,
         IndexProducts = left.IndexProducts + right.IndexProducts,
         Seconds = left.Seconds + right.Seconds,

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Prescore.Attention.Clustered;
 using Prescore.Kernels;
 
@@ -29,7 +30,7 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
             }
             parts.Add(FormattableString.Invariant($"block={options.BlockSize},w={options.Near},kappa={options.ClusterFactor}"));
             parts.Add(FormattableString.Invariant($"probes={options.Probes},every={options.ProbeSpacing},decay={options.ProbeDecay}"));
-            parts.Add(FormattableString.Invariant($"growth={options.RefitGrowth},steps={options.FitSteps},ladder={options.LargestEffort}"));
+            parts.Add(FormattableString.Invariant($"growth={options.RefitGrowth},steps={options.FitSteps},ladder={options.LargestEffort},sketch={options.SketchRank}"));
             parts.Add(options.Storage == KeyValueStorage.Fp16 ? "storage=fp16" : "storage=fp32");
             return "clustered:" + string.Join(',', parts);
         }
@@ -52,10 +53,11 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
             ProbeDecay = spec.Fraction("decay") ?? defaults.ProbeDecay,
             RefitGrowth = spec.Fraction("growth", 16) ?? defaults.RefitGrowth,
             FitSteps = spec.Integer("steps", 0) ?? defaults.FitSteps,
-            LargestEffort = spec.Integer("ladder", 0) ?? defaults.LargestEffort,
+            LargestEffort = LargestEffort(spec) ?? defaults.LargestEffort,
+            SketchRank = SketchRank(spec) ?? defaults.SketchRank,
             Storage = spec.Choice("storage", "fp32", "fp16") == "fp16" ? KeyValueStorage.Fp16 : KeyValueStorage.Fp32,
         };
-        spec.RefuseUnread("error", "budget", "block", "w", "kappa", "probes", "every", "decay", "growth", "steps", "ladder", "storage");
+        spec.RefuseUnread("error", "budget", "block", "w", "kappa", "probes", "every", "decay", "growth", "steps", "ladder", "sketch", "storage");
         return new ClusteredAttention(options);
     }
 
@@ -67,6 +69,7 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
 
     /// <inheritdoc/>
     /// <exception cref="BudgetException">The budget leaves no room for near part, centroids and probes.</exception>
+    /// <exception cref="StorageRangeException">A key or value is too large for 16-bit storage.</exception>
     public AttentionReport Compute(
         in AttentionInput input, in AttentionOutput output, AttentionOptions run, CancellationToken cancellationToken = default)
     {
@@ -92,10 +95,38 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
     }
 
     /// <inheritdoc/>
+    /// <remarks>
+    /// A cache never refuses a budget: the floor of <see cref="BudgetFloor"/> falls with the length, and a cache does not
+    /// know its last. Below the floor a block spends no more than near part, centroids and probes, and the certificates
+    /// count in <see cref="HeadCertificate.UnmetBlocks"/> where that was too little. Who knows the length asks <see cref="RequireBudget"/> first.
+    /// </remarks>
     public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions run) => new ClusteredKeyValueCache(options, shape, run);
+
+    private static int? LargestEffort(MethodSpec spec)
+    {
+        int? step = spec.Integer("ladder", 0);
+        return step is null or < EffortLadder.Steps
+            ? step
+            : throw new MethodSpecException($"option 'ladder={step}' of method '{spec.Name}' must be at most {EffortLadder.Steps - 1}, the last step of the ladder");
+    }
+
+    private static int? SketchRank(MethodSpec spec)
+    {
+        string? text = spec.Text("sketch");
+        if (text is null)
+        {
+            return null;
+        }
+        bool isRank = int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out int rank)
+            && rank is >= 4 and <= KeySketches.LargestRank && rank % 4 == 0;
+        return isRank
+            ? rank
+            : throw new MethodSpecException($"option 'sketch={text}' of method '{spec.Name}' must be a multiple of 4 from 4 to {KeySketches.LargestRank}");
+    }
 
     private void Compute(AttentionCall call, List<HeadCertificate> certificates)
     {
+        AttentionInputCheck.Storable(call, options.Storage);
         var shape = new CacheShape(
             call.Shape.QueryHeads, call.Shape.KeyValueHeads, call.Shape.HeadDimension, call.Shape.ValueDimension, call.Scale);
         for (int batch = 0; batch < call.Shape.Batch; batch++)

@@ -2,7 +2,7 @@ namespace Prescore.Attention;
 
 /// <summary>
 /// What exact probe queries measured about one query head of Clustered attention. The errors are out of sample: every
-/// probe was judged at the p that earlier probes had chosen. An estimate with its count and interval, not a bound.
+/// probe was judged at the effort that earlier probes had chosen. An estimate with its count and interval, not a bound.
 /// </summary>
 public sealed record HeadCertificate
 {
@@ -30,10 +30,16 @@ public sealed record HeadCertificate
     /// <summary>Largest relative error of a single probe.</summary>
     public required double Worst { get; init; }
 
-    /// <summary>p now: clusters a query visits; null: all of them, the head is exact.</summary>
-    public required int? Effort { get; init; }
+    /// <summary>
+    /// θ now: a far key that by its sketch has at least this share of a query's attention is computed; 1: none is; null:
+    /// all are, the head is exact.
+    /// </summary>
+    public required double? Share { get; init; }
 
-    /// <summary>Logits computed for this head: near, centroids, members and probes.</summary>
+    /// <summary>Sketches read.</summary>
+    public required long Screened { get; init; }
+
+    /// <summary>Logits computed for this head: near, centroids, members and probes; a sketch read counts as its part of the bytes of a key and value.</summary>
     public required long Interactions { get; init; }
 
     /// <summary>What exact attention would have computed.</summary>
@@ -42,10 +48,10 @@ public sealed record HeadCertificate
     /// <summary>Blocks of queries that had a far part.</summary>
     public required int Blocks { get; init; }
 
-    /// <summary>Of these, blocks that were exact: no p reached the target, nothing had been probed, or p would have cost more.</summary>
+    /// <summary>Of these, blocks that were exact: no effort reached the target, nothing had been probed, or exact was cheaper.</summary>
     public required int ExactBlocks { get; init; }
 
-    /// <summary>Blocks in which the budget kept queries from visiting the clusters that the target asked for.</summary>
+    /// <summary>Blocks in which the budget kept queries from keys that the target asked for.</summary>
     public required int UnmetBlocks { get; init; }
 
     /// <summary>Interactions ÷ exact's.</summary>

@@ -85,6 +85,7 @@ internal sealed unsafe class AttentionCall
             return new AttentionReport
             {
                 Interactions = call.Work.Interactions,
+                Screened = call.Work.Screened,
                 ExactInteractions = call.Shape.ExactInteractions(call.Causal),
                 IndexProducts = call.Work.IndexProducts,
                 FlatSelections = call.Work.FlatSelections,

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Prescore.Attention;
 
 namespace Prescore.Kernels;
@@ -50,9 +51,9 @@ internal static unsafe class AttentionInputCheck
         AttentionShape shape = call.Shape;
         for (int batch = 0; batch < shape.Batch; batch++)
         {
-            Finite(call, "queries", batch, shape.QueryHeads, call.Queries);
-            Finite(call, "keys", batch, shape.KeyValueHeads, call.Keys);
-            Finite(call, "values", batch, shape.KeyValueHeads, call.Values);
+            Rows(call, "queries", batch, shape.QueryHeads, call.Queries, IsFinite, NotFinite);
+            Rows(call, "keys", batch, shape.KeyValueHeads, call.Keys, IsFinite, NotFinite);
+            Rows(call, "values", batch, shape.KeyValueHeads, call.Values, IsFinite, NotFinite);
             for (int head = 0; head < shape.KeyValueHeads; head++)
             {
                 LogWeights(call.KeyLogWeights(batch, head), batch, head);
@@ -60,7 +61,30 @@ internal static unsafe class AttentionInputCheck
         }
     }
 
-    private static void Finite(AttentionCall call, string tensor, int batch, int heads, Func<int, int, MatrixView> view)
+    /// <summary>Checks that keys and values stay finite when they are stored.</summary>
+    /// <exception cref="StorageRangeException">Names the first bad row found.</exception>
+    public static void Storable(AttentionCall call, KeyValueStorage storage)
+    {
+        AttentionShape shape = call.Shape;
+        for (int batch = 0; batch < shape.Batch && storage == KeyValueStorage.Fp16; batch++)
+        {
+            Rows(call, "keys", batch, shape.KeyValueHeads, call.Keys, FitsHalf, OutOfRange);
+            Rows(call, "values", batch, shape.KeyValueHeads, call.Values, FitsHalf, OutOfRange);
+        }
+    }
+
+    private static NonFiniteException NotFinite(string tensor, int batch, int head, int row) => new(tensor, batch, head, row);
+
+    private static StorageRangeException OutOfRange(string tensor, int batch, int head, int row) => new(tensor, batch, head, row);
+
+    private static void Rows(
+        AttentionCall call,
+        string tensor,
+        int batch,
+        int heads,
+        Func<int, int, MatrixView> view,
+        Func<MatrixView, int, bool> good,
+        Func<string, int, int, int, Exception> error)
     {
         int rows = view(batch, 0).Rows;
         int pieces = (rows + RowsPerItem - 1) / RowsPerItem;
@@ -72,26 +96,21 @@ internal static unsafe class AttentionInputCheck
                 int head = item / pieces;
                 int first = item % pieces * RowsPerItem;
                 MatrixView all = view(batch, head);
-                int bad = FirstNonFinite(all.Slice(first, Math.Min(RowsPerItem, rows - first)));
-                if (bad >= 0)
+                int end = Math.Min(rows, first + RowsPerItem);
+                for (int row = first; row < end; row++)
                 {
-                    throw new NonFiniteException(tensor, batch, head, first + bad);
+                    if (!good(all, row))
+                    {
+                        throw error(tensor, batch, head, row);
+                    }
                 }
             },
             call.CancellationToken);
     }
 
-    private static int FirstNonFinite(MatrixView rows)
-    {
-        for (int row = 0; row < rows.Rows; row++)
-        {
-            if (!Kernel256.AllFinite(rows.Pointer(row), rows.Columns))
-            {
-                return row;
-            }
-        }
-        return -1;
-    }
+    private static bool IsFinite(MatrixView rows, int row) => Kernel256.AllFinite(rows.Pointer(row), rows.Columns);
+
+    private static bool FitsHalf(MatrixView rows, int row) => TensorPrimitives.MaxMagnitude<float>(rows.Row(row)) is <= StorageRangeException.Largest and >= -StorageRangeException.Largest;
 
     private static void LogWeights(ReadOnlySpan<float> weights, int batch, int head)
     {

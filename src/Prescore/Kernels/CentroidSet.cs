@@ -10,6 +10,7 @@ internal sealed unsafe class CentroidSet(SimdPath path, int dimension, int value
 {
     private NativeBuffer? _logWeights;
     private float[] _halfNorms = [];
+    private float[] _meanLogWeights = [];
 
     /// <summary>Mean keys and values, one a cluster.</summary>
     public KeyRegion Means { get; } = KeyRegion.Create(path, dimension, valueDimension, KeyValueStorage.Fp32);
@@ -17,14 +18,14 @@ internal sealed unsafe class CentroidSet(SimdPath path, int dimension, int value
     /// <summary>Number of clusters.</summary>
     public int Count => Means.Count;
 
-    /// <summary>Members of each cluster.</summary>
-    public int[] Members { get; private set; } = [];
-
     /// <summary>ln of each cluster's weight, readable up to a whole vector beyond the last.</summary>
     public float* LogWeights => _logWeights!.Pointer;
 
     /// <summary>ln of a cluster's weight.</summary>
     public float LogWeight(int cluster) => LogWeights[cluster];
+
+    /// <summary>ln of a cluster's weight a member.</summary>
+    public float MeanLogWeight(int cluster) => _meanLogWeights[cluster];
 
     /// <summary>‖μ‖²/2 of each cluster.</summary>
     public ReadOnlySpan<float> HalfNorms => _halfNorms.AsSpan(0, Count);
@@ -34,12 +35,12 @@ internal sealed unsafe class CentroidSet(SimdPath path, int dimension, int value
     {
         Means.Truncate(0);
         Means.Reserve(count);
-        if (Members.Length < count)
+        if (_halfNorms.Length < count)
         {
-            Members = new int[count + count / 4];
-            _halfNorms = new float[Members.Length];
+            _halfNorms = new float[count + count / 4];
+            _meanLogWeights = new float[_halfNorms.Length];
             _logWeights?.Dispose();
-            _logWeights = NativeBuffer.Rent(Members.Length + 64);
+            _logWeights = NativeBuffer.Rent(_halfNorms.Length + 64);
             _logWeights.Clear();
         }
     }
@@ -55,8 +56,8 @@ internal sealed unsafe class CentroidSet(SimdPath path, int dimension, int value
         {
             Means.Replace(cluster, meanKey, meanValue);
         }
-        Members[cluster] = members;
         LogWeights[cluster] = logWeight;
+        _meanLogWeights[cluster] = (float)(logWeight - Math.Log(members));
         _halfNorms[cluster] = TensorPrimitives.SumOfSquares(meanKey) / 2;
     }
 

@@ -52,6 +52,18 @@ internal unsafe interface IKernelPath
     /// <summary>Writes the indices of the elements above a threshold in ascending order and returns how many they are.</summary>
     static abstract int CollectAbove(float* row, float threshold, nint count, int* indices);
 
+    /// <summary>products[i] = query · keys[indices[i]]; rows are <paramref name="stride"/> floats, a multiple of 16.</summary>
+    static abstract void DotRows(float* query, float* keys, nint stride, int* indices, int count, float* products);
+
+    /// <summary>output += Σ weights[i] · values[indices[i]] over one panel: rows of PanelWidth floats, in order of i.</summary>
+    static abstract void AddRows(float* values, int* indices, float* weights, int count, float* output);
+
+    /// <summary>
+    /// Writes the indices i with logits[i] + offset + reaches[i]·reach ≥ least[i] in ascending order and returns how many
+    /// they are; all are readable up to a whole vector.
+    /// </summary>
+    static abstract int CollectReaching(float* logits, float offset, float* reaches, float reach, float* least, int count, int* indices);
+
     /// <summary>Whether every element is finite; <paramref name="count"/> may be any number.</summary>
     static abstract bool AllFinite(float* row, nint count);
 

@@ -173,6 +173,36 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         return found;
     }
 
+    public static void DotRows(float* query, float* keys, nint stride, int* indices, int count, float* products)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            float* key = keys + indices[i] * stride;
+            Vector256<float> even = Vector256.Load(query) * Vector256.Load(key);
+            Vector256<float> odd = Vector256.Load(query + 8) * Vector256.Load(key + 8);
+            for (nint l = 16; l < stride; l += 16)
+            {
+                even = Vector256.FusedMultiplyAdd(Vector256.Load(query + l), Vector256.Load(key + l), even);
+                odd = Vector256.FusedMultiplyAdd(Vector256.Load(query + l + 8), Vector256.Load(key + l + 8), odd);
+            }
+            products[i] = Vector256.Sum(even + odd);
+        }
+    }
+
+    public static void AddRows(float* values, int* indices, float* weights, int count, float* output)
+    {
+        Vector256<float> y0 = Vector256.Load(output), y1 = Vector256.Load(output + 8);
+        for (int i = 0; i < count; i++)
+        {
+            float* value = values + (nint)indices[i] * 16;
+            Vector256<float> weight = Vector256.Create(weights[i]);
+            y0 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(value), y0);
+            y1 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(value + 8), y1);
+        }
+        y0.Store(output);
+        y1.Store(output + 8);
+    }
+
     public static int Screen(byte* codes, int count, int quads, int* query, int threshold, int* indices, int* dots)
     {
         if (!Avx2.IsSupported)
@@ -182,6 +212,26 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         return quads == 4
             ? ScreenFour(codes, count, query, threshold, indices, dots)
             : ScreenAny(codes, count, quads, query, threshold, indices, dots);
+    }
+
+    public static int CollectReaching(float* logits, float offset, float* reaches, float reach, float* least, int count, int* indices)
+    {
+        Vector256<float> shift = Vector256.Create(offset), factor = Vector256.Create(reach);
+        int found = 0;
+        for (int i = 0; i < count; i += 8)
+        {
+            Vector256<float> furthest = Vector256.FusedMultiplyAdd(Vector256.Load(reaches + i), factor, Vector256.Load(logits + i) + shift);
+            ulong mask = Vector256.GreaterThanOrEqual(furthest, Vector256.Load(least + i)).ExtractMostSignificantBits();
+            if (count - i < 8)
+            {
+                mask &= (1UL << (count - i)) - 1;
+            }
+            for (; mask != 0; mask &= mask - 1)
+            {
+                indices[found++] = i + BitOperations.TrailingZeroCount(mask);
+            }
+        }
+        return found;
     }
 
     public static bool AllFinite(float* row, nint count)

@@ -177,15 +177,71 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         return found;
     }
 
+    public static void DotRows(float* query, float* keys, nint stride, int* indices, int count, float* products)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            float* key = keys + indices[i] * stride;
+            Vector512<float> sum = Vector512.Load(query) * Vector512.Load(key);
+            for (nint l = 16; l < stride; l += 16)
+            {
+                sum = Vector512.FusedMultiplyAdd(Vector512.Load(query + l), Vector512.Load(key + l), sum);
+            }
+            products[i] = Vector512.Sum(sum);
+        }
+    }
+
+    public static void AddRows(float* values, int* indices, float* weights, int count, float* output)
+    {
+        Vector512<float> y0 = Vector512.Load(output), y1 = Vector512.Load(output + 16);
+        Vector512<float> y2 = Vector512.Load(output + 32), y3 = Vector512.Load(output + 48);
+        for (int i = 0; i < count; i++)
+        {
+            float* value = values + (nint)indices[i] * 64;
+            Vector512<float> weight = Vector512.Create(weights[i]);
+            y0 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(value), y0);
+            y1 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(value + 16), y1);
+            y2 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(value + 32), y2);
+            y3 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(value + 48), y3);
+        }
+        y0.Store(output);
+        y1.Store(output + 16);
+        y2.Store(output + 32);
+        y3.Store(output + 48);
+    }
+
     public static int Screen(byte* codes, int count, int quads, int* query, int threshold, int* indices, int* dots)
     {
         if (!Avx512BW.IsSupported)
         {
             return Kernel256.Screen(codes, count, quads, query, threshold, indices, dots);
         }
-        return quads == 4
-            ? ScreenFour(codes, count, query, threshold, indices, dots)
-            : ScreenAny(codes, count, quads, query, threshold, indices, dots);
+        return quads switch
+        {
+            4 => ScreenFour(codes, count, query, threshold, indices, dots),
+            8 => ScreenEight(codes, count, query, threshold, indices, dots),
+            _ => ScreenAny(codes, count, quads, query, threshold, indices, dots),
+        };
+    }
+
+    public static int CollectReaching(float* logits, float offset, float* reaches, float reach, float* least, int count, int* indices)
+    {
+        Vector512<float> shift = Vector512.Create(offset), factor = Vector512.Create(reach);
+        int found = 0;
+        for (int i = 0; i < count; i += 16)
+        {
+            Vector512<float> furthest = Vector512.FusedMultiplyAdd(Vector512.Load(reaches + i), factor, Vector512.Load(logits + i) + shift);
+            ulong mask = Vector512.GreaterThanOrEqual(furthest, Vector512.Load(least + i)).ExtractMostSignificantBits();
+            if (count - i < 16)
+            {
+                mask &= (1UL << (count - i)) - 1;
+            }
+            for (; mask != 0; mask &= mask - 1)
+            {
+                indices[found++] = i + BitOperations.TrailingZeroCount(mask);
+            }
+        }
+        return found;
     }
 
     public static bool AllFinite(float* row, nint count) => Kernel256.AllFinite(row, count);
@@ -224,6 +280,38 @@ internal readonly unsafe struct Kernel512 : IKernelPath
                 + Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 64), q1);
             Vector512<short> high = Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 128), q2)
                 + Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 192), q3);
+            Vector512<int> dot = Avx512BW.MultiplyAddAdjacent(low + high, ones);
+            ulong hits = Vector512.GreaterThanOrEqual(dot, t).ExtractMostSignificantBits();
+            if (hits != 0)
+            {
+                found = Report(dot, hits, lanes, first, count, found, indices, dots);
+            }
+        }
+        return found;
+    }
+
+    /// <summary>Rank 32: the query stays in registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int ScreenEight(byte* codes, int count, int* query, int threshold, int* indices, int* dots)
+    {
+        Vector512<sbyte> q0 = Vector512.Create(query[0]).AsSByte(), q1 = Vector512.Create(query[1]).AsSByte();
+        Vector512<sbyte> q2 = Vector512.Create(query[2]).AsSByte(), q3 = Vector512.Create(query[3]).AsSByte();
+        Vector512<sbyte> q4 = Vector512.Create(query[4]).AsSByte(), q5 = Vector512.Create(query[5]).AsSByte();
+        Vector512<sbyte> q6 = Vector512.Create(query[6]).AsSByte(), q7 = Vector512.Create(query[7]).AsSByte();
+        Vector512<short> ones = Vector512.Create((short)1);
+        Vector512<int> t = Vector512.Create(threshold);
+        int* lanes = stackalloc int[16];
+        int found = 0;
+        for (int first = 0; first < count; first += 16, codes += 512)
+        {
+            Vector512<short> low = Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes), q0)
+                + Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 64), q1);
+            Vector512<short> high = Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 128), q2)
+                + Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 192), q3);
+            low += Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 256), q4)
+                + Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 320), q5);
+            high += Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 384), q6)
+                + Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 448), q7);
             Vector512<int> dot = Avx512BW.MultiplyAddAdjacent(low + high, ones);
             ulong hits = Vector512.GreaterThanOrEqual(dot, t).ExtractMostSignificantBits();
             if (hits != 0)

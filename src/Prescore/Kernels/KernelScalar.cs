@@ -106,6 +106,32 @@ internal readonly unsafe struct KernelScalar : IKernelPath
         return found;
     }
 
+    public static void DotRows(float* query, float* keys, nint stride, int* indices, int count, float* products)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            float* key = keys + indices[i] * stride;
+            float sum = 0;
+            for (nint l = 0; l < stride; l++)
+            {
+                sum += query[l] * key[l];
+            }
+            products[i] = sum;
+        }
+    }
+
+    public static void AddRows(float* values, int* indices, float* weights, int count, float* output)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            float* value = values + (nint)indices[i] * 8;
+            for (nint j = 0; j < 8; j++)
+            {
+                output[j] += weights[i] * value[j];
+            }
+        }
+    }
+
     public static int Screen(byte* codes, int count, int quads, int* query, int threshold, int* indices, int* dots)
     {
         int found = 0;
@@ -122,6 +148,19 @@ internal readonly unsafe struct KernelScalar : IKernelPath
             {
                 indices[found] = i;
                 dots[found++] = dot;
+            }
+        }
+        return found;
+    }
+
+    public static int CollectReaching(float* logits, float offset, float* reaches, float reach, float* least, int count, int* indices)
+    {
+        int found = 0;
+        for (int i = 0; i < count; i++)
+        {
+            if (logits[i] + offset + reaches[i] * reach >= least[i])
+            {
+                indices[found++] = i;
             }
         }
         return found;

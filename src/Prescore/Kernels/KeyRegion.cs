@@ -13,10 +13,19 @@ public enum KeyValueStorage
     Fp16,
 }
 
+/// <summary>How the keys of a region lie in memory.</summary>
+internal enum KeyOrder
+{
+    /// <summary>Panels [d, panel width]: what register tiles read as they lie.</summary>
+    Panels,
+
+    /// <summary>One key after the other: single keys are read at once, tiles pack them first.</summary>
+    Rows,
+}
+
 /// <summary>
-/// A growing list of keys and values in the layout of the tile kernels: keys as panels [d, panel width], values as
-/// panels [capacity, panel width], contiguous. It is the cache of these keys and what attention computes from: there
-/// is no second copy. Not safe for concurrent writes.
+/// A growing list of keys and values, contiguous: keys as panels or rows, values as panels [capacity, panel width]. It is
+/// the cache of these keys and what attention computes from: there is no second copy. Not safe for concurrent writes.
 /// </summary>
 internal abstract unsafe class KeyRegion : IDisposable
 {
@@ -26,8 +35,9 @@ internal abstract unsafe class KeyRegion : IDisposable
     private nint _memory;
     private nint _bias;
 
-    protected KeyRegion(int dimension, int valueDimension, KeyValueStorage storage, bool weighted)
+    protected KeyRegion(int dimension, int valueDimension, KeyValueStorage storage, bool weighted, KeyOrder order)
     {
+        Order = order;
         Dimension = dimension;
         ValueDimension = valueDimension;
         Storage = storage;
@@ -44,6 +54,8 @@ internal abstract unsafe class KeyRegion : IDisposable
     public int ValueDimension { get; }
 
     public KeyValueStorage Storage { get; }
+
+    public KeyOrder Order { get; }
 
     /// <summary>Number of keys.</summary>
     public int Count { get; protected set; }
@@ -62,11 +74,16 @@ internal abstract unsafe class KeyRegion : IDisposable
     protected int ElementSize => Storage == KeyValueStorage.Fp32 ? sizeof(float) : sizeof(ushort);
 
     public static KeyRegion Create(
-        SimdPath path, int dimension, int valueDimension, KeyValueStorage storage, bool weighted = false) => path switch
+        SimdPath path,
+        int dimension,
+        int valueDimension,
+        KeyValueStorage storage,
+        bool weighted = false,
+        KeyOrder order = KeyOrder.Panels) => path switch
         {
-            SimdPath.Vector512 => new KeyRegion<Kernel512>(dimension, valueDimension, storage, weighted),
-            SimdPath.Vector256 => new KeyRegion<Kernel256>(dimension, valueDimension, storage, weighted),
-            _ => new KeyRegion<KernelScalar>(dimension, valueDimension, storage, weighted),
+            SimdPath.Vector512 => new KeyRegion<Kernel512>(dimension, valueDimension, storage, weighted, order),
+            SimdPath.Vector256 => new KeyRegion<Kernel256>(dimension, valueDimension, storage, weighted, order),
+            _ => new KeyRegion<KernelScalar>(dimension, valueDimension, storage, weighted, order),
         };
 
     /// <summary>Appends a key and its value, rounded to the storage type.</summary>
@@ -174,19 +191,36 @@ internal abstract unsafe class KeyRegion : IDisposable
 }
 
 /// <summary>The layout for one SIMD path.</summary>
-internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimension, KeyValueStorage storage, bool weighted)
-    : KeyRegion(dimension, valueDimension, storage, weighted)
+internal sealed unsafe class KeyRegion<TKernel>(
+    int dimension, int valueDimension, KeyValueStorage storage, bool weighted, KeyOrder order)
+    : KeyRegion(dimension, valueDimension, storage, weighted, order)
     where TKernel : IKernelPath
 {
+    /// <summary>Keys that are packed at a time.</summary>
+    private const int PackedRows = 8;
+
     private static int Width => TKernel.PanelWidth;
 
     private int ValuePanels => (ValueDimension + Width - 1) / Width;
 
-    private nint KeyFloats(int capacity) => (nint)capacity * Dimension;
+    /// <summary>Elements of one key: rows are padded with zeros to whole vectors.</summary>
+    private int KeySize => Order == KeyOrder.Panels ? Dimension : RowStride(Dimension);
 
-    /// <summary>Floats that <see cref="Chunk"/> needs to expand a chunk of 16-bit storage.</summary>
+    private nint KeyFloats(int capacity) => (nint)capacity * KeySize;
+
+    /// <summary>Distance of the components of a key.</summary>
+    private nint KeyStep => Order == KeyOrder.Panels ? Width : 1;
+
+    /// <summary>Floats between keys that lie in rows.</summary>
+    public static int RowStride(int dimension) => (dimension + 15) & ~15;
+
+    /// <summary>Floats that <see cref="Chunk"/> needs to expand or pack a chunk.</summary>
     public static nint ExpansionFloats(int dimension, int valueDimension) =>
-        (nint)ChunkKeys * (dimension + (valueDimension + Width - 1) / Width * Width);
+        PanelFloats(dimension) + (nint)ChunkKeys * ((valueDimension + Width - 1) / Width * Width);
+
+    /// <summary>Floats of a packed chunk's keys: packing writes up to 8 rows too many, and widens 16-bit rows behind them.</summary>
+    private static nint PanelFloats(int dimension) =>
+        (nint)ChunkKeys * dimension + PackedRows * Width + PackedRows * RowStride(dimension);
 
     /// <summary>
     /// Panels of the chunk of keys that starts at <paramref name="first"/> (a multiple of <see cref="KeyRegion.ChunkKeys"/>):
@@ -194,19 +228,16 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
     /// </summary>
     public void Chunk(int first, float* expansion, out float* keys, out float* values, out nint valuePanelStride)
     {
+        int padded = RoundUp(Math.Min(ChunkKeys, Count - first));
+        keys = ChunkOfKeys(first, padded, expansion);
         if (Storage == KeyValueStorage.Fp32)
         {
-            keys = (float*)Memory + (nint)first * Dimension;
             values = (float*)Memory + KeyFloats(Capacity) + (nint)first * Width;
             valuePanelStride = (nint)Capacity * Width;
             return;
         }
-        int padded = RoundUp(Math.Min(ChunkKeys, Count - first));
         var source = (Half*)Memory;
-        TensorPrimitives.ConvertToSingle(
-            new ReadOnlySpan<Half>(source + (nint)first * Dimension, padded * Dimension), new Span<float>(expansion, padded * Dimension));
-        keys = expansion;
-        values = expansion + (nint)ChunkKeys * Dimension;
+        values = expansion + PanelFloats(Dimension);
         valuePanelStride = (nint)ChunkKeys * Width;
         for (int panel = 0; panel < ValuePanels; panel++)
         {
@@ -215,6 +246,39 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
                 new Span<float>(values + panel * valuePanelStride, padded * Width));
         }
     }
+
+    /// <summary>
+    /// All keys and values in rows, 32 bits wide: where they lie, or expanded in <paramref name="expansion"/>
+    /// (<see cref="RowFloats"/> long). Only for keys in rows.
+    /// </summary>
+    /// <param name="expansion">Room for the expansion of 16-bit storage.</param>
+    /// <param name="keys">Keys, <see cref="RowStride"/> floats apart, padded with zeros.</param>
+    /// <param name="values">Panels of values, a panel width of floats a key.</param>
+    /// <param name="valuePanelStride">Floats between the panels.</param>
+    public void AllRows(float* expansion, out float* keys, out float* values, out nint valuePanelStride)
+    {
+        if (Storage == KeyValueStorage.Fp32)
+        {
+            keys = (float*)Memory;
+            values = keys + KeyFloats(Capacity);
+            valuePanelStride = (nint)Capacity * Width;
+            return;
+        }
+        var source = (Half*)Memory;
+        keys = expansion;
+        values = keys + KeyFloats(Count);
+        valuePanelStride = (nint)Count * Width;
+        TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>(source, (int)KeyFloats(Count)), new Span<float>(keys, (int)KeyFloats(Count)));
+        for (int panel = 0; panel < ValuePanels; panel++)
+        {
+            TensorPrimitives.ConvertToSingle(
+                new ReadOnlySpan<Half>(source + KeyFloats(Capacity) + (nint)panel * Capacity * Width, Count * Width),
+                new Span<float>(values + panel * valuePanelStride, Count * Width));
+        }
+    }
+
+    /// <summary>Floats that <see cref="AllRows"/> may need.</summary>
+    public nint RowFloats => Storage == KeyValueStorage.Fp32 ? 0 : KeyFloats(Count) + (nint)Count * ValuePanels * Width;
 
     /// <summary>Log-weights from key <paramref name="first"/> on, readable up to a whole panel; null where there are none.</summary>
     public float* Bias(int first) => HasBias ? BiasData + first : null;
@@ -227,14 +291,14 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
             float* from = (float*)Memory + start;
             for (int l = 0; l < key.Length; l++)
             {
-                key[l] = from[(nint)l * Width];
+                key[l] = from[l * KeyStep];
             }
             return;
         }
         Half* half = (Half*)Memory + start;
         for (int l = 0; l < key.Length; l++)
         {
-            key[l] = (float)half[(nint)l * Width];
+            key[l] = (float)half[l * KeyStep];
         }
     }
 
@@ -279,8 +343,8 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
     public override void Products(ReadOnlySpan<float> rows, int first, Span<float> products)
     {
         int keys = Math.Min(ChunkKeys, Count - first);
-        using NativeBuffer? expanded = Expand(first, keys);
-        float* panels = expanded is null ? (float*)Memory + (nint)first * Dimension : expanded.Pointer;
+        using NativeBuffer? expanded = RentExpansion();
+        float* panels = ChunkOfKeys(first, RoundUp(keys), expanded is null ? null : expanded.Pointer);
         fixed (float* a = rows, c = products)
         {
             for (int key = 0; key < keys; key += Width)
@@ -297,11 +361,11 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
 
     public override void SquaredDistances(ReadOnlySpan<float> point, Span<float> distances)
     {
+        using NativeBuffer? expanded = RentExpansion();
         for (int first = 0; first < Count; first += ChunkKeys)
         {
             int keys = Math.Min(ChunkKeys, Count - first);
-            using NativeBuffer? expanded = Expand(first, keys);
-            float* panels = expanded is null ? (float*)Memory + (nint)first * Dimension : expanded.Pointer;
+            float* panels = ChunkOfKeys(first, RoundUp(keys), expanded is null ? null : expanded.Pointer);
             for (int key = 0; key < keys; key += Width)
             {
                 PanelDistances(panels + (nint)key * Dimension, point, distances.Slice(first + key, Width));
@@ -317,16 +381,18 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
             float* to = (float*)Memory + start;
             for (int l = 0; l < key.Length; l++)
             {
-                to[(nint)l * Width] = key[l];
+                to[l * KeyStep] = key[l];
             }
+            ClearTail(to);
         }
         else
         {
             Half* to = (Half*)Memory + start;
             for (int l = 0; l < key.Length; l++)
             {
-                to[(nint)l * Width] = (Half)key[l];
+                to[l * KeyStep] = (Half)key[l];
             }
+            ClearTail(to);
         }
         for (int column = 0; column < ValueDimension; column += Width)
         {
@@ -348,7 +414,7 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
         int size = ElementSize;
         var from = (byte*)Memory;
         var to = (byte*)memory;
-        nint keyBytes = (nint)RoundUp(Count) * Dimension * size;
+        nint keyBytes = (nint)RoundUp(Count) * KeySize * size;
         Buffer.MemoryCopy(from, to, keyBytes, keyBytes);
         nint panelBytes = (nint)Count * Width * size;
         for (int panel = 0; panel < ValuePanels; panel++)
@@ -363,9 +429,21 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
 
     protected override int RoundUp(int count) => (count + Width - 1) / Width * Width;
 
-    protected override long FloatsFor(int capacity) => (long)capacity * (Dimension + ValuePanels * Width);
+    protected override long FloatsFor(int capacity) => (long)capacity * (KeySize + ValuePanels * Width);
 
-    private nint KeyStart(int index) => (nint)(index / Width) * Width * Dimension + index % Width;
+    private nint KeyStart(int index) => Order == KeyOrder.Rows
+        ? (nint)index * KeySize
+        : (nint)(index / Width) * Width * Dimension + index % Width;
+
+    /// <summary>Padding of a row is 0: whole vectors of it are multiplied.</summary>
+    private void ClearTail<T>(T* key)
+        where T : unmanaged
+    {
+        if (Order == KeyOrder.Rows)
+        {
+            new Span<T>(key + Dimension, KeySize - Dimension).Clear();
+        }
+    }
 
     private nint ValueStart(int index, int column) =>
         KeyFloats(Capacity) + ((nint)(column / Width) * Capacity + index) * Width + column % Width;
@@ -376,8 +454,9 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
         T* source = memory + KeyStart(from), target = memory + KeyStart(to);
         for (int l = 0; l < Dimension; l++)
         {
-            target[(nint)l * Width] = source[(nint)l * Width];
+            target[l * KeyStep] = source[l * KeyStep];
         }
+        ClearTail(target);
         for (int column = 0; column < ValueDimension; column += Width)
         {
             int length = Math.Min(Width, ValueDimension - column);
@@ -385,17 +464,49 @@ internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimensio
         }
     }
 
-    /// <summary>Key panels of a chunk in 32 bits where they are stored in 16; null where they lie ready.</summary>
-    private NativeBuffer? Expand(int first, int keys)
+    /// <summary>Memory for the panels of a chunk where they do not lie ready.</summary>
+    private NativeBuffer? RentExpansion() =>
+        Storage == KeyValueStorage.Fp32 && Order == KeyOrder.Panels ? null : NativeBuffer.Rent(PanelFloats(Dimension));
+
+    /// <summary>Panels of <paramref name="padded"/> keys (whole panels) from <paramref name="first"/> on: where they lie, or in <paramref name="expansion"/>.</summary>
+    private float* ChunkOfKeys(int first, int padded, float* expansion)
     {
+        if (Order == KeyOrder.Rows)
+        {
+            PackKeys(first, Math.Min(padded, Count - first), expansion);
+            return expansion;
+        }
         if (Storage == KeyValueStorage.Fp32)
         {
-            return null;
+            return (float*)Memory + (nint)first * Dimension;
         }
-        int length = RoundUp(keys) * Dimension;
-        NativeBuffer expanded = NativeBuffer.Rent(length);
-        TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>((Half*)Memory + (nint)first * Dimension, length), expanded.Span);
-        return expanded;
+        TensorPrimitives.ConvertToSingle(
+            new ReadOnlySpan<Half>((Half*)Memory + (nint)first * Dimension, padded * Dimension), new Span<float>(expansion, padded * Dimension));
+        return expansion;
+    }
+
+    /// <summary>Packs rows into panels, eight at a time; the last eight repeat the last key.</summary>
+    private void PackKeys(int first, int count, float* panels)
+    {
+        float** rows = stackalloc float*[PackedRows];
+        float* wide = panels + (nint)ChunkKeys * Dimension + PackedRows * Width;
+        for (int start = 0; start < count; start += PackedRows)
+        {
+            int present = Math.Min(PackedRows, count - start);
+            float* source = (float*)Memory + (nint)(first + start) * KeySize;
+            if (Storage == KeyValueStorage.Fp16)
+            {
+                TensorPrimitives.ConvertToSingle(
+                    new ReadOnlySpan<Half>((Half*)Memory + (nint)(first + start) * KeySize, present * KeySize),
+                    new Span<float>(wide, present * KeySize));
+                source = wide;
+            }
+            for (int i = 0; i < PackedRows; i++)
+            {
+                rows[i] = source + (nint)Math.Min(i, present - 1) * KeySize;
+            }
+            TKernel.Transpose8(rows, Dimension, panels + (nint)(start / Width) * Width * Dimension + start % Width);
+        }
     }
 
     /// <summary>Four chains of sums at a time, as one waits for itself; the panel is a whole number of vectors wide.</summary>

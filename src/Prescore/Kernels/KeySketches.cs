@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace Prescore.Kernels;
 
 /// <summary>
@@ -23,7 +25,11 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
     /// <summary>Bytes of a quad of a group: the widest vector.</summary>
     public const int QuadBytes = GroupKeys * 4;
 
+    /// <summary>Deviations beyond which a key along the query is not looked for.</summary>
+    private const float Deviations = 3;
+
     private nint _memory;
+    private long _squares;
 
     ~KeySketches() => Free();
 
@@ -45,6 +51,12 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
     /// <summary>Largest sum of squared coordinates of a key: bounds what a query can reach here.</summary>
     public int SquaredRadius { get; private set; }
 
+    /// <summary>
+    /// What a query's product with a key is taken to reach, for a query of norm 1: the longest sketch's norm (Cauchy and
+    /// Schwarz), and no more than <see cref="Deviations"/> deviations of a coordinate.
+    /// </summary>
+    public float Reach { get; private set; }
+
     /// <summary>First group, aligned to a cache line; null where there is no room. Lanes beyond the last key are arbitrary.</summary>
     public byte* Codes => (byte*)_memory;
 
@@ -60,6 +72,8 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
     {
         Count = 0;
         SquaredRadius = 0;
+        _squares = 0;
+        Reach = 0;
     }
 
     /// <summary>Makes room for <paramref name="count"/> keys.</summary>
@@ -105,6 +119,40 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
         }
         Count++;
         SquaredRadius = Math.Max(SquaredRadius, squares);
+        _squares += squares;
+        UpdateReach();
+    }
+
+    /// <summary>
+    /// Appends the sketches of many keys at once: code = coordinate − anchor, rounded half to even and clamped; what is not
+    /// a number becomes 0. The count held is a whole number of groups.
+    /// </summary>
+    /// <param name="coordinates">Coordinates [rank, stride], a column a key, readable up to whole groups.</param>
+    /// <param name="stride">Distance of the rows, a multiple of <see cref="GroupKeys"/>.</param>
+    /// <param name="count">Number of keys.</param>
+    /// <param name="anchor">What the coordinates are relative to [rank].</param>
+    public void AppendColumns(ReadOnlySpan<float> coordinates, int stride, int count, ReadOnlySpan<float> anchor)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(Count % GroupKeys, 0, nameof(Count));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(anchor.Length, Rank);
+        ArgumentOutOfRangeException.ThrowIfLessThan(coordinates.Length, (Rank - 1) * stride + (count + GroupKeys - 1) / GroupKeys * GroupKeys);
+        Reserve(checked(Count + count));
+        Span<int> squares = stackalloc int[GroupKeys];
+        fixed (float* from = coordinates)
+        {
+            for (int key = 0; key < count; key += GroupKeys)
+            {
+                Vector512<int> norms = EncodeGroup(from + key, stride, anchor, Codes + (nint)(Count + key) * Rank);
+                norms.CopyTo(squares);
+                foreach (int squared in squares[..Math.Min(GroupKeys, count - key)])
+                {
+                    SquaredRadius = Math.Max(SquaredRadius, squared);
+                    _squares += squared;
+                }
+            }
+        }
+        Count += count;
+        UpdateReach();
     }
 
     /// <summary>
@@ -159,6 +207,32 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
         ArgumentOutOfRangeException.ThrowIfNotEqual(rank % 4, 0, nameof(rank));
         return rank;
     }
+
+    /// <summary>Codes of one group of keys; returns the squared norms.</summary>
+    private Vector512<int> EncodeGroup(float* coordinates, int stride, ReadOnlySpan<float> anchor, byte* codes)
+    {
+        Vector512<float> largest = Vector512.Create((float)LargestCode);
+        Vector512<int> norms = default;
+        for (int quad = 0; quad < Quads; quad++, codes += QuadBytes)
+        {
+            Vector512<int> bytes = default;
+            for (int i = 0; i < 4; i++)
+            {
+                int c = 4 * quad + i;
+                Vector512<float> relative = Vector512.Load(coordinates + (nint)c * stride) - Vector512.Create(anchor[c]);
+                relative = Vector512.ConditionalSelect(Vector512.Equals(relative, relative), relative, Vector512<float>.Zero);
+                relative = Vector512.Min(Vector512.Max(Vector512.Round(relative), -largest), largest);
+                Vector512<int> code = Vector512.ConvertToInt32(relative);
+                norms += code * code;
+                bytes |= (code + Vector512.Create(Offset)) << (8 * i);
+            }
+            bytes.AsByte().Store(codes);
+        }
+        return norms;
+    }
+
+    private void UpdateReach() =>
+        Reach = MathF.Sqrt(Math.Min(SquaredRadius, Deviations * Deviations * _squares / ((float)Count * Rank)));
 
     private void Free()
     {

@@ -40,6 +40,9 @@ internal abstract unsafe partial class QueryBlock : IDisposable
     /// <summary>Adds a query, multiplied by <paramref name="scale"/>, with empty state; returns its row.</summary>
     public abstract int Add(ReadOnlySpan<float> query, float scale);
 
+    /// <summary>A row's query, scaled.</summary>
+    public abstract ReadOnlySpan<float> Query(int row);
+
     /// <summary>Rows [first, first + count) attend all keys of the tiles.</summary>
     public void Attend(KeyValueTiles tiles, int first, int count) => Attend(tiles, 0, tiles.Blocks, first, count, default);
 
@@ -54,9 +57,6 @@ internal abstract unsafe partial class QueryBlock : IDisposable
     /// where it is empty).
     /// </summary>
     public abstract void Attend(KeyRegion region, int first, int count, ReadOnlySpan<int> visible);
-
-    /// <summary>Listed rows attend all keys of a region.</summary>
-    public abstract void AttendRows(KeyRegion region, ReadOnlySpan<int> rows);
 
     /// <summary>Empties the state of all rows; the queries stay.</summary>
     public abstract void ResetState();
@@ -76,9 +76,6 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
 {
     private const int BlockKeys = KeyValueTiles.BlockKeys;
 
-    /// <summary>Floats kept for one state value of a strip.</summary>
-    private const int StripState = 32;
-
     private readonly int _capacity;
     private readonly int _dimension;
     private readonly int _valueDimension;
@@ -91,10 +88,6 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     private readonly float* _maxima;
     private readonly float* _sums;
     private readonly float* _logits;
-    private readonly float* _gatheredQueries;
-    private readonly float* _gatheredOutputs;
-    private readonly float* _gatheredMaxima;
-    private readonly float* _gatheredSums;
     private readonly float* _expansion;
 
     public QueryBlock(int capacity, int dimension, int valueDimension)
@@ -110,17 +103,17 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         nint state = Aligned(rows);
         nint expansion = KeyRegion<TKernel>.ExpansionFloats(dimension, valueDimension);
         _memory = NativeBuffer.Rent(
-            (rows + strip) * (_queryStride + _outputStride) + 2 * (state + StripState) + strip * BlockKeys + expansion);
+            rows * (_queryStride + _outputStride) + 4 * state + strip * BlockKeys + expansion);
         _memory.Clear();
+        _screens = new ScreenState[capacity];
+        _candidates = new int[capacity];
         _queries = _memory.Pointer;
         _outputs = _queries + rows * _queryStride;
-        _gatheredQueries = _outputs + rows * _outputStride;
-        _gatheredOutputs = _gatheredQueries + strip * _queryStride;
-        _maxima = _gatheredOutputs + strip * _outputStride;
+        _maxima = _outputs + rows * _outputStride;
         _sums = _maxima + state;
-        _gatheredMaxima = _sums + state;
-        _gatheredSums = _gatheredMaxima + StripState;
-        _logits = _gatheredSums + StripState;
+        _leastLogits = _sums + state;
+        _reaches = _leastLogits + state;
+        _logits = _reaches + state;
         _expansion = _logits + strip * BlockKeys;
     }
 
@@ -132,8 +125,13 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         new Span<float>(_outputs + row * _outputStride, (int)_outputStride).Clear();
         _maxima[row] = float.NegativeInfinity;
         _sums[row] = 0;
+        _screens[row] = default;
+        _leastLogits[row] = float.PositiveInfinity;
+        _screening &= row > 0;
         return row;
     }
+
+    public override ReadOnlySpan<float> Query(int row) => new(_queries + row * _queryStride, _dimension);
 
     public override void Attend(KeyValueTiles tiles, int firstBlock, int endBlock, int first, int count, ReadOnlySpan<int> visible)
     {
@@ -180,26 +178,6 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         }
     }
 
-    public override void AttendRows(KeyRegion region, ReadOnlySpan<int> rows)
-    {
-        var packed = (KeyRegion<TKernel>)region;
-        Span<int> limits = stackalloc int[StripRows];
-        for (int key = 0; key < region.Count; key += BlockKeys)
-        {
-            packed.Chunk(key, _expansion, out float* keys, out float* values, out nint valueStride);
-            limits.Fill(Math.Min(BlockKeys, region.Count - key));
-            for (int start = 0; start < rows.Length; start += StripRows)
-            {
-                ReadOnlySpan<int> strip = rows.Slice(start, Math.Min(StripRows, rows.Length - start));
-                Gather(strip);
-                AttendStrip(
-                    keys, values, valueStride, packed.Bias(key),
-                    _gatheredQueries, _gatheredOutputs, _gatheredMaxima, _gatheredSums, limits[..strip.Length]);
-                Scatter(strip);
-            }
-        }
-    }
-
     public override void ResetState()
     {
         new Span<float>(_outputs, checked((int)(Rows * _outputStride))).Clear();
@@ -230,33 +208,10 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     public override void Dispose()
     {
         _memory.Dispose();
-        _centroidLogits?.Dispose();
+        DisposeScreening();
     }
 
     private static nint Aligned(nint length) => (length + 15) & ~15;
-
-    private void Gather(ReadOnlySpan<int> rows)
-    {
-        for (int i = 0; i < rows.Length; i++)
-        {
-            nint row = rows[i];
-            TKernel.Copy(_queries + row * _queryStride, _gatheredQueries + i * _queryStride, _queryStride);
-            TKernel.Copy(_outputs + row * _outputStride, _gatheredOutputs + i * _outputStride, _outputStride);
-            _gatheredMaxima[i] = _maxima[row];
-            _gatheredSums[i] = _sums[row];
-        }
-    }
-
-    private void Scatter(ReadOnlySpan<int> rows)
-    {
-        for (int i = 0; i < rows.Length; i++)
-        {
-            nint row = rows[i];
-            TKernel.Copy(_gatheredOutputs + i * _outputStride, _outputs + row * _outputStride, _outputStride);
-            _maxima[row] = _gatheredMaxima[i];
-            _sums[row] = _gatheredSums[i];
-        }
-    }
 
     /// <summary>
     /// Up to StripRows rows against up to BlockKeys keys, whose panels lie one after the other; row i sees its first

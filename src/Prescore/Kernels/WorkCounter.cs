@@ -6,11 +6,14 @@ namespace Prescore.Kernels;
 internal sealed class WorkCounter
 {
     private long _interactions;
+    private long _screened;
     private long _indexProducts;
     private long _indexTicks;
     private long _flatSelections;
 
     public long Interactions => Interlocked.Read(ref _interactions);
+
+    public long Screened => Interlocked.Read(ref _screened);
 
     public long IndexProducts => Interlocked.Read(ref _indexProducts);
 
@@ -20,6 +23,8 @@ internal sealed class WorkCounter
     public double IndexThreadSeconds => (double)Interlocked.Read(ref _indexTicks) / Stopwatch.Frequency;
 
     public void AddInteractions(long count) => Interlocked.Add(ref _interactions, count);
+
+    public void AddScreened(long count) => Interlocked.Add(ref _screened, count);
 
     public void AddIndexProducts(long count) => Interlocked.Add(ref _indexProducts, count);
 

@@ -25,6 +25,9 @@ internal sealed class CacheRun : IDisposable
     /// <summary>Of all calls so far.</summary>
     public long Interactions { get; private set; }
 
+    /// <summary>Of all calls so far.</summary>
+    public long Screened { get; private set; }
+
     public IReadOnlyList<HeadCertificate> Certificates => ((ICertifiedCache)Cache).Certificates();
 
     /// <summary>Appends the next tokens of the tensors.</summary>
@@ -41,6 +44,7 @@ internal sealed class CacheRun : IDisposable
         long exact = (long)_shape.QueryHeads * (first * (long)count + (long)count * (count + 1) / 2);
         report.ExactInteractions.ShouldBe(exact);
         Interactions += report.Interactions;
+        Screened += report.Screened;
         return report;
     }
 

@@ -31,7 +31,7 @@ public sealed class PerplexityTests : IDisposable
         report.GetProperty("tokens_scored").GetInt32().ShouldBe(128);
         JsonElement[] rows = [.. report.GetProperty("methods").EnumerateArray()];
         rows[0].EnumerateObject().Select(field => field.Name).ShouldBe(
-            ["name", "spec", "budget", "interactions", "index_products", "nll", "perplexity", "delta_nll", "delta_nll_se",
+            ["name", "spec", "budget", "interactions", "screened", "index_products", "nll", "perplexity", "delta_nll", "delta_nll_se",
                 "kl", "top1", "attention_seconds", "seconds", "speedup", "speedup_total", "certificate"]);
         rows.Select(row => row.GetProperty("name").GetString()).ShouldBe(["exact", "window", "prescored"]);
         Number(rows[0], "budget").ShouldBe(1);
@@ -121,14 +121,14 @@ public sealed class PerplexityTests : IDisposable
         Number(certificate, "target_error").ShouldBe(0.2);
         JsonElement[] heads = [.. certificate.GetProperty("heads").EnumerateArray()];
         heads[0].EnumerateObject().Select(field => field.Name).ShouldBe(
-            ["window", "layer", "head", "error", "error_low", "error_high", "percentile95", "worst", "probes", "effort", "budget",
+            ["window", "layer", "head", "error", "error_low", "error_high", "percentile95", "worst", "probes", "share", "budget",
                 "blocks", "exact_blocks", "unmet_blocks", "state"]);
         heads.Select(head => (Number(head, "window"), Number(head, "layer"), Number(head, "head"))).ShouldBe(
             from window in Enumerable.Range(0, 2)
             from layer in Enumerable.Range(0, 3)
             from head in Enumerable.Range(0, 4)
             select ((double)window, (double)layer, (double)head));
-        heads[0].GetProperty("state").GetString().ShouldBeOneOf("routed", "exact");
+        heads[0].GetProperty("state").GetString().ShouldBeOneOf("screened", "exact");
         File.ReadAllBytes(heatMap)[1..4].ShouldBe("PNG"u8.ToArray());
     }
 

@@ -11,7 +11,7 @@ public class CertificateReportTests
     /// <summary>A routed, an exact, an unmet and an unprobed head.</summary>
     internal static CertificateReport EveryState => CertificateReport.Of(
         Targeted,
-        [[Head(0, 0, 0.1), Head(0, 1, 0, effort: null), Head(1, 0, 0.2, unmet: 3), Head(1, 1, 0, probes: 0)]])!;
+        [[Head(0, 0, 0.1), Head(0, 1, 0, share: null), Head(1, 0, 0.2, unmet: 3), Head(1, 1, 0, probes: 0)]])!;
 
     internal static CertificateReport WithoutProbes => CertificateReport.Of(Targeted, [[Head(0, 0, 0, probes: 0)]])!;
 
@@ -42,11 +42,11 @@ public class CertificateReportTests
     [Fact]
     public void Exact_and_unmet_heads_are_told_apart()
     {
-        HeadCertificate[] heads = [Head(0, 0, 0.1), Head(0, 1, 0, effort: null), Head(0, 2, 0.2, effort: null, unmet: 3), Head(0, 3, 0.2, unmet: 1)];
+        HeadCertificate[] heads = [Head(0, 0, 0.1), Head(0, 1, 0, share: null), Head(0, 2, 0.2, share: null, unmet: 3), Head(0, 3, 0.2, unmet: 1)];
 
         CertificateReport report = CertificateReport.Of(Targeted, [heads])!;
 
-        report.Heads.Select(head => head.State).ShouldBe([HeadState.Routed, HeadState.Exact, HeadState.Unmet, HeadState.Routed]);
+        report.Heads.Select(head => head.State).ShouldBe([HeadState.Screened, HeadState.Exact, HeadState.Unmet, HeadState.Screened]);
         report.ExactHeads.ShouldBe(1);
         report.UnmetHeads.ShouldBe(1);
     }
@@ -56,7 +56,7 @@ public class CertificateReportTests
     {
         var method = new ClusteredAttention(new ClusteredOptions { Budget = 0.2 });
 
-        CertificateReport report = CertificateReport.Of(method, [[Head(0, 0, 0.4, effort: null, unmet: 3)]])!;
+        CertificateReport report = CertificateReport.Of(method, [[Head(0, 0, 0.4, share: null, unmet: 3)]])!;
 
         report.TargetError.ShouldBeNull();
         report.UnmetHeads.ShouldBeNull();
@@ -70,7 +70,7 @@ public class CertificateReportTests
         CertificateReport.Of(Targeted, [[Head(0, 0, 0, probes: 0)]])!.MedianError.ShouldBeNull();
     }
 
-    private static HeadCertificate Head(int layer, int head, double error, int probes = 8, int? effort = 4, int unmet = 0) => new()
+    private static HeadCertificate Head(int layer, int head, double error, int probes = 8, double? share = 0.1, int unmet = 0) => new()
     {
         Layer = layer,
         Head = head,
@@ -80,7 +80,8 @@ public class CertificateReportTests
         ErrorHigh = error,
         Percentile95 = error,
         Worst = error,
-        Effort = effort,
+        Share = share,
+        Screened = 2,
         Interactions = 1,
         ExactInteractions = 4,
         Blocks = 5,

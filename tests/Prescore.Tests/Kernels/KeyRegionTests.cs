@@ -5,16 +5,19 @@ namespace Prescore.Tests.Kernels;
 
 public class KeyRegionTests
 {
-    public static TheoryData<SimdPath, KeyValueStorage, bool> Kinds
+    public static TheoryData<SimdPath, KeyValueStorage, bool, bool> Kinds
     {
         get
         {
-            var kinds = new TheoryData<SimdPath, KeyValueStorage, bool>();
+            var kinds = new TheoryData<SimdPath, KeyValueStorage, bool, bool>();
             foreach (SimdPath path in Enum.GetValues<SimdPath>())
             {
-                kinds.Add(path, KeyValueStorage.Fp32, false);
-                kinds.Add(path, KeyValueStorage.Fp32, true);
-                kinds.Add(path, KeyValueStorage.Fp16, true);
+                foreach (bool inRows in new[] { false, true })
+                {
+                    kinds.Add(path, KeyValueStorage.Fp32, false, inRows);
+                    kinds.Add(path, KeyValueStorage.Fp32, true, inRows);
+                    kinds.Add(path, KeyValueStorage.Fp16, true, inRows);
+                }
             }
             return kinds;
         }
@@ -23,11 +26,11 @@ public class KeyRegionTests
     /// <summary>A region against a plain list under random changes.</summary>
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void Holds_what_a_list_would_hold(SimdPath path, KeyValueStorage storage, bool weighted) =>
+    public void Holds_what_a_list_would_hold(SimdPath path, KeyValueStorage storage, bool weighted, bool inRows) =>
         Gen.Select(Gen.Int[1, 20], Gen.Int[1, 70], Gen.Int[0, 100_000]).Sample((dimension, valueDimension, seed) =>
         {
             var random = new Random(seed);
-            using KeyRegion region = KeyRegion.Create(path, dimension, valueDimension, storage, weighted);
+            using KeyRegion region = KeyRegion.Create(path, dimension, valueDimension, storage, weighted, inRows ? KeyOrder.Rows : KeyOrder.Panels);
             var list = new List<(float[] Key, float[] Value, float LogWeight)>();
             for (int step = 0; step < 300; step++)
             {
@@ -49,12 +52,12 @@ public class KeyRegionTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void Products_and_distances_equal_naive_ones(SimdPath path, KeyValueStorage storage, bool weighted)
+    public void Products_and_distances_equal_naive_ones(SimdPath path, KeyValueStorage storage, bool weighted, bool inRows)
     {
-        foreach ((int count, int dimension) in new[] { (1, 1), (15, 8), (128, 16), (129, 33), (300, 64) })
+        foreach ((int count, int dimension) in new[] { (1, 1), (7, 5), (15, 8), (128, 16), (129, 33), (130, 63), (257, 65), (300, 64) })
         {
             var random = new Random(count);
-            using KeyRegion region = KeyRegion.Create(path, dimension, 5, storage, weighted);
+            using KeyRegion region = KeyRegion.Create(path, dimension, 5, storage, weighted, inRows ? KeyOrder.Rows : KeyOrder.Panels);
             float[][] keys = [.. Enumerable.Range(0, count).Select(_ => Row(random, dimension))];
             foreach (float[] key in keys)
             {
@@ -88,11 +91,11 @@ public class KeyRegionTests
     /// <summary>Narrow panels spare empty vectors: the bits must not depend on that.</summary>
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void Bits_of_products_do_not_depend_on_how_many_keys_there_are(SimdPath path, KeyValueStorage storage, bool weighted)
+    public void Bits_of_products_do_not_depend_on_how_many_keys_there_are(SimdPath path, KeyValueStorage storage, bool weighted, bool inRows)
     {
         const int Dimension = 33;
         var random = new Random(1);
-        using KeyRegion region = KeyRegion.Create(path, Dimension, 5, storage, weighted);
+        using KeyRegion region = KeyRegion.Create(path, Dimension, 5, storage, weighted, inRows ? KeyOrder.Rows : KeyOrder.Panels);
         for (int key = 0; key < KeyRegion.ChunkKeys; key++)
         {
             region.Append(Row(random, Dimension), new float[5]);
@@ -109,6 +112,78 @@ public class KeyRegionTests
             for (int i = 0; i < 6; i++)
             {
                 part.AsSpan(i * KeyRegion.ChunkKeys, count).SequenceEqual(whole.AsSpan(i * KeyRegion.ChunkKeys, count)).ShouldBeTrue($"{count} keys");
+            }
+        }
+    }
+
+    /// <summary>Rows are packed into panels eight at a time: every count, with dimensions that fill no vector.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Products_of_any_number_of_keys_in_either_order_are_the_same_bits(SimdPath path, KeyValueStorage storage, bool weighted, bool inRows)
+    {
+        foreach (int dimension in new[] { 1, 5, 63, 64, 65 })
+        {
+            PoisonedMemory.Fill(path, dimension, 5, storage, weighted);
+            var random = new Random(dimension);
+            using KeyRegion panels = KeyRegion.Create(path, dimension, 5, KeyValueStorage.Fp32);
+            using KeyRegion region = KeyRegion.Create(path, dimension, 5, storage, weighted, inRows ? KeyOrder.Rows : KeyOrder.Panels);
+            float[] rows = Row(random, 6 * dimension);
+            float[] expected = new float[6 * KeyRegion.ChunkKeys], products = new float[6 * KeyRegion.ChunkKeys];
+            for (int count = 1; count <= 130; count++)
+            {
+                float[] key = Stored(Row(random, dimension), storage);
+                panels.Append(key, new float[5]);
+                region.Append(key, new float[5], 1);
+                int first = (count - 1) / KeyRegion.ChunkKeys * KeyRegion.ChunkKeys;
+                panels.Products(rows, first, expected);
+                region.Products(rows, first, products);
+                for (int i = 0; i < 6; i++)
+                {
+                    products.AsSpan(i * KeyRegion.ChunkKeys, count - first).SequenceEqual(expected.AsSpan(i * KeyRegion.ChunkKeys, count - first))
+                        .ShouldBeTrue($"{count} keys of {dimension}");
+                }
+            }
+        }
+    }
+
+    /// <summary>Attention and member logits read whole vectors of a row: their padding is 0 whatever the memory held, also after keys have moved.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Padding_over_poisoned_memory_is_never_seen(SimdPath path, KeyValueStorage storage, bool weighted, bool inRows)
+    {
+        foreach (int dimension in new[] { 1, 5, 17, 63, 65 })
+        {
+            PoisonedMemory.Fill(path, dimension, 5, storage, weighted);
+            var random = new Random(dimension);
+            using KeyRegion region = KeyRegion.Create(path, dimension, 5, storage, weighted, inRows ? KeyOrder.Rows : KeyOrder.Panels);
+            var list = new List<(float[] Key, float[] Value, float LogWeight)>();
+            for (int step = 0; step < 200; step++)
+            {
+                Change(region, list, random);
+            }
+            using QueryBlock block = QueryBlock.Create(path, 7, dimension, 5);
+            float[][] queries = [.. Enumerable.Range(0, 7).Select(_ => Row(random, dimension))];
+            foreach (float[] query in queries)
+            {
+                block.Add(query, 1);
+            }
+            block.Attend(region, 0, 7, default);
+            for (int row = 0; row < 7; row++)
+            {
+                double[] logits = [.. list.Select(entry => Stored(entry.Key, storage).Zip(queries[row], (a, b) => (double)a * b).Sum() + (weighted ? entry.LogWeight : 0))];
+                double sum = logits.Sum(Math.Exp);
+                var output = new float[5];
+                ((double)block.Finish(row, output)).ShouldBe(Math.Log(sum), 1e-4);
+                for (int l = 0; l < 5; l++)
+                {
+                    ((double)output[l]).ShouldBe(list.Select((entry, i) => Math.Exp(logits[i]) / sum * Stored(entry.Value, storage)[l]).Sum(), 1e-4);
+                }
+                if (inRows)
+                {
+                    var found = new float[list.Count];
+                    block.MemberLogits(row, region, [.. Enumerable.Range(0, list.Count)], found);
+                    found.Select((x, i) => Math.Abs(x + (weighted ? list[i].LogWeight : 0) - logits[i])).Max().ShouldBeLessThan(1e-4);
+                }
             }
         }
     }

@@ -167,6 +167,75 @@ public class KeySketchesTests
         Check(sketches, path, query, [], int.MinValue);
     }
 
+    /// <summary>Many at once or one by one: the same bytes, and the same to screen with.</summary>
+    [Theory]
+    [MemberData(nameof(PathsAndRanks))]
+    public void Columns_of_coordinates_are_appended_as_rounded_differences(SimdPath path, int rank)
+    {
+        const int Stride = 128;
+        foreach (int[] pieces in new int[][] { [1], [16], [128, 5], [17], [64, 48, 128, 33] })
+        {
+            var random = new Random(rank + pieces.Length);
+            using KeySketches columns = new(rank), single = new(rank);
+            float[] anchor = [.. Enumerable.Range(0, rank).Select(_ => random.NextSingle() - 0.5f)];
+            sbyte[] query = Code(random, rank, KeySketches.QueryLevels(rank));
+            var products = new List<int>();
+            foreach (int count in pieces)
+            {
+                // Beyond the last key lies what is no number.
+                float[] coordinates = [.. Enumerable.Range(0, rank * Stride).Select(i => i % Stride < count ? (random.NextSingle() - 0.5f) * 40 : float.NaN)];
+                coordinates[0] = 2.5f + anchor[0];
+                coordinates[(rank - 1) * Stride + count - 1] = float.NaN;
+                coordinates[Stride] = float.PositiveInfinity;
+                columns.AppendColumns(coordinates, Stride, count, anchor);
+                for (int key = 0; key < count; key++)
+                {
+                    sbyte[] code = [.. Enumerable.Range(0, rank).Select(c =>
+                    {
+                        float rounded = MathF.Round(coordinates[c * Stride + key] - anchor[c]);
+                        return float.IsNaN(rounded) ? (sbyte)0 : (sbyte)Math.Clamp(rounded, -15, 15);
+                    })];
+                    single.Append(code);
+                    products.Add(Product(query, code));
+                }
+            }
+            (columns.Count, columns.SquaredRadius, columns.Reach).ShouldBe((single.Count, single.SquaredRadius, single.Reach));
+            foreach (int threshold in Thresholds([.. products]))
+            {
+                Check(columns, path, query, [.. products], threshold);
+                Check(single, path, query, [.. products], threshold);
+            }
+        }
+        using var odd = new KeySketches(rank);
+        odd.Append(Constant(rank, 1));
+        Should.Throw<ArgumentOutOfRangeException>(() => odd.AppendColumns(new float[rank * Stride], Stride, 4, new float[rank]));
+        odd.Clear();
+        Should.Throw<ArgumentOutOfRangeException>(() => odd.AppendColumns(new float[rank * Stride], Stride, 4, new float[rank - 1]));
+        Should.Throw<ArgumentOutOfRangeException>(() => odd.AppendColumns(new float[(rank - 1) * Stride + 15], Stride, 4, new float[rank]));
+        odd.Count.ShouldBe(0);
+    }
+
+    /// <summary>The longest sketch, and no more than three deviations of a coordinate.</summary>
+    [Fact]
+    public void Reach_is_the_longest_sketch_or_three_deviations()
+    {
+        using var sketches = new KeySketches(4);
+        sketches.Reach.ShouldBe(0);
+        sketches.Append([3, 4, 0, 0]);
+        // 9 · 25 / 4 is more than 25.
+        sketches.Reach.ShouldBe(5);
+        for (int i = 0; i < 24; i++)
+        {
+            sketches.Append([0, 0, 0, 0]);
+        }
+        // One in 25 keys: 9 · 25 / 100.
+        sketches.Reach.ShouldBe(1.5f);
+        sketches.Clear();
+        sketches.Reach.ShouldBe(0);
+        sketches.Append([1, 0, 0, 0]);
+        sketches.Reach.ShouldBe(1);
+    }
+
     [Fact]
     public void Bad_arguments_are_refused()
     {

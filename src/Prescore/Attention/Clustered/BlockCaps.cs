@@ -14,25 +14,39 @@ internal sealed class BlockCaps
     /// <param name="blockStart">First position.</param>
     /// <param name="probes">Probe positions of the block; they are exact whatever the budget.</param>
     /// <param name="clusters">Clusters of the head's index.</param>
-    public BlockCaps(ClusteredOptions options, int blockStart, ReadOnlySpan<int> probes, int clusters)
+    public BlockCaps(ClusteredOptions options, int blockStart, int[] probes, int clusters)
     {
         _options = options;
-        double all = 0, spent = 0, probed = 0;
+        double all = 0, spent = 0;
+        var rows = new List<(int Keys, int Least)>();
         for (int position = blockStart; position < blockStart + options.BlockSize; position++)
         {
             all += position + 1;
+            if (Array.IndexOf(probes, position) < 0)
+            {
+                rows.Add((position + 1, options.NearCount(position) + clusters));
+            }
+            else
+            {
+                spent += position + 1 + clusters;
+            }
         }
-        foreach (int probe in probes)
+        // Queries share what is left by their keys; for whom near part and centroids are more than that, the others pay.
+        for (int before = -1; before != rows.Count;)
         {
-            spent += probe + 1 + clusters;
-            probed += probe + 1;
+            before = rows.Count;
+            _share = before == 0 ? 0 : (options.Budget!.Value * all - spent) / rows.Sum(row => (double)row.Keys);
+            spent += rows.Where(row => row.Least > _share * row.Keys).Sum(row => (double)row.Least);
+            rows.RemoveAll(row => row.Least > _share * row.Keys);
         }
-        _share = (options.Budget!.Value * all - spent) / (all - probed);
     }
 
-    /// <summary>Most members that the query at a position may visit, never below 0.</summary>
-    public int Members(int position, int clusters) =>
-        Math.Max(0, (int)(_share * (position + 1)) - _options.NearCount(position) - clusters);
+    /// <summary>Most members that the query at a position may have, never below 0.</summary>
+    /// <param name="position">Its position.</param>
+    /// <param name="clusters">Clusters of the index.</param>
+    /// <param name="screening">What screening all keys costs, in interactions.</param>
+    public int Members(int position, int clusters, double screening) =>
+        Math.Max(0, (int)(_share * (position + 1) - Math.Ceiling(screening)) - _options.NearCount(position) - clusters);
 
     /// <summary>
     /// The smallest budget that n tokens can keep: near part, centroids and probes ÷ exact's. Below it the method has no room.

@@ -27,7 +27,8 @@ internal sealed class ClusteredHead : IDisposable
         _valueDimension = shape.ValueDimension;
         _weighted = weighted;
         Head = head;
-        Index = new KeyIndex(options, run, head, _dimension, _valueDimension, weighted);
+        Queries = new QuerySample(options, _dimension, _group);
+        Index = new KeyIndex(options, run, head, _dimension, _valueDimension, weighted, Queries.Moment);
         Near = KeyRegion.Create(run.Simd, _dimension, _valueDimension, options.Storage, weighted);
         Near.Reserve(ClusteredOptions.Sinks + options.Near + options.BlockSize);
         Effort = new EffortControl(_firstQueryHead, _group, options);
@@ -44,6 +45,9 @@ internal sealed class ClusteredHead : IDisposable
     /// <summary>Sinks, then the keys from the near part's first position on.</summary>
     public KeyRegion Near { get; }
 
+    /// <summary>Sampled queries, which shape the sketches.</summary>
+    public QuerySample Queries { get; }
+
     /// <summary>What probes have shown.</summary>
     public EffortControl Effort { get; }
 
@@ -53,7 +57,7 @@ internal sealed class ClusteredHead : IDisposable
     /// <summary>The current block; −1 before the first.</summary>
     public int Block { get; private set; } = -1;
 
-    /// <summary>p of every query head of the group in the current block.</summary>
+    /// <summary>Step of the ladder of every query head of the group in the current block.</summary>
     public int[] Chosen { get; private set; }
 
     /// <summary>Probe positions of the current block.</summary>
@@ -66,7 +70,7 @@ internal sealed class ClusteredHead : IDisposable
     public int BlockStart => Block * _options.BlockSize;
 
     /// <summary>Bytes held.</summary>
-    public long Bytes => Index.Bytes + Near.Bytes + sizeof(float) * ((long)_keys.Length + _values.Length);
+    public long Bytes => Index.Bytes + Near.Bytes + Queries.Bytes + sizeof(float) * ((long)_keys.Length + _values.Length);
 
     /// <summary>Appends tokens to the near part.</summary>
     public void Append(MatrixView keys, MatrixView values, ReadOnlySpan<float> logWeights, int firstRow, int count)
@@ -81,6 +85,7 @@ internal sealed class ClusteredHead : IDisposable
     public void MoveToIndex()
     {
         Block++;
+        Queries.TakeBefore(BlockStart);
         int sinks = ClusteredOptions.Sinks;
         int count = Block == 0 ? 0 : _options.NearStart(BlockStart) - _options.NearStart(BlockStart - _options.BlockSize);
         if (count <= 0)
@@ -104,7 +109,7 @@ internal sealed class ClusteredHead : IDisposable
         Tally.BeginBlock(
             Block,
             [.. Chosen.Select(effort => Index.Count == 0 ? BlockKind.Near
-                : QueryBatch.WithinExact(Index, effort) == EffortLadder.Exact ? BlockKind.Exact : BlockKind.Routed)]);
+                : effort == EffortLadder.Exact ? BlockKind.Exact : BlockKind.Screened)]);
     }
 
     /// <summary>Forgets all tokens from <paramref name="length"/> on.</summary>
@@ -113,6 +118,7 @@ internal sealed class ClusteredHead : IDisposable
     public void Rewind(int oldLength, int length)
     {
         Effort.Rewind(length);
+        Queries.Rewind(length);
         Tally.Rewind(length, _options.BlockSize);
         if (length < BlockStart || (length == BlockStart && length < oldLength))
         {
@@ -131,7 +137,7 @@ internal sealed class ClusteredHead : IDisposable
         return Enumerable.Range(0, _group).Select(member => CertificateSummary.Of(
             [.. records[_firstQueryHead + member]],
             _options.BlockSize,
-            Tally.Certificate(member, layer, _firstQueryHead + member, QueryBatch.WithinExact(Index, Chosen[member]))));
+            Tally.Certificate(member, layer, _firstQueryHead + member, Chosen[member])));
     }
 
     public void Dispose()
@@ -142,7 +148,7 @@ internal sealed class ClusteredHead : IDisposable
 
     private void SetBlock()
     {
-        Chosen = Effort.Choose(BlockStart);
+        Chosen = Effort.Choose(BlockStart, Index.Count, Index.Clusters);
         Probes = Index.Count == 0 ? [] : ProbeSchedule.Positions(_options, Block);
         Caps = _options.Budget < 1 ? new BlockCaps(_options, BlockStart, Probes, Index.Clusters) : null;
     }
@@ -161,6 +167,7 @@ internal sealed class ClusteredHead : IDisposable
             CopyRows(sinks, Near.Count - sinks, keys, values, _options.NearStart(BlockStart));
         }
         Index.Clear();
+        Queries.Restart();
         Near.Truncate(0);
         Block = -1;
         for (int start = 0; start < length; start += _options.BlockSize)

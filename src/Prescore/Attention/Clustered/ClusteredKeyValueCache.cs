@@ -37,8 +37,11 @@ internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShap
         };
         var result = new AttentionOutput { Output = output, Layout = shape.QueryRows(count, shape.ValueDimension) };
         int before = Length;
-        AttentionReport report = AttentionCall.Run(
-            input, result, run, cancellationToken, call => Layer.Append(call, 0, queryOffset: 0));
+        AttentionReport report = AttentionCall.Run(input, result, run, cancellationToken, call =>
+        {
+            AttentionInputCheck.Storable(call, options.Storage);
+            Layer.Append(call, 0, queryOffset: 0);
+        });
         // The call knows only the new keys; the queries saw those before them as well.
         return report with { ExactInteractions = report.ExactInteractions + (long)before * count * shape.QueryHeads };
     }

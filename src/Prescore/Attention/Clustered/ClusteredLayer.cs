@@ -12,7 +12,7 @@ internal sealed class ClusteredLayer : IDisposable
     /// <summary>Queries and outputs of one item stay in a second-level cache.</summary>
     private const int ItemBytes = 448 << 10;
 
-    private const int MostItemPositions = 256;
+    private const int MostItemPositions = 128;
     private const int FewestItemPositions = 32;
 
     private readonly ClusteredOptions _options;
@@ -104,6 +104,6 @@ internal sealed class ClusteredLayer : IDisposable
         return _batches.TryTake(out QueryBatch? batch)
             ? batch
             : new QueryBatch(QueryBlock.Create(
-                _run.Simd, positions * (_shape.QueryHeads / _shape.KeyValueHeads), _shape.HeadDimension, _shape.ValueDimension));
+                _run.Simd, positions * (_shape.QueryHeads / _shape.KeyValueHeads), _shape.HeadDimension, _shape.ValueDimension), _options.SketchRank);
     }
 }

@@ -21,10 +21,10 @@ public sealed record ClusteredOptions
     public int BlockSize { get; init; } = 256;
 
     /// <summary>w: keys before the block that stay exact.</summary>
-    public int Near { get; init; } = 64;
+    public int Near { get; init; } = 128;
 
     /// <summary>κ: the index has κ·√far clusters.</summary>
-    public double ClusterFactor { get; init; } = 2;
+    public double ClusterFactor { get; init; } = 1.5;
 
     /// <summary>Queries a head that are computed exactly in a probe block.</summary>
     public int Probes { get; init; } = 8;
@@ -39,10 +39,13 @@ public sealed record ClusteredOptions
     public double RefitGrowth { get; init; } = 1.2;
 
     /// <summary>Lloyd steps of the first fit and of a refinement.</summary>
-    public int FitSteps { get; init; } = 3;
+    public int FitSteps { get; init; } = 2;
 
-    /// <summary>Largest p of the ladder below exact; the steps are those of <see cref="EffortLadder"/>.</summary>
-    public int LargestEffort { get; init; } = 512;
+    /// <summary>Last step of <see cref="EffortLadder"/> that is used below exact, at most <see cref="EffortLadder.Steps"/> − 1.</summary>
+    public int LargestEffort { get; init; } = EffortLadder.Steps - 1;
+
+    /// <summary>r: coordinates of a key's sketch, a multiple of 4 up to 64.</summary>
+    public int SketchRank { get; init; } = 32;
 
     /// <summary>How keys and values are stored.</summary>
     public KeyValueStorage Storage { get; init; } = KeyValueStorage.Fp32;
@@ -52,6 +55,11 @@ public sealed record ClusteredOptions
 
     /// <summary>Clusters wanted for a number of far keys.</summary>
     internal int ClustersFor(int far) => far == 0 ? 0 : Math.Clamp((int)Math.Ceiling(ClusterFactor * Math.Sqrt(far)), 1, far);
+
+    /// <summary>
+    /// What reading a key's sketch costs of an interaction: its r bytes of the key's and value's 4(d + d_v).
+    /// </summary>
+    internal double SketchCost(int dimension, int valueDimension) => SketchRank / (4.0 * (dimension + valueDimension));
 
     /// <summary>First near position, sinks aside, of the block that starts at <paramref name="blockStart"/>.</summary>
     internal int NearStart(int blockStart) => Math.Max(Sinks, blockStart - Near);

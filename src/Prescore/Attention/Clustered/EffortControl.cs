@@ -1,18 +1,28 @@
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
-/// Chooses p per query head from the errors that probes of earlier blocks showed for every step of the ladder. A pure
-/// function of the probe records before a block, so decoding, cutting and rewinding cannot change it.
+/// Chooses the step of the ladder per query head from the errors that probes of earlier blocks showed for every step. A
+/// pure function of the probe records before a block, so decoding, cutting and rewinding cannot change it.
 /// </summary>
 /// <param name="firstHead">First query head.</param>
 /// <param name="queryHeads">Number of query heads.</param>
 /// <param name="options">The settings.</param>
 internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOptions options)
 {
-    private readonly int _steps = EffortLadder.Count(options.LargestEffort);
+    /// <summary>
+    /// The step that just reaches a target on its own probes misses it on others by about a quarter: steps are chosen
+    /// against this part of the target, so that certified errors come out near the target itself.
+    /// </summary>
+    internal const double Margin = 0.8;
+
+    /// <summary>Time of a member, whose key and value are fetched singly, in keys of the exact kernel: measured.</summary>
+    private const double MemberCost = 3;
+
     private readonly List<ProbeRecord> _records = [];
     private readonly double[] _norms = new double[queryHeads];
+    private readonly double[] _far = new double[queryHeads];
     private double[] _errors = [];
+    private double[] _members = [];
     private int _pooledRecords;
     private int _pooledBlock = -1;
 
@@ -35,18 +45,23 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     {
         _records.RemoveAll(record => record.Position >= length);
         _errors = [];
+        _members = [];
         _pooledRecords = 0;
         _pooledBlock = -1;
     }
 
-    /// <summary>p of every query head for the block that starts at <paramref name="blockStart"/>; all earlier probes are in.</summary>
-    public int[] Choose(int blockStart)
+    /// <summary>Step of every query head for the block that starts at <paramref name="blockStart"/>; all earlier probes are in.</summary>
+    /// <param name="blockStart">First position.</param>
+    /// <param name="far">Far keys of the block.</param>
+    /// <param name="clusters">Their clusters.</param>
+    public int[] Choose(int blockStart, int far, int clusters)
     {
         Pool(blockStart);
         var chosen = new int[queryHeads];
         for (int head = 0; head < queryHeads; head++)
         {
-            chosen[head] = Smallest(head);
+            int step = Smallest(head);
+            chosen[head] = step < EffortLadder.Exact && Cost(head, step, far, clusters) >= far ? EffortLadder.Exact : step;
         }
         return chosen;
     }
@@ -55,8 +70,10 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     {
         if (_errors.Length == 0)
         {
-            _errors = new double[queryHeads * _steps];
+            _errors = new double[queryHeads * EffortLadder.Steps];
+            _members = new double[queryHeads * EffortLadder.Steps];
             Array.Clear(_norms);
+            Array.Clear(_far);
         }
         _records.Sort(_pooledRecords, _records.Count - _pooledRecords, ByPosition);
         for (; _pooledRecords < _records.Count && _records[_pooledRecords].Position < blockStart; _pooledRecords++)
@@ -68,39 +85,48 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
                 Decay();
                 _pooledBlock = block;
             }
-            int head = record.Head - firstHead;
-            _norms[head] += record.SquaredNorm;
-            for (int step = 0; step < _steps; step++)
-            {
-                _errors[head * _steps + step] += record.SquaredErrors[step];
-            }
+            Add(record, record.Head - firstHead);
         }
     }
 
+    private void Add(ProbeRecord record, int head)
+    {
+        _norms[head] += record.SquaredNorm;
+        _far[head] += record.Far;
+        for (int step = 0; step < EffortLadder.Steps; step++)
+        {
+            _errors[head * EffortLadder.Steps + step] += record.SquaredErrors[step];
+            _members[head * EffortLadder.Steps + step] += record.Members[step];
+        }
+    }
+
+    /// <summary>The first step within the target; a head without probes, or that no step brings there, is exact.</summary>
     private int Smallest(int head)
     {
-        double allowed = options.EffectiveTargetError * options.EffectiveTargetError * _norms[head];
-        for (int step = 0; step < _steps && _norms[head] > 0; step++)
+        double target = Margin * options.EffectiveTargetError;
+        double allowed = target * target * _norms[head];
+        for (int step = 0; step <= options.LargestEffort && _norms[head] > 0; step++)
         {
-            double error = _errors[head * _steps + step];
-            if (error <= allowed)
+            if (_errors[head * EffortLadder.Steps + step] <= allowed)
             {
-                // No error at all: the step visited every cluster there was. There will be more.
-                return error > 0 ? EffortLadder.Steps[step] : EffortLadder.Exact;
+                return step;
             }
         }
         return EffortLadder.Exact;
     }
 
+    /// <summary>Time of a step in keys of the exact kernel, by the members that probes had.</summary>
+    private double Cost(int head, int step, int far, int clusters) =>
+        clusters + MemberCost * far * _members[head * EffortLadder.Steps + step] / Math.Max(1, _far[head]);
+
     private void Decay()
     {
-        for (int i = 0; i < _errors.Length; i++)
+        foreach (double[] pooled in new[] { _errors, _members, _norms, _far })
         {
-            _errors[i] *= options.ProbeDecay;
-        }
-        for (int head = 0; head < queryHeads; head++)
-        {
-            _norms[head] *= options.ProbeDecay;
+            for (int i = 0; i < pooled.Length; i++)
+            {
+                pooled[i] *= options.ProbeDecay;
+            }
         }
     }
 

@@ -1,23 +1,38 @@
 namespace Prescore.Attention.Clustered;
 
-/// <summary>The numbers p of clusters a query may be routed to.</summary>
+/// <summary>
+/// How much of the far part a query head computes: step s makes exact members of the keys that by their screened logit
+/// have at least the share θ(s) of the query's attention. Step 0 has no members; θ falls by the cube root of 2 a step.
+/// </summary>
 public static class EffortLadder
 {
-    /// <summary>Routing to all clusters: exact.</summary>
+    /// <summary>All keys are members: exact.</summary>
     public const int Exact = int.MaxValue;
 
-    /// <summary>The steps below exact, ascending.</summary>
-    public static ReadOnlySpan<int> Steps =>
-        [0, 1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 512];
+    /// <summary>Number of steps below exact, step 0 among them; the last has θ near 5e-6.</summary>
+    public const int Steps = 49;
 
-    /// <summary>How many steps are at most <paramref name="largest"/>.</summary>
-    internal static int Count(int largest)
+    /// <summary>log₂ of the first step's share.</summary>
+    private const double FirstLog2 = -2;
+
+    private const double StepsAnOctave = 3;
+
+    /// <summary>θ of a step; 0 for <see cref="Exact"/> and infinite for step 0.</summary>
+    /// <param name="step">0 … <see cref="Steps"/> − 1, or <see cref="Exact"/>.</param>
+    public static double Share(int step) => Math.Exp(LogShare(step));
+
+    /// <summary>ln θ of a step.</summary>
+    internal static double LogShare(int step) => step switch
     {
-        int count = 0;
-        while (count < Steps.Length && Steps[count] <= largest)
-        {
-            count++;
-        }
-        return count;
+        0 => double.PositiveInfinity,
+        Exact => double.NegativeInfinity,
+        _ => Math.Log(2) * (FirstLog2 - (step - 1) / StepsAnOctave),
+    };
+
+    /// <summary>The first step whose share is at most <paramref name="share"/>; the last step where none is.</summary>
+    internal static int StepOf(double share)
+    {
+        double step = 1 + StepsAnOctave * (FirstLog2 - Math.Log2(share));
+        return (int)Math.Clamp(Math.Ceiling(step), 1, Steps - 1);
     }
 }

@@ -123,6 +123,7 @@ internal sealed class HeadAdvance(
             head.Append(call.Keys(batch, head.Head), call.Values(batch, head.Head), call.KeyLogWeights(batch, head.Head), row, pieceEnd - _position);
             _first = Math.Max(_position, _firstQuery);
             _position = pieceEnd;
+            SampleQueries();
             if (_first < pieceEnd)
             {
                 _probes = [.. head.Probes.Where(position => position >= _first && position < pieceEnd)];
@@ -132,10 +133,22 @@ internal sealed class HeadAdvance(
         return 0;
     }
 
+    private void SampleQueries()
+    {
+        for (int position = _first; position < _position; position++)
+        {
+            int member = head.Queries.MemberAt(position);
+            if (member >= 0)
+            {
+                head.Queries.Add(position, call.Queries(batch, head.Head * _group + member).Row(QueryRow(position)));
+            }
+        }
+    }
+
     private void Attend(int from, int to, QueryBatch queries)
     {
         KeyIndex index = head.Index;
-        queries.Clear(index.Clusters);
+        queries.Clear();
         for (int member = 0; member < _group; member++)
         {
             for (int position = from; position < to; position++)
@@ -149,13 +162,18 @@ internal sealed class HeadAdvance(
         int rows = queries.Block.Rows / _group;
         queries.Block.Attend(head.Near, 0, queries.Block.Rows, queries.Visible);
         Span<int> caps = head.Caps is null ? default : stackalloc int[rows];
+        double sketchCost = options.SketchCost(call.Shape.HeadDimension, call.Shape.ValueDimension);
         for (int row = 0; row < caps.Length; row++)
         {
-            caps[row] = head.Caps!.Members(queries.Rows[row].Position, index.Clusters);
+            caps[row] = head.Caps!.Members(queries.Rows[row].Position, index.Clusters, sketchCost * index.Count);
         }
         for (int member = 0; member < _group; member++)
         {
-            AttendFar(queries, member, rows, caps);
+            int firstCapped = queries.AttendFar(index, member * rows, rows, head.Chosen[member], caps);
+            if (firstCapped >= 0)
+            {
+                head.Tally.AddUnmet(member, head.Block, queries.Rows[firstCapped].Position);
+            }
         }
         queries.AttendMembers(index);
         for (int row = 0; row < queries.Block.Rows; row++)
@@ -163,29 +181,16 @@ internal sealed class HeadAdvance(
             (int position, int queryHead) = queries.Rows[row];
             call.Finish(queries.Block, row, batch, queryHead, QueryRow(position));
         }
-    }
-
-    private void AttendFar(QueryBatch queries, int member, int rows, ReadOnlySpan<int> caps)
-    {
-        int first = member * rows;
-        long interactions = queries.AttendFar(head.Index, first, rows, head.Chosen[member], caps, out int firstCapped);
-        long exact = 0;
-        for (int row = first; row < first + rows; row++)
+        for (int member = 0; member < _group && rows > 0; member++)
         {
-            interactions += queries.Visible[row];
-            exact += queries.Rows[row].Position + 1;
-        }
-        Count(member, interactions, exact);
-        if (firstCapped >= 0)
-        {
-            head.Tally.AddUnmet(member, head.Block, queries.Rows[firstCapped].Position);
+            Count(member, queries.WorkOf(index, member * rows, rows, head.Chosen[member], caps, sketchCost));
         }
     }
 
     private void EvaluateProbes(QueryBatch queries)
     {
         KeyIndex index = head.Index;
-        queries.Clear(index.Clusters);
+        queries.Clear();
         for (int member = 0; member < _group; member++)
         {
             foreach (int position in _probes)
@@ -193,20 +198,18 @@ internal sealed class HeadAdvance(
                 AddQuery(queries, member, position);
             }
         }
-        using var evaluation = new ProbeEvaluation(
-            index, queries.Block.Rows, call.Shape.ValueDimension, EffortLadder.Count(options.LargestEffort));
-        evaluation.Compute(queries.Block, head.Near, queries.Visible);
+        var evaluation = new ProbeEvaluation(index, queries, call.Shape.ValueDimension, options.LargestEffort);
+        evaluation.Compute(head.Near, queries.Visible);
         for (int row = 0; row < queries.Block.Rows; row++)
         {
             (int position, int queryHead) = queries.Rows[row];
             int member = row / _probes.Length;
             float logSumExp = evaluation.Evaluate(row, call.Output(batch, queryHead).Row(QueryRow(position)));
             call.SetLogSumExp(batch, queryHead, QueryRow(position), logSumExp);
-            int inUse = QueryBatch.WithinExact(index, head.Chosen[member]);
             head.Effort.Add(new ProbeRecord(
-                position, queryHead, evaluation.SquaredErrors, evaluation.SquaredNorm, inUse, evaluation.ErrorAt(inUse)));
+                position, queryHead, evaluation.SquaredErrors, evaluation.Members, index.Count, evaluation.SquaredNorm, head.Chosen[member]));
             // Removed keys are not in the index.
-            Count(member, queries.Visible[row] + index.Count + index.Clusters, position + 1);
+            Count(member, new HeadWork(queries.Visible[row] + index.Count + index.Clusters, 0, position + 1));
         }
     }
 
@@ -218,9 +221,10 @@ internal sealed class HeadAdvance(
 
     private int QueryRow(int position) => position - _firstQuery;
 
-    private void Count(int member, long interactions, long exact)
+    private void Count(int member, HeadWork work)
     {
-        head.Tally.Add(member, interactions, exact);
-        call.Work.AddInteractions(interactions);
+        head.Tally.Add(member, work);
+        call.Work.AddInteractions(work.Interactions);
+        call.Work.AddScreened(work.Screened);
     }
 }

@@ -6,10 +6,10 @@ internal enum BlockKind
     /// <summary>There is no far part.</summary>
     Near,
 
-    /// <summary>Queries visit p clusters.</summary>
-    Routed,
+    /// <summary>Queries screen the far keys.</summary>
+    Screened,
 
-    /// <summary>Queries visit every cluster.</summary>
+    /// <summary>All keys are computed.</summary>
     Exact,
 }
 
@@ -17,6 +17,7 @@ internal enum BlockKind
 internal sealed class HeadTally(int queryHeads)
 {
     private readonly long[] _interactions = new long[queryHeads];
+    private readonly long[] _screened = new long[queryHeads];
     private readonly long[] _exactInteractions = new long[queryHeads];
     private readonly List<Block> _blocks = [];
 
@@ -27,7 +28,7 @@ internal sealed class HeadTally(int queryHeads)
         _blocks.Add(new Block(kinds, [.. Enumerable.Repeat(int.MaxValue, queryHeads)]));
     }
 
-    /// <summary>Notes that the budget kept the query at a position from a cluster that p asked for.</summary>
+    /// <summary>Notes that the budget kept the query at a position from members that its step asked for.</summary>
     public void AddUnmet(int head, int block, int position)
     {
         int[] first = _blocks[block].FirstUnmet;
@@ -37,11 +38,12 @@ internal sealed class HeadTally(int queryHeads)
         }
     }
 
-    /// <summary>Adds logits computed and what exact would have computed.</summary>
-    public void Add(int head, long interactions, long exact)
+    /// <summary>Adds the work of some queries.</summary>
+    public void Add(int head, HeadWork work)
     {
-        Interlocked.Add(ref _interactions[head], interactions);
-        Interlocked.Add(ref _exactInteractions[head], exact);
+        Interlocked.Add(ref _interactions[head], work.Interactions);
+        Interlocked.Add(ref _screened[head], work.Screened);
+        Interlocked.Add(ref _exactInteractions[head], work.Exact);
     }
 
     /// <summary>Forgets what happened at positions from <paramref name="length"/> on; work that was done stays counted.</summary>
@@ -60,7 +62,7 @@ internal sealed class HeadTally(int queryHeads)
     /// <param name="head">Number of the head here.</param>
     /// <param name="layer">Model layer.</param>
     /// <param name="queryHead">Number of the head in the layer.</param>
-    /// <param name="effort">Its p.</param>
+    /// <param name="effort">Its step of the ladder.</param>
     public HeadCertificate Certificate(int head, int layer, int queryHead, int effort) => new()
     {
         Layer = layer,
@@ -71,8 +73,14 @@ internal sealed class HeadTally(int queryHeads)
         ErrorHigh = 0,
         Percentile95 = 0,
         Worst = 0,
-        Effort = effort == EffortLadder.Exact ? null : effort,
+        Share = effort switch
+        {
+            0 => 1,
+            EffortLadder.Exact => null,
+            _ => EffortLadder.Share(effort),
+        },
         Interactions = _interactions[head],
+        Screened = _screened[head],
         ExactInteractions = _exactInteractions[head],
         Blocks = _blocks.Count(block => block.Kinds[head] != BlockKind.Near),
         ExactBlocks = _blocks.Count(block => block.Kinds[head] == BlockKind.Exact && block.FirstUnmet[head] == int.MaxValue),

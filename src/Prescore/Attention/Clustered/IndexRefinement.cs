@@ -12,8 +12,8 @@ namespace Prescore.Attention.Clustered;
 internal sealed class IndexRefinement(
     List<KeyCluster> clusters, Func<int, KeyCluster> newCluster, int dimension, AttentionOptions run, int head)
 {
-    /// <summary>Centres a key is compared with, its own among them: two strips of register tiles.</summary>
-    private const int Candidates = 48;
+    /// <summary>Centres a key is compared with, its own among them: a strip of register tiles.</summary>
+    private const int Candidates = 24;
 
     /// <summary>Clusters whose moves are found by one part.</summary>
     private const int PartClusters = 32;

@@ -12,12 +12,19 @@ internal sealed class KeyCluster : IDisposable
     private readonly double[] _valueSum;
     private readonly float[] _key;
     private readonly float[] _value;
+    private readonly float[] _anchor;
+    private readonly float[] _coordinates;
+    private readonly sbyte[] _code;
     private double _weight;
     private int[] _indices;
 
-    public KeyCluster(SimdPath simd, int dimension, int valueDimension, KeyValueStorage storage, bool weighted, int capacity)
+    public KeyCluster(SimdPath simd, int dimension, int valueDimension, KeyValueStorage storage, bool weighted, int rank, int capacity)
     {
-        Region = KeyRegion.Create(simd, dimension, valueDimension, storage, weighted);
+        Region = KeyRegion.Create(simd, dimension, valueDimension, storage, weighted, KeyOrder.Rows);
+        Sketches = new KeySketches(rank);
+        _anchor = new float[rank];
+        _coordinates = new float[rank];
+        _code = new sbyte[rank];
         Region.Reserve(Math.Max(1, capacity));
         _keySum = new double[dimension];
         _valueSum = new double[valueDimension];
@@ -28,6 +35,9 @@ internal sealed class KeyCluster : IDisposable
 
     /// <summary>Keys, values and log-weights.</summary>
     public KeyRegion Region { get; }
+
+    /// <summary>Sketches of the members, in their order; those of the last <see cref="SketchAll"/> and since.</summary>
+    public KeySketches Sketches { get; }
 
     /// <summary>Number of members.</summary>
     public int Count => Region.Count;
@@ -42,7 +52,7 @@ internal sealed class KeyCluster : IDisposable
     public ReadOnlySpan<int> Indices => _indices.AsSpan(0, Count);
 
     /// <summary>Bytes held.</summary>
-    public long Bytes => Region.Bytes + sizeof(int) * (long)_indices.Length + sizeof(double) * (long)(_keySum.Length + _valueSum.Length);
+    public long Bytes => Region.Bytes + Sketches.Bytes + sizeof(int) * (long)_indices.Length + sizeof(double) * (long)(_keySum.Length + _valueSum.Length);
 
     /// <summary>Adds a key.</summary>
     /// <param name="index">Its number in the order of arrival.</param>
@@ -88,6 +98,37 @@ internal sealed class KeyCluster : IDisposable
         }
     }
 
+    /// <summary>Sketches all members anew, relative to the mean key of now.</summary>
+    /// <param name="basis">The basis.</param>
+    /// <param name="products">Room for <see cref="SketchBasis.PaddedRank"/> rows of <see cref="KeyRegion.ChunkKeys"/>.</param>
+    public void SketchAll(SketchBasis basis, Span<float> products)
+    {
+        MeanKey(_key);
+        basis.KeyCoordinates(_key, _anchor);
+        Sketches.Clear();
+        Sketches.Reserve(Count);
+        for (int first = 0; first < Count; first += KeyRegion.ChunkKeys)
+        {
+            Region.Products(basis.KeyRows, first, products);
+            Sketches.AppendColumns(products, KeyRegion.ChunkKeys, Math.Min(KeyRegion.ChunkKeys, Count - first), _anchor);
+        }
+    }
+
+    /// <summary>
+    /// Sketches the members that have none yet relative to the mean key of the last <see cref="SketchAll"/>, so that all
+    /// members compare. That the mean has moved a little since shifts them together.
+    /// </summary>
+    public void SketchNew(SketchBasis basis)
+    {
+        for (int slot = Sketches.Count; slot < Count; slot++)
+        {
+            Region.ReadKey(slot, _key);
+            basis.KeyCoordinates(_key, _coordinates);
+            SketchBasis.Encode(_coordinates, _anchor, _code);
+            Sketches.Append(_code);
+        }
+    }
+
     /// <summary>Says that the means have been taken note of.</summary>
     public void Settle() => Changed = false;
 
@@ -107,7 +148,11 @@ internal sealed class KeyCluster : IDisposable
         }
     }
 
-    public void Dispose() => Region.Dispose();
+    public void Dispose()
+    {
+        Region.Dispose();
+        Sketches.Dispose();
+    }
 
     private void Mean(double[] sum, Span<float> mean)
     {

@@ -16,6 +16,9 @@ internal sealed class KeyIndex : IDisposable
     /// <summary>Keys a cluster that the first fit looks at.</summary>
     private const int SampleFactor = 16;
 
+    /// <summary>Keys whose distances to their centres the sketches' basis is fitted to.</summary>
+    private const int BasisKeys = 512;
+
     /// <summary>Keys that look for their cluster together: a few register tiles of rows.</summary>
     private const int JoinRows = 24;
 
@@ -25,15 +28,19 @@ internal sealed class KeyIndex : IDisposable
     private readonly int _dimension;
     private readonly int _valueDimension;
     private readonly bool _weighted;
+    private readonly SecondMoment _queries;
     private readonly List<KeyCluster> _clusters = [];
     private readonly float[] _joining;
     private readonly float[] _products = new float[JoinRows * KeyRegion.ChunkKeys];
     private float[] _distances = [];
+    private SketchBasis? _basis;
     private int _countAtRefinement;
     private long _keyProducts;
 
-    public KeyIndex(ClusteredOptions options, AttentionOptions run, int head, int dimension, int valueDimension, bool weighted)
+    public KeyIndex(
+        ClusteredOptions options, AttentionOptions run, int head, int dimension, int valueDimension, bool weighted, SecondMoment queries)
     {
+        _queries = queries;
         _options = options;
         _run = run;
         _head = head;
@@ -69,6 +76,15 @@ internal sealed class KeyIndex : IDisposable
     /// <summary>Keys and values of a cluster.</summary>
     public KeyRegion Region(int cluster) => _clusters[cluster].Region;
 
+    /// <summary>Sketches of a cluster's members.</summary>
+    public KeySketches Sketches(int cluster) => _clusters[cluster].Sketches;
+
+    /// <summary>Number of each of a cluster's members in the order in which the head's keys arrived.</summary>
+    public ReadOnlySpan<int> Indices(int cluster) => _clusters[cluster].Indices;
+
+    /// <summary>What the sketches are made with; the index is not empty.</summary>
+    public SketchBasis Basis => _basis ?? throw new InvalidOperationException("an empty index has no sketches");
+
     /// <summary>Which cluster every key is in, in order of arrival.</summary>
     public int[] Labels()
     {
@@ -95,7 +111,8 @@ internal sealed class KeyIndex : IDisposable
             return;
         }
         var labels = new int[count];
-        if (_clusters.Count == 0)
+        bool first = _clusters.Count == 0;
+        if (first)
         {
             FirstFit(new KeyMatrix { Values = keys, Count = count, Dimension = _dimension }, labels);
         }
@@ -118,6 +135,15 @@ internal sealed class KeyIndex : IDisposable
             Centroids.Clear(_clusters.Count);
         }
         UpdateCentroids();
+        if (first)
+        {
+            RefitSketches();
+            return;
+        }
+        foreach (KeyCluster cluster in _clusters)
+        {
+            cluster.SketchNew(_basis!);
+        }
     }
 
     /// <summary>Adds the clusters that are missing and gets ready for steps.</summary>
@@ -133,6 +159,7 @@ internal sealed class KeyIndex : IDisposable
         IndexRefinement.DropEmpty(_clusters);
         Centroids.Clear(_clusters.Count);
         UpdateCentroids();
+        RefitSketches();
     }
 
     /// <summary>A whole refinement on this thread, where one is due.</summary>
@@ -171,6 +198,7 @@ internal sealed class KeyIndex : IDisposable
         }
         _clusters.Clear();
         Centroids.Clear(0);
+        _basis = null;
         Count = _countAtRefinement = 0;
     }
 
@@ -180,7 +208,7 @@ internal sealed class KeyIndex : IDisposable
         Centroids.Dispose();
     }
 
-    private KeyCluster NewCluster(int capacity) => new(_run.Simd, _dimension, _valueDimension, _options.Storage, _weighted, capacity);
+    private KeyCluster NewCluster(int capacity) => new(_run.Simd, _dimension, _valueDimension, _options.Storage, _weighted, _options.SketchRank, capacity);
 
     /// <summary>k-means on evenly spaced keys.</summary>
     private void FirstFit(in KeyMatrix points, int[] labels)
@@ -235,6 +263,49 @@ internal sealed class KeyIndex : IDisposable
             }
         }
         _keyProducts += (long)labels.Length * clusters;
+    }
+
+    /// <summary>Sketches all keys relative to their clusters' centres of now.</summary>
+    private void RefitSketches()
+    {
+        _basis = FitBasis();
+        using NativeBuffer products = NativeBuffer.Rent((nint)_basis.PaddedRank * KeyRegion.ChunkKeys);
+        foreach (KeyCluster cluster in _clusters)
+        {
+            cluster.SketchAll(_basis, products.Span);
+        }
+    }
+
+    /// <summary>The basis for the queries so far and the keys' places in their clusters.</summary>
+    private SketchBasis FitBasis()
+    {
+        var queries = new double[_dimension * _dimension];
+        var keys = new double[_dimension * _dimension];
+        _queries.CopyTo(queries);
+        KeyMoment().CopyTo(keys);
+        return SketchBasis.Fit(queries, keys, _dimension, _options.SketchRank, _basis);
+    }
+
+    /// <summary>Second moment of evenly spaced keys about their centres.</summary>
+    private SecondMoment KeyMoment()
+    {
+        var moment = new SecondMoment(_dimension);
+        Span<float> mean = stackalloc float[_dimension];
+        Span<float> key = stackalloc float[_dimension];
+        int spacing = Math.Max(1, Count / BasisKeys);
+        int next = 0, start = 0;
+        foreach (KeyCluster cluster in _clusters)
+        {
+            cluster.MeanKey(mean);
+            for (; next < start + cluster.Count; next += spacing)
+            {
+                cluster.Region.ReadKey(next - start, key);
+                TensorPrimitives.Subtract(key, mean, key);
+                moment.Add(key);
+            }
+            start += cluster.Count;
+        }
+        return moment;
     }
 
     private void UpdateCentroids()

@@ -4,8 +4,13 @@ namespace Prescore.Attention.Clustered;
 /// <param name="Position">Absolute position of the query.</param>
 /// <param name="Head">Query head.</param>
 /// <param name="SquaredErrors">‖ô − o‖² at every step of <see cref="EffortLadder"/>.</param>
+/// <param name="Members">Members at every step.</param>
+/// <param name="Far">Far keys of the query.</param>
 /// <param name="SquaredNorm">‖o‖².</param>
-/// <param name="EffortInUse">The p that the other queries of its block used: chosen before this probe was seen.</param>
-/// <param name="SquaredErrorInUse">‖ô − o‖² at that p.</param>
+/// <param name="EffortInUse">The step that the other queries of its block used: chosen before this probe was seen.</param>
 internal sealed record ProbeRecord(
-    int Position, int Head, float[] SquaredErrors, double SquaredNorm, int EffortInUse, double SquaredErrorInUse);
+    int Position, int Head, float[] SquaredErrors, int[] Members, int Far, double SquaredNorm, int EffortInUse)
+{
+    /// <summary>‖ô − o‖² at the step in use; 0 where that is exact.</summary>
+    public double SquaredErrorInUse => EffortInUse == EffortLadder.Exact ? 0 : SquaredErrors[EffortInUse];
+}

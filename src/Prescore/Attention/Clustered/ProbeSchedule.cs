@@ -30,6 +30,7 @@ internal static class ProbeSchedule
     public static bool IsProbe(ClusteredOptions options, int position) =>
         IsProbeBlock(options, position / options.BlockSize) && Array.IndexOf(Positions(options, position / options.BlockSize), position) >= 0;
 
-    private static int Spacing(ClusteredOptions options, int block) =>
-        options.ProbeSpacing << BitOperations.Log2((uint)Math.Max(1, block / WideningBlock));
+    /// <summary>A long: a huge spacing, which means a single probe block, may double.</summary>
+    private static long Spacing(ClusteredOptions options, int block) =>
+        (long)options.ProbeSpacing << BitOperations.Log2((uint)Math.Max(1, block / WideningBlock));
 }

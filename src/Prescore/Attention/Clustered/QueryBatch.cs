@@ -6,13 +6,19 @@ namespace Prescore.Attention.Clustered;
 /// Queries of one key/value head that attend together, and what a thread needs for that: rows of one query head are
 /// neighbours. Kept between batches.
 /// </summary>
-internal sealed class QueryBatch(QueryBlock block) : IDisposable
+internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
 {
-    /// <summary>Routed clusters are larger than average by about this factor (design, section 4).</summary>
-    private const double RoutedToAverageSize = 1.45;
+    /// <summary>Steps of the ladder by which a capped row looks further when its cap is not yet used up.</summary>
+    private const int CapStride = 6;
 
-    private readonly RoutingTable _table = new();
+    /// <summary>What lifts a threshold over a score that is equal to it, in steps of the sketch.</summary>
+    private const double Above = 1e-3;
+
     private readonly List<(int Position, int Head)> _rows = [];
+    private readonly float[] _coordinates = new float[rank];
+    private readonly List<double> _scores = [];
+    private int[] _indices = [];
+    private int[] _products = [];
     private int[] _visible = [];
 
     public QueryBlock Block => block;
@@ -23,13 +29,11 @@ internal sealed class QueryBatch(QueryBlock block) : IDisposable
     /// <summary>Near keys that each row sees.</summary>
     public ReadOnlySpan<int> Visible => _visible.AsSpan(0, block.Rows);
 
-    /// <summary>Forgets all rows and their routes.</summary>
-    /// <param name="clusters">Clusters of the index to come.</param>
-    public void Clear(int clusters)
+    /// <summary>Forgets all rows.</summary>
+    public void Clear()
     {
         block.Clear();
         _rows.Clear();
-        _table.Clear(clusters);
     }
 
     /// <summary>Adds a query that sees the first <paramref name="visible"/> near keys.</summary>
@@ -44,57 +48,160 @@ internal sealed class QueryBatch(QueryBlock block) : IDisposable
         _rows.Add((position, head));
     }
 
-    /// <summary>The p that costs least for the effort asked: where routing would cost more than exact, exact.</summary>
-    public static int WithinExact(KeyIndex index, int effort)
-    {
-        double estimate = index.Clusters + (double)effort * index.Count / Math.Max(1, index.Clusters) * RoutedToAverageSize;
-        return effort == EffortLadder.Exact || estimate >= index.Count ? EffortLadder.Exact : effort;
-    }
-
     /// <summary>
-    /// Rows [first, first + count) attend the far part but for routed members, which wait for <see cref="AttendMembers"/>.
+    /// Rows [first, first + count), those of one query head, attend the far part but for members, which wait for
+    /// <see cref="AttendMembers"/>.
     /// </summary>
     /// <param name="index">The far part.</param>
     /// <param name="first">First row.</param>
     /// <param name="count">Number of rows.</param>
-    /// <param name="effort">p.</param>
+    /// <param name="effort">Step of the ladder, or exact.</param>
     /// <param name="memberCaps">Most members of each row; empty: no cap.</param>
-    /// <param name="firstCapped">First row that the cap kept from a cluster; −1 if none.</param>
-    /// <returns>Logits computed, those of the waiting members included.</returns>
-    public long AttendFar(KeyIndex index, int first, int count, int effort, ReadOnlySpan<int> memberCaps, out int firstCapped)
+    /// <returns>First row that its cap kept from a member; −1 if none.</returns>
+    public int AttendFar(KeyIndex index, int first, int count, int effort, ReadOnlySpan<int> memberCaps)
     {
-        firstCapped = -1;
         if (index.Count == 0 || count == 0)
         {
-            return 0;
+            return -1;
         }
-        int routed = WithinExact(index, effort);
-        if (routed == EffortLadder.Exact && memberCaps.IsEmpty)
+        int firstCapped = -1;
+        for (int start = 0, end; start < count; start = end)
         {
-            for (int cluster = 0; cluster < index.Clusters; cluster++)
+            bool exact = IsExact(start, effort, memberCaps, index.Count);
+            for (end = start + 1; end < count && IsExact(end, effort, memberCaps, index.Count) == exact; end++)
             {
-                block.Attend(index.Region(cluster), first, count, default);
             }
-            return (long)count * index.Count;
+            if (exact)
+            {
+                AttendAll(index, first + start, end - start);
+                continue;
+            }
+            block.AttendCentroids(index.Centroids, first + start, end - start);
+            for (int row = start; row < end; row++)
+            {
+                int cap = memberCaps.IsEmpty ? int.MaxValue : memberCaps[row];
+                if (SetThreshold(index, first + row, effort, cap) && firstCapped < 0)
+                {
+                    firstCapped = first + row;
+                }
+            }
         }
-        long before = _table.MemberInteractions;
-        firstCapped = block.Route(index.Centroids, first, count, routed, memberCaps, _table);
-        return (long)count * index.Clusters + _table.MemberInteractions - before;
+        return firstCapped;
     }
 
-    /// <summary>Routed rows attend the members of their clusters, a cluster at a time.</summary>
+    /// <summary>Rows attend the members that pass their thresholds, a cluster at a time.</summary>
     public void AttendMembers(KeyIndex index)
     {
-        if (index.Count == 0)
-        {
-            return;
-        }
-        _table.Sort();
         for (int cluster = 0; cluster < index.Clusters; cluster++)
         {
-            block.AttendRows(index.Region(cluster), _table.RowsOf(cluster));
+            block.AttendMembers(cluster, index.Sketches(cluster), index.Region(cluster), index.Centroids);
         }
+    }
+
+    /// <summary>Work of causal rows of one query head that have attended everything.</summary>
+    public HeadWork WorkOf(KeyIndex index, int first, int count, int effort, ReadOnlySpan<int> memberCaps, double sketchCost)
+    {
+        long interactions = 0, screened = 0, exact = 0;
+        for (int row = 0; row < count; row++)
+        {
+            // Rounded row by row, so that how rows came together leaves no trace.
+            interactions += _visible[first + row] + (long)Math.Ceiling(block.ScreenedOf(first + row) * sketchCost);
+            interactions += IsExact(row, effort, memberCaps, index.Count) ? index.Count : index.Clusters + block.MembersOf(first + row);
+            screened += block.ScreenedOf(first + row);
+            exact += _rows[first + row].Position + 1;
+        }
+        return new HeadWork(interactions, screened, exact);
+    }
+
+    /// <summary>Sets the sketch of a row's query.</summary>
+    public void SetSketch(KeyIndex index, int row)
+    {
+        index.Basis.QueryCoordinates(block.Query(row), _coordinates);
+        block.SetSketch(row, _coordinates);
     }
 
     public void Dispose() => block.Dispose();
+
+    private static bool IsExact(int row, int effort, ReadOnlySpan<int> caps, int keys) =>
+        effort == EffortLadder.Exact && (caps.IsEmpty || caps[row] >= keys);
+
+    private void AttendAll(KeyIndex index, int first, int count)
+    {
+        for (int cluster = 0; cluster < index.Clusters; cluster++)
+        {
+            block.Attend(index.Region(cluster), first, count, default);
+        }
+    }
+
+    /// <summary>Sets a row's threshold; says whether its cap keeps it from members that the effort asks for.</summary>
+    private bool SetThreshold(KeyIndex index, int row, int effort, int cap)
+    {
+        if (effort == 0)
+        {
+            return false;
+        }
+        if (cap == 0)
+        {
+            return true;
+        }
+        SetSketch(index, row);
+        double mass = block.LogSumExp(row);
+        bool capped = false;
+        double threshold = cap == int.MaxValue
+            ? mass + EffortLadder.LogShare(effort)
+            : CappedThreshold(index, row, effort, cap, mass, out capped);
+        block.SetThreshold(row, threshold);
+        return capped;
+    }
+
+    /// <summary>
+    /// The threshold that at most <paramref name="cap"/> keys pass, no lower than the effort's. Fewer than 1/θ keys can
+    /// have a share of θ, so the search begins where few more than the cap can pass.
+    /// </summary>
+    private double CappedThreshold(KeyIndex index, int row, int effort, int cap, double mass, out bool capped)
+    {
+        int last = Math.Min(effort, EffortLadder.Steps - 1);
+        for (int step = Math.Min(last, EffortLadder.StepOf(1.0 / cap)); ; step = Math.Min(last, step + CapStride))
+        {
+            double threshold = mass + EffortLadder.LogShare(step);
+            CollectScores(index, row, threshold);
+            if (_scores.Count > cap)
+            {
+                _scores.Sort();
+                capped = true;
+                return _scores[^(cap + 1)] + Above * Math.Max(block.SketchStep(row), 1e-6);
+            }
+            if (step == last)
+            {
+                capped = effort == EffortLadder.Exact;
+                return threshold;
+            }
+        }
+    }
+
+    /// <summary>Screened logits of all keys that pass a threshold.</summary>
+    private void CollectScores(KeyIndex index, int row, double threshold)
+    {
+        _scores.Clear();
+        for (int cluster = 0; cluster < index.Clusters; cluster++)
+        {
+            KeySketches sketches = index.Sketches(cluster);
+            int least = block.LeastProduct(row, cluster, sketches, index.Centroids, threshold);
+            if (least == int.MaxValue)
+            {
+                continue;
+            }
+            if (_indices.Length < sketches.Count)
+            {
+                Array.Resize(ref _indices, 2 * sketches.Count);
+                Array.Resize(ref _products, 2 * sketches.Count);
+            }
+            int found = block.Screen(row, sketches, least, _indices, _products);
+            double centre = (double)block.CentroidLogit(row, cluster) + index.Centroids.MeanLogWeight(cluster);
+            for (int i = 0; i < found; i++)
+            {
+                _scores.Add(centre + (double)block.SketchStep(row) * _products[i]);
+            }
+        }
+    }
 }

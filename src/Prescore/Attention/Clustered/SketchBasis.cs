@@ -25,15 +25,27 @@ internal sealed class SketchBasis
     /// <summary>Moments change little from fit to fit, so that an earlier basis is nearly there.</summary>
     private const int WarmSteps = 2;
 
+    /// <summary>Rows of a register tile.</summary>
+    private const int TileRows = 6;
+
     private readonly float[] _keys;
+    private readonly float[] _keyRows;
     private readonly float[] _queries;
 
     private SketchBasis(int dimension, int rank)
     {
         (Dimension, Rank) = (dimension, rank);
         _keys = new float[dimension * rank];
+        PaddedRank = (rank + TileRows - 1) / TileRows * TileRows;
+        _keyRows = new float[PaddedRank * dimension];
         _queries = new float[dimension * rank];
     }
+
+    /// <summary>Rank rounded up to whole register tiles.</summary>
+    public int PaddedRank { get; }
+
+    /// <summary>Transposed <see cref="Keys"/> [padded rank, d], rows beyond the rank 0: for many keys at once.</summary>
+    public ReadOnlySpan<float> KeyRows => _keyRows;
 
     /// <summary>Length d of keys and queries.</summary>
     public int Dimension { get; }
@@ -161,6 +173,7 @@ internal sealed class SketchBasis
             {
                 int at = l * Rank + c;
                 _keys[at] = use ? (float)(iteration.Z[at] / step) : 0;
+                _keyRows[c * Dimension + l] = _keys[at];
                 _queries[at] = use ? (float)(iteration.X[at] * step) : 0;
             }
             Columns += use ? 1 : 0;

@@ -12,9 +12,12 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
 {
     private const int ItemQueries = 128;
 
+    /// <summary>Queries that shape the sketches of a key/value head.</summary>
+    private const int SampledQueries = 512;
+
     private readonly AttentionShape _shape = call.Shape;
     private readonly int _group = call.Shape.QueryHeads / call.Shape.KeyValueHeads;
-    private readonly int _steps = EffortLadder.Count(options.LargestEffort);
+    private readonly double _sketchCost = options.SketchCost(call.Shape.HeadDimension, call.Shape.ValueDimension);
     private readonly HeadTally _tally = new(call.Shape.QueryHeads);
     private readonly List<ProbeRecord> _certifying = [];
     private readonly int[] _chosen = new int[call.Shape.QueryHeads];
@@ -31,8 +34,7 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
         {
             ParallelItems.Run(indices.Length, call.Options.Threads, RentBatch, (queries, head) => Probe(indices[head], head, queries), _batches.Add, call.CancellationToken);
             OnChosen?.Invoke(indices, _chosen);
-            _tally.BeginBlock(0, [.. _chosen.Select((effort, head) =>
-                QueryBatch.WithinExact(indices[head / _group], effort) == EffortLadder.Exact ? BlockKind.Exact : BlockKind.Routed)]);
+            _tally.BeginBlock(0, [.. _chosen.Select(effort => effort == EffortLadder.Exact ? BlockKind.Exact : BlockKind.Screened)]);
             int items = (_shape.Queries + ItemQueries - 1) / ItemQueries;
             ParallelItems.Run(
                 items * indices.Length,
@@ -69,13 +71,25 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
             head =>
             {
                 long start = Stopwatch.GetTimestamp();
-                indices[head] = new KeyIndex(options, call.Options, head, _shape.HeadDimension, _shape.ValueDimension, call.HasLogWeights);
+                indices[head] = new KeyIndex(options, call.Options, head, _shape.HeadDimension, _shape.ValueDimension, call.HasLogWeights, QueryMoment(head));
                 Fill(indices[head], head);
                 call.Work.AddIndexTime(start);
                 call.Work.AddIndexProducts(indices[head].Products);
             },
             call.CancellationToken);
         return indices;
+    }
+
+    /// <summary>Second moment of evenly spaced queries, one query head of the group after the other.</summary>
+    private SecondMoment QueryMoment(int head)
+    {
+        var moment = new SecondMoment(_shape.HeadDimension);
+        int count = Math.Min(SampledQueries, _shape.Queries);
+        for (int i = 0; i < count; i++)
+        {
+            moment.Add(call.Queries(batch, head * _group + i % _group).Row((int)((long)i * _shape.Queries / count)));
+        }
+        return moment;
     }
 
     /// <summary>All keys but the removed ones.</summary>
@@ -108,11 +122,11 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
     private QueryBatch RentBatch() => _batches.TryTake(out QueryBatch? queries)
         ? queries
         : new QueryBatch(QueryBlock.Create(
-            call.Options.Simd, Math.Max(ItemQueries, 2 * options.Probes) * _group, _shape.HeadDimension, _shape.ValueDimension));
+            call.Options.Simd, Math.Max(ItemQueries, 2 * options.Probes) * _group, _shape.HeadDimension, _shape.ValueDimension), options.SketchRank);
 
     private void Probe(KeyIndex index, int head, QueryBatch queries)
     {
-        queries.Clear(index.Clusters);
+        queries.Clear();
         int[] positions = ProbePositions();
         for (int member = 0; member < _group; member++)
         {
@@ -123,14 +137,15 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
         }
         var control = new EffortControl(0, _shape.QueryHeads, options);
         var others = new List<ProbeRecord>();
-        using var evaluation = new ProbeEvaluation(index, queries.Block.Rows, _shape.ValueDimension, _steps);
-        evaluation.Compute(queries.Block, near: null, default);
+        var evaluation = new ProbeEvaluation(index, queries, _shape.ValueDimension, options.LargestEffort);
+        evaluation.Compute(near: null, default);
         for (int row = 0; row < queries.Block.Rows; row++)
         {
             (int position, int queryHead) = queries.Rows[row];
             call.SetLogSumExp(batch, queryHead, position, evaluation.Evaluate(row, call.Output(batch, queryHead).Row(position)));
             // All probes choose together: to the control they are of one block.
-            var record = new ProbeRecord(0, queryHead, evaluation.SquaredErrors, evaluation.SquaredNorm, 0, 0);
+            var record = new ProbeRecord(
+                0, queryHead, evaluation.SquaredErrors, evaluation.Members, index.Count, evaluation.SquaredNorm, EffortLadder.Exact);
             if (Array.IndexOf(positions, position) % 2 == 0)
             {
                 control.Add(record);
@@ -139,26 +154,18 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
             {
                 others.Add(record with { Position = position });
             }
-            Count(queryHead, index.Count + index.Clusters);
+            Count(queryHead, new HeadWork(index.Count + index.Clusters, 0, _shape.Keys));
         }
         Choose(index, head, control, others);
     }
 
     private void Choose(KeyIndex index, int head, EffortControl control, List<ProbeRecord> others)
     {
-        int[] chosen = control.Choose(blockStart: 1);
-        for (int queryHead = head * _group; queryHead < (head + 1) * _group; queryHead++)
-        {
-            _chosen[queryHead] = QueryBatch.WithinExact(index, chosen[queryHead]);
-        }
+        int[] chosen = control.Choose(blockStart: 1, index.Count, index.Clusters);
+        Array.Copy(chosen, head * _group, _chosen, head * _group, _group);
         lock (_certifying)
         {
-            foreach (ProbeRecord record in others)
-            {
-                int inUse = QueryBatch.WithinExact(index, chosen[record.Head]);
-                int step = EffortLadder.Steps[.._steps].IndexOf(inUse);
-                _certifying.Add(record with { EffortInUse = inUse, SquaredErrorInUse = step < 0 ? 0 : record.SquaredErrors[step] });
-            }
+            _certifying.AddRange(others.Select(record => record with { EffortInUse = chosen[record.Head] }));
         }
     }
 
@@ -166,7 +173,7 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
     {
         int end = Math.Min(_shape.Queries, first + ItemQueries);
         int[] probes = ProbePositions();
-        queries.Clear(index.Clusters);
+        queries.Clear();
         for (int member = 0; member < _group; member++)
         {
             for (int position = first; position < end; position++)
@@ -182,8 +189,7 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
         for (int member = 0; member < _group; member++)
         {
             int queryHead = head * _group + member;
-            long interactions = queries.AttendFar(index, member * rows, rows, _chosen[queryHead], caps, out int firstCapped);
-            Count(queryHead, interactions, rows);
+            int firstCapped = queries.AttendFar(index, member * rows, rows, _chosen[queryHead], caps);
             if (firstCapped >= 0)
             {
                 _tally.AddUnmet(queryHead, 0, queries.Rows[firstCapped].Position);
@@ -193,6 +199,12 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
         for (int row = 0; row < queries.Block.Rows; row++)
         {
             call.Finish(queries.Block, row, batch, queries.Rows[row].Head, queries.Rows[row].Position);
+        }
+        for (int member = 0; member < _group && rows > 0; member++)
+        {
+            int queryHead = head * _group + member;
+            HeadWork work = queries.WorkOf(index, member * rows, rows, _chosen[queryHead], caps, _sketchCost);
+            Count(queryHead, work with { Exact = (long)rows * _shape.Keys });
         }
     }
 
@@ -204,16 +216,17 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
             return [];
         }
         double all = options.Budget.Value * _shape.Keys * _shape.Queries - (double)probes.Length * (_shape.Keys + index.Clusters);
-        int cap = Math.Max(0, (int)(all / (_shape.Queries - probes.Length)) - index.Clusters);
+        int cap = Math.Max(0, (int)(all / (_shape.Queries - probes.Length) - Math.Ceiling(_sketchCost * index.Count)) - index.Clusters);
         return [.. Enumerable.Repeat(cap, rows)];
     }
 
     private void Add(QueryBatch queries, int queryHead, int position) =>
         queries.Add(call.Queries(batch, queryHead).Row(position), call.Scale, position, queryHead, visible: 0);
 
-    private void Count(int queryHead, long interactions, int queries = 1)
+    private void Count(int queryHead, HeadWork work)
     {
-        _tally.Add(queryHead, interactions, (long)queries * _shape.Keys);
-        call.Work.AddInteractions(interactions);
+        _tally.Add(queryHead, work);
+        call.Work.AddInteractions(work.Interactions);
+        call.Work.AddScreened(work.Screened);
     }
 }

@@ -11,7 +11,10 @@ namespace Prescore.Tests.Attention.Clustered;
 internal static class CacheSchedule
 {
     /// <summary>Runs schedule <paramref name="seed"/> and compares it with one prefill and with a call without cache.</summary>
-    public static void Check(int seed)
+    public static void Check(int seed) => Run(seed);
+
+    /// <summary>The same; returns how many pairs were screened.</summary>
+    public static long Run(int seed)
     {
         var random = new Random(seed);
         ClusteredOptions options = RandomOptions(random);
@@ -29,7 +32,7 @@ internal static class CacheSchedule
         {
             AttentionReport report = tensors.Run(method, run);
             whole.Output.ShouldBe(AttentionTensors.RowsFirst(tensors.Output, shape.QueryHeads, length, shape.ValueDimension));
-            whole.Interactions.ShouldBe(report.Interactions);
+            (whole.Interactions, whole.Screened).ShouldBe((report.Interactions, report.Screened));
             whole.Certificates.ShouldBe(report.Certificates);
         }
 
@@ -38,13 +41,14 @@ internal static class CacheSchedule
         cut.Output.AsSpan().SequenceEqual(whole.Output).ShouldBeTrue($"schedule {seed}");
         if (!forgotten)
         {
-            cut.Interactions.ShouldBe(whole.Interactions);
+            (cut.Interactions, cut.Screened).ShouldBe((whole.Interactions, whole.Screened));
         }
         // Work that was done stays counted when its tokens are forgotten.
         HeadCertificate[] expected = [.. whole.Certificates.Zip(cut.Certificates, (c, now) => forgotten
-            ? c with { Interactions = now.Interactions, ExactInteractions = now.ExactInteractions }
+            ? c with { Interactions = now.Interactions, Screened = now.Screened, ExactInteractions = now.ExactInteractions }
             : c)];
         cut.Certificates.ShouldBe(expected, $"schedule {seed}");
+        return whole.Screened;
     }
 
     private static ClusteredOptions RandomOptions(Random random) => new()
@@ -58,6 +62,7 @@ internal static class CacheSchedule
         ProbeSpacing = random.Next(1, 4),
         RefitGrowth = random.Next(2) == 0 ? 1.1 : 1.5,
         FitSteps = random.Next(0, 4),
+        SketchRank = 4 * random.Next(1, 9),
         Storage = random.Next(4) == 0 ? KeyValueStorage.Fp16 : KeyValueStorage.Fp32,
     };
 

@@ -1,3 +1,4 @@
+using CsCheck;
 using Prescore.Attention;
 using Prescore.Attention.Clustered;
 using Prescore.Kernels;
@@ -31,11 +32,12 @@ public class ClusteredBudgetTests
     [Fact]
     public void A_block_keeps_the_budget_as_far_as_near_part_centroids_and_probes_allow()
     {
-        AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(1000, 1000));
+        AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(1000, 1000, dimension: 64));
         foreach (double budget in new[] { 0.3, 0.6 })
         {
-            ClusteredOptions options = Small with { Budget = budget };
-            int keeping = 0, routing = 0;
+            // Sketches so short that reading them leaves most of the budget.
+            ClusteredOptions options = Small with { Budget = budget, SketchRank = 8 };
+            int keeping = 0, screening = 0;
             using var cache = new CacheRun(new ClusteredAttention(options), tensors, AttentionOptions.Default);
             ClusteredLayer layer = ((ClusteredKeyValueCache)cache.Cache).Layer;
             for (int block = 0; cache.Length < 1000; block++)
@@ -49,8 +51,8 @@ public class ClusteredBudgetTests
                 {
                     report.Budget.ShouldBeLessThanOrEqualTo(budget, $"block {block}");
                     keeping++;
-                    // Most of what is left is used: clusters are small.
-                    routing += report.Budget > 0.75 * budget ? 1 : 0;
+                    // Nearly all of what is left is used: but for ties, members are as many as the cap allows.
+                    screening += report.Budget > 0.9 * budget ? 1 : 0;
                 }
                 else
                 {
@@ -58,8 +60,62 @@ public class ClusteredBudgetTests
                 }
             }
             keeping.ShouldBeGreaterThan(18);
-            routing.ShouldBeGreaterThan(keeping * 2 / 3);
+            screening.ShouldBeGreaterThan(keeping * 2 / 3);
         }
+    }
+
+    /// <summary>Whatever the sizes, a block above the floor keeps its budget.</summary>
+    [Fact]
+    public void Every_block_keeps_the_budget_that_it_can_keep()
+    {
+        int capped = 0, screening = 0;
+        Gen.Select(Gen.Double[0.1, 0.95], Gen.Int[0, 40], Gen.Int[1, 16], Gen.Double[0.02, 0.5], Gen.Int[0, 1000]).Sample((budget, near, quads, target, seed) =>
+        {
+            AttentionTensors tensors = MixtureTensors.Create(
+                AttentionTensors.ShapeOf(400, 400, queryHeads: 1 + seed % 3, dimension: 8 + seed % 30), seed: seed, sharpness: 1 + seed % 4);
+            var options = Small with { Budget = budget, TargetError = seed % 2 == 0 ? target : null, Near = near, SketchRank = 4 * quads, Probes = 1 + seed % 4 };
+            using var cache = new CacheRun(new ClusteredAttention(options), tensors, AttentionOptions.Default);
+            ClusteredLayer layer = ((ClusteredKeyValueCache)cache.Cache).Layer;
+            while (cache.Length + 32 <= 400)
+            {
+                int start = cache.Length;
+                AttentionReport report = cache.Append(tensors, 32);
+                int clusters = layer.Heads[0].Index.Clusters;
+                double floor = (1 + seed % 3) * (double)Enumerable.Range(start, 32).Sum(t =>
+                    ProbeSchedule.IsProbe(options, t) ? t + 1 + clusters : Math.Min(t + 1, 4 + t + 1 - Math.Max(4, start - near)) + clusters);
+                report.Interactions.ShouldBeLessThanOrEqualTo((long)Math.Max(floor, budget * report.ExactInteractions), $"block from {start}");
+                capped += floor <= budget * report.ExactInteractions ? 1 : 0;
+                screening += report.Screened > 0 ? 1 : 0;
+            }
+        }, iter: 40, threads: 1);
+        capped.ShouldBeGreaterThan(50);
+        screening.ShouldBeGreaterThan(20);
+    }
+
+    /// <summary>A budget that is not enough for reading the sketches leaves the clusters alone.</summary>
+    [Fact]
+    public void Where_screening_takes_the_whole_budget_nothing_is_screened()
+    {
+        AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(1000, 1000, dimension: 8));
+        // Sketches as long as half of key and value.
+        AttentionReport report = tensors.Run(new ClusteredAttention(Small with { Budget = 0.4, SketchRank = 32 }));
+        report.Screened.ShouldBe(0);
+        report.Budget.ShouldBeLessThanOrEqualTo(0.4);
+        report.Certificates!.ShouldAllBe(c => c.UnmetBlocks == c.Blocks && c.Screened == 0);
+    }
+
+    /// <summary>A cache does not know its last length: it takes any budget, spends the least it can and says so.</summary>
+    [Fact]
+    public void A_cache_takes_a_budget_below_the_floor_and_reports_it_as_unmet()
+    {
+        AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(500, 500));
+        var method = new ClusteredAttention(Small with { Budget = 0.01 });
+        Should.Throw<BudgetException>(() => tensors.Run(method));
+        using var cache = new CacheRun(method, tensors, AttentionOptions.Default);
+        cache.Append(tensors, 500);
+        cache.Output.ShouldNotContain(float.NaN);
+        (cache.Interactions / (2 * 500.0 * 501 / 2)).ShouldBeInRange(method.BudgetFloor(500) * 0.95, method.BudgetFloor(500) * 1.05);
+        cache.Certificates.ShouldAllBe(c => c.UnmetBlocks == c.Blocks && c.Screened == 0 && c.Share == null);
     }
 
     [Fact]

@@ -60,6 +60,18 @@ public class ClusteredOracleTests
         Check(tensors, Small with { Probes = 1000, ProbeSpacing = 3, ProbeDecay = 0.1 });
         Check(tensors, Small with { FitSteps = 0, RefitGrowth = 3 });
         Check(tensors, Small with { LargestEffort = 0, TargetError = 1 });
+        Check(tensors, Small with { LargestEffort = 7, TargetError = 0.2 });
+    }
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Equals_the_oracle_for_any_length_of_sketches(SimdPath path)
+    {
+        foreach ((int rank, int dimension) in new[] { (4, 16), (8, 5), (16, 1), (20, 33), (32, 16), (64, 64) })
+        {
+            AttentionShape shape = AttentionTensors.ShapeOf(500, 500, queryHeads: 2, dimension: dimension, valueDimension: 9);
+            Check(MixtureTensors.Create(shape), Small with { SketchRank = rank, TargetError = 0.15 }, path);
+        }
     }
 
     [Theory]
@@ -85,20 +97,21 @@ public class ClusteredOracleTests
     }
 
     [Fact]
-    public void Routing_is_used()
+    public void Screening_is_used()
     {
-        AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(1000, 1000, queryHeads: 3, dimension: 16));
-        ClusteredTrace trace = Check(tensors, Small);
+        AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(1500, 1500, queryHeads: 3, dimension: 16), sharpness: 3);
+        ClusteredTrace trace = Check(tensors, Small with { BlockSize = 64, TargetError = 0.1 });
         int[] efforts = [.. trace.Blocks[0].SelectMany(block => block.Efforts).Distinct()];
         efforts.Length.ShouldBeGreaterThan(3);
         efforts.ShouldContain(EffortLadder.Exact);
-        trace.Report.Budget.ShouldBeLessThan(0.8);
+        trace.Report.Budget.ShouldBeLessThan(0.9);
+        trace.Report.Screened.ShouldBeGreaterThan(trace.Report.ExactInteractions / 20);
         trace.Certificates.ShouldAllBe(certificate => certificate.Probes > 20 && certificate.Error > 0);
     }
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void Probe_records_hold_the_errors_that_each_p_makes(SimdPath path)
+    public void Probe_records_hold_what_each_step_does_and_steps_follow_from_them(SimdPath path)
     {
         AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(300, 340, queryHeads: 2, dimension: 16, batch: 2));
         ClusteredOptions options = Small with { BlockSize = 32 };
@@ -110,6 +123,8 @@ public class ClusteredOracleTests
             trace.Records[batch].Count(record => record.SquaredErrorInUse > 0).ShouldBeGreaterThan(5);
             oracle.RecordsShouldMatch(batch);
         }
+        oracle.Checked.ShouldBeGreaterThan(1000);
+        oracle.Ambiguous.ShouldBeLessThan(oracle.Checked / 50);
     }
 
     /// <summary>The method itself gives the bits of the layer whose inside was traced.</summary>
@@ -120,13 +135,13 @@ public class ClusteredOracleTests
         ClusteredTrace trace = ClusteredTrace.Run(tensors, options, run);
         var oracle = new NaiveClustered(tensors, options, trace);
         oracle.ShouldMatch(tolerance);
-        oracle.LeftOut.ShouldBeLessThanOrEqualTo(tensors.LogSumExp.Length / 200);
+        oracle.Ambiguous.ShouldBeLessThanOrEqualTo(1 + oracle.Checked / 50);
         float[] output = [.. tensors.Output], logSumExp = [.. tensors.LogSumExp];
         tensors.Poison();
         AttentionReport report = tensors.Run(new ClusteredAttention(options), run);
         tensors.Output.ShouldBe(output);
         tensors.LogSumExp.ShouldBe(logSumExp);
-        report.Interactions.ShouldBe(trace.Report.Interactions);
+        (report.Interactions, report.Screened).ShouldBe((trace.Report.Interactions, trace.Report.Screened));
         report.Certificates.ShouldBe(trace.Certificates);
         return trace;
     }

@@ -2,6 +2,7 @@ using CsCheck;
 using Prescore.Attention;
 using Prescore.Attention.Clustered;
 using Prescore.Kernels;
+using Prescore.Tests.Kernels;
 
 namespace Prescore.Tests.Attention.Clustered;
 
@@ -11,22 +12,32 @@ public class ClusteredPropertyTests
 
     public static TheoryData<SimdPath> Paths => [SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512];
 
-    /// <summary>By Jensen every cluster's term is a lower bound of its members'.</summary>
+    /// <summary>By Jensen the term of a cluster, or of what members leave of it, is a lower bound of its keys'.</summary>
     [Fact]
-    public void Log_sum_exp_is_at_most_exacts() =>
-        Gen.Select(Gen.Int[1, 400], Gen.Int[0, 1000], Gen.Bool, Gen.Bool, Gen.Double[0.05, 1]).Sample((keys, seed, causal, weighted, target) =>
+    public void Log_sum_exp_is_at_most_exacts()
+    {
+        long screened = 0;
+        Gen.Select(Gen.Int[1, 400], Gen.Int[0, 1000], Gen.Bool, Gen.Bool, Gen.Double[0.02, 1], Gen.Int[1, 6]).Sample((keys, seed, causal, weighted, target, sharpness) =>
         {
             AttentionShape shape = AttentionTensors.ShapeOf(keys, keys, queryHeads: 2, dimension: 8);
-            AttentionTensors tensors = weighted ? AttentionMethodCases.WithLogWeights(shape, causal) : MixtureTensors.Create(shape, causal, seed);
+            AttentionTensors tensors = weighted ? AttentionMethodCases.WithLogWeights(shape, causal) : MixtureTensors.Create(shape, causal, seed, sharpness);
             tensors.Run(new ExactAttention());
             float[] exact = [.. tensors.LogSumExp];
-            tensors.Run(new ClusteredAttention(Small with { TargetError = target }));
+            double? budget = seed % 3 == 0 ? 0.9 : null;
+            var method = new ClusteredAttention(Small with { TargetError = target, Budget = budget, SketchRank = 8 });
+            if (budget is not null && keys < 100)
+            {
+                return;
+            }
+            Interlocked.Add(ref screened, tensors.Run(method).Screened);
             for (int i = 0; i < exact.Length; i++)
             {
                 float rounding = float.IsFinite(exact[i]) ? 1e-5f * Math.Max(1, Math.Abs(exact[i])) : 0;
                 tensors.LogSumExp[i].ShouldBeLessThanOrEqualTo(exact[i] + rounding);
             }
-        }, iter: 60);
+        }, iter: 80);
+        screened.ShouldBeGreaterThan(0);
+    }
 
     [Theory]
     [MemberData(nameof(Paths))]
@@ -42,7 +53,7 @@ public class ClusteredPropertyTests
                 NaiveAttention.ShouldMatch(tensors, (_, _, query) => NaiveAttention.Exact(tensors, query));
                 // Probes compute the centroids besides.
                 report.Budget.ShouldBeInRange(1, 1.06);
-                report.Certificates!.ShouldAllBe(c => c.Effort == null && c.ExactBlocks == c.Blocks && c.Error == 0 && c.Worst == 0 && c.UnmetBlocks == 0);
+                report.Certificates!.ShouldAllBe(c => c.Share == null && c.Screened == 0 && c.ExactBlocks == c.Blocks && c.Error == 0 && c.Worst == 0 && c.UnmetBlocks == 0);
             }
         }
     }
@@ -65,6 +76,104 @@ public class ClusteredPropertyTests
         float[] once = Run(1);
         Run(2).ShouldBe(once);
         Run(5).ShouldBe(once);
+    }
+
+    [Fact]
+    public void Work_that_is_reported_does_not_depend_on_threads_or_on_how_queries_come_together()
+    {
+        AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(500, 500, queryHeads: 4, keyValueHeads: 2, dimension: 7));
+        (long, long) Run(int threads, int piece)
+        {
+            using var cache = new CacheRun(new ClusteredAttention(Small with { SketchRank = 12 }), tensors, new AttentionOptions { Threads = threads });
+            while (cache.Length < 500)
+            {
+                cache.Append(tensors, Math.Min(piece, 500 - cache.Length));
+            }
+            cache.Certificates.Sum(c => c.Interactions).ShouldBe(cache.Interactions);
+            cache.Certificates.Sum(c => c.Screened).ShouldBe(cache.Screened);
+            return (cache.Interactions, cache.Screened);
+        }
+
+        (long Interactions, long Screened) once = Run(1, 500);
+        once.Screened.ShouldBeGreaterThan(0);
+        Run(4, 500).ShouldBe(once);
+        Run(2, 1).ShouldBe(once);
+        Run(1, 77).ShouldBe(once);
+    }
+
+    /// <summary>Inputs that are screened, unlike those of the tests of all methods.</summary>
+    [Fact]
+    public void A_later_token_changes_nothing_earlier()
+    {
+        long screened = 0;
+        Gen.Select(Gen.Int[100, 500], Gen.Double[0.2, 1], Gen.Int[0, 1000]).Sample((keys, part, seed) =>
+        {
+            int cut = (int)(part * keys);
+            AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(keys, keys, queryHeads: 2), seed: seed);
+            var method = new ClusteredAttention(Small with { BlockSize = 32, TargetError = 0.2 });
+            Interlocked.Add(ref screened, tensors.Run(method).Screened);
+            float[] output = [.. tensors.Output], logSumExp = [.. tensors.LogSumExp];
+            foreach (float[] data in new[] { tensors.Queries, tensors.Keys, tensors.Values })
+            {
+                for (int i = 0; i < data.Length; i++)
+                {
+                    data[i] = i / 16 % keys >= cut ? 5 - 2 * data[i] : data[i];
+                }
+            }
+            tensors.Run(method);
+            for (int head = 0; head < 2; head++)
+            {
+                tensors.Output.AsSpan(head * keys * 16, cut * 16).SequenceEqual(output.AsSpan(head * keys * 16, cut * 16)).ShouldBeTrue();
+                tensors.LogSumExp.AsSpan(head * keys, cut).SequenceEqual(logSumExp.AsSpan(head * keys, cut)).ShouldBeTrue();
+            }
+        }, iter: 25);
+        screened.ShouldBeGreaterThan(0);
+    }
+
+    /// <summary>Without causality the call is that of the keys that are left.</summary>
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void A_log_weight_of_minus_infinity_is_a_key_that_is_not_there(SimdPath path)
+    {
+        const int Queries = 100, Keys = 400, Left = 300;
+        AttentionTensors all = MixtureTensors.Create(AttentionTensors.ShapeOf(Queries, Keys), causal: false);
+        var left = new AttentionTensors(AttentionTensors.ShapeOf(Queries, Left), causal: false);
+        var random = new Random(3);
+        bool[] kept = [.. Enumerable.Range(0, Keys).Select(i => i % 4 != 1)];
+        all.KeyLogWeights = [.. kept.Select(keep => keep ? random.NextSingle() * 2 - 1 : float.NegativeInfinity)];
+        left.KeyLogWeights = [.. all.KeyLogWeights.Where((_, i) => kept[i])];
+        all.Queries.CopyTo(left.Queries, 0);
+        foreach ((float[] from, float[] to) in new[] { (all.Keys, left.Keys), (all.Values, left.Values) })
+        {
+            from.Where((_, i) => kept[i / 16]).ToArray().CopyTo(to, 0);
+        }
+        var run = new AttentionOptions { Simd = path };
+        var method = new ClusteredAttention(new ClusteredOptions { TargetError = 0.2 });
+        AttentionReport report = all.Run(method, run);
+        report.Screened.ShouldBeGreaterThan(0);
+        report.Interactions.ShouldBe(left.Run(method, run).Interactions);
+        all.Output.ShouldBe(left.Output);
+        all.LogSumExp.ShouldBe(left.LogSumExp);
+    }
+
+    /// <summary>With causality positions stay, and what a removed key holds is of no account.</summary>
+    [Fact]
+    public void What_a_removed_key_holds_does_not_matter()
+    {
+        AttentionTensors tensors = AttentionMethodCases.WithLogWeights(AttentionTensors.ShapeOf(500, 500, queryHeads: 2, dimension: 8), causal: true);
+        var method = new ClusteredAttention(Small with { TargetError = 0.5 });
+        tensors.Run(method);
+        float[] output = [.. tensors.Output];
+        for (int i = 0; i < tensors.Keys.Length; i++)
+        {
+            if (float.IsNegativeInfinity(tensors.KeyLogWeights[i / 8]))
+            {
+                tensors.Keys[i] = 30 - tensors.Keys[i];
+                tensors.Values[i] = 1000;
+            }
+        }
+        tensors.Run(method);
+        tensors.Output.ShouldBe(output);
     }
 
     [Fact]
@@ -105,7 +214,7 @@ public class ClusteredPropertyTests
                     }
 
                     float[] expected = Run();
-                    PoisonMemory(path, storage, weighted);
+                    PoisonedMemory.Fill(path, 8, 5, storage, weighted, rank: 32);
                     Run().ShouldBe(expected);
                     expected.ShouldNotContain(float.NaN);
                 }
@@ -155,6 +264,54 @@ public class ClusteredPropertyTests
         Should.Throw<NonFiniteException>(() => cache.Append(tensors, 40)).Tensor.ShouldBe("keys");
     }
 
+    /// <summary>16 bits would make an infinity of it; 32 bits hold it.</summary>
+    [Fact]
+    public void Numbers_that_16_bits_cannot_hold_are_refused_and_named()
+    {
+        var options = Small with { Storage = KeyValueStorage.Fp16 };
+        foreach (float bad in new[] { 65505f, -65520f, 1e30f })
+        {
+            foreach (bool causal in new[] { true, false })
+            {
+                AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(60, 60, queryHeads: 4, keyValueHeads: 2, batch: 2), causal);
+                tensors.Keys[((1 * 2 + 1) * 60 + 33) * 16 + 5] = bad;
+                StorageRangeException error = Should.Throw<StorageRangeException>(() => tensors.Run(new ClusteredAttention(options)));
+                (error.Tensor, error.Batch, error.Head, error.Row).ShouldBe(("keys", 1, 1, 33));
+                error.Message.ShouldContain("keys");
+                error.Message.ShouldContain("65504");
+                error.Message.ShouldContain("batch 1, head 1, row 33");
+                tensors.Keys[((1 * 2 + 1) * 60 + 33) * 16 + 5] = 0;
+                tensors.Values[59 * 16] = bad;
+                Should.Throw<StorageRangeException>(() => tensors.Run(new ClusteredAttention(options))).Tensor.ShouldBe("values");
+                tensors.Run(new ClusteredAttention(Small));
+                tensors.Values[59 * 16] = 65504;
+                tensors.Run(new ClusteredAttention(options));
+                tensors.Output.ShouldAllBe(x => float.IsFinite(x));
+                // Queries are not stored.
+                tensors.Queries[7] = 1e6f;
+                tensors.Run(new ClusteredAttention(options));
+            }
+        }
+    }
+
+    [Fact]
+    public void A_cache_that_refuses_a_number_for_its_storage_holds_what_it_held()
+    {
+        AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(90, 90));
+        float kept = tensors.Values[70 * 16];
+        using var cache = new CacheRun(new ClusteredAttention(Small with { Storage = KeyValueStorage.Fp16 }), tensors, AttentionOptions.Default);
+        cache.Append(tensors, 40);
+        tensors.Values[70 * 16] = -1e5f;
+        StorageRangeException error = Should.Throw<StorageRangeException>(() => cache.Append(tensors, 50));
+        // Rows count from the first new token, as everywhere in a call.
+        (error.Tensor, error.Head, error.Row).ShouldBe(("values", 0, 30));
+        cache.Length.ShouldBe(40);
+        tensors.Values[70 * 16] = kept;
+        cache.Append(tensors, 50);
+        tensors.Run(new ClusteredAttention(Small with { Storage = KeyValueStorage.Fp16 }));
+        cache.Output.ShouldBe(AttentionTensors.RowsFirst(tensors.Output, 2, 90, 16));
+    }
+
     [Fact]
     public void Equal_keys_and_keys_of_zeros_are_attended()
     {
@@ -169,38 +326,5 @@ public class ClusteredPropertyTests
                 NaiveAttention.ShouldMatch(tensors, (_, _, query) => NaiveAttention.Exact(tensors, query));
             }
         }
-    }
-
-    /// <summary>Fills pooled memory of the sizes that small indices rent.</summary>
-    private static void PoisonMemory(SimdPath path, KeyValueStorage storage, bool weighted)
-    {
-        float[] bad = [.. Enumerable.Repeat(float.NaN, 8)];
-        var held = new List<IDisposable>();
-        foreach ((KeyValueStorage kind, bool bias) in new[] { (storage, weighted), (KeyValueStorage.Fp32, false) })
-        {
-            for (int capacity = 8; capacity <= 320; capacity += path == SimdPath.Scalar ? 8 : 16)
-            {
-                for (int copy = 0; copy < (capacity <= 128 ? 24 : 2); copy++)
-                {
-                    KeyRegion region = KeyRegion.Create(path, 8, 5, kind, bias);
-                    region.Reserve(capacity);
-                    while (region.Count < region.Capacity)
-                    {
-                        region.Append(bad, bad.AsSpan(0, 5), float.NaN);
-                    }
-                    held.Add(region);
-                }
-            }
-        }
-        for (nint length = 1024; length <= 1 << 16; length *= 2)
-        {
-            for (int copy = 0; copy < 8; copy++)
-            {
-                NativeBuffer buffer = NativeBuffer.Rent(length);
-                buffer.Span.Fill(float.NaN);
-                held.Add(buffer);
-            }
-        }
-        held.ForEach(memory => memory.Dispose());
     }
 }

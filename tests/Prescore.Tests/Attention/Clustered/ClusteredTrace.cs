@@ -4,7 +4,7 @@ using Prescore.Kernels;
 
 namespace Prescore.Tests.Attention.Clustered;
 
-/// <summary>One call of Clustered attention with what it decided: labels and p of every block, and the probe records.</summary>
+/// <summary>One call of Clustered attention with what it decided: labels, sketches and steps of every block, and the probe records.</summary>
 internal sealed class ClusteredTrace
 {
     private ClusteredTrace(int batches) => (Blocks, Records) = ([.. Enumerable.Range(0, batches).Select(_ => new List<Block>())], new ProbeRecord[batches][]);
@@ -54,29 +54,58 @@ internal sealed class ClusteredTrace
             new CacheShape(s.QueryHeads, s.KeyValueHeads, s.HeadDimension, s.ValueDimension, call.Scale),
             call.Options,
             call.HasLogWeights);
-        var parts = new (int[] Labels, int[] Chosen, int[] Efforts)[s.KeyValueHeads, (s.Keys + options.BlockSize - 1) / options.BlockSize];
-        layer.OnBlock = head => parts[head.Head, head.Block] =
-            (head.Index.Labels(), [.. head.Chosen], [.. head.Chosen.Select(effort => QueryBatch.WithinExact(head.Index, effort))]);
+        var parts = new (KeyValueHead Head, int[] Efforts)[s.KeyValueHeads, (s.Keys + options.BlockSize - 1) / options.BlockSize];
+        layer.OnBlock = head => parts[head.Head, head.Block] = (KeyValueHead.Of(head.Index), [.. head.Chosen]);
         layer.Append(call, batch, s.FirstQueryPosition);
         for (int block = 0; block < parts.GetLength(1); block++)
         {
             var heads = Enumerable.Range(0, s.KeyValueHeads).Select(head => parts[head, block]).ToArray();
-            blocks.Add(new Block(
-                [.. heads.Select(head => head.Labels)], [.. heads.SelectMany(head => head.Chosen)], [.. heads.SelectMany(head => head.Efforts)]));
+            blocks.Add(new Block([.. heads.Select(head => head.Head)], [.. heads.SelectMany(head => head.Efforts)]));
         }
         Certificates.AddRange(layer.Certificates());
         Records[batch] = [.. layer.Heads.SelectMany(head => head.Effort.Records).OrderBy(record => (record.Position, record.Head))];
     }
 
     /// <summary>What one block was computed with.</summary>
-    /// <param name="Labels">Clusters of the far keys of each key/value head, removed keys left out.</param>
-    /// <param name="Chosen">p of each query head.</param>
-    /// <param name="Efforts">p in use: <see cref="EffortLadder.Exact"/> where p would cost more than exact.</param>
-    public sealed record Block(int[][] Labels, int[] Chosen, int[] Efforts)
+    /// <param name="Heads">The far part of each key/value head.</param>
+    /// <param name="Efforts">Step of the ladder of each query head.</param>
+    public sealed record Block(KeyValueHead[] Heads, int[] Efforts)
     {
-        public static Block Of(IReadOnlyList<KeyIndex> indices, int[] chosen) => new(
-            [.. indices.Select(index => index.Labels())],
-            [.. chosen],
-            [.. chosen.Select((effort, head) => QueryBatch.WithinExact(indices[head / (chosen.Length / indices.Count)], effort))]);
+        public static Block Of(IReadOnlyList<KeyIndex> indices, int[] chosen) => new([.. indices.Select(KeyValueHead.Of)], [.. chosen]);
+    }
+
+    /// <summary>What cannot be recomputed of one key/value head's far part. Keys are in order of arrival, removed ones left out.</summary>
+    /// <param name="Labels">Cluster of each key.</param>
+    /// <param name="Codes">Sketch of each key.</param>
+    /// <param name="Basis">What queries are sketched with; null: there are no keys.</param>
+    public sealed record KeyValueHead(int[] Labels, sbyte[][] Codes, SketchBasis? Basis)
+    {
+        public static KeyValueHead Of(KeyIndex index)
+        {
+            var codes = new sbyte[index.Count][];
+            for (int cluster = 0; cluster < index.Clusters; cluster++)
+            {
+                KeySketches sketches = index.Sketches(cluster);
+                sketches.Count.ShouldBe(index.Region(cluster).Count);
+                for (int slot = 0; slot < sketches.Count; slot++)
+                {
+                    codes[index.Indices(cluster)[slot]] = Code(sketches, slot);
+                }
+            }
+            return new KeyValueHead(index.Labels(), codes, index.Count == 0 ? null : index.Basis);
+        }
+
+        /// <summary>Reads a sketch where <see cref="KeySketches"/> says that it lies.</summary>
+        public static sbyte[] Code(KeySketches sketches, int slot)
+        {
+            ReadOnlySpan<byte> bytes = sketches.Span;
+            int group = slot / KeySketches.GroupKeys * KeySketches.GroupKeys * sketches.Rank;
+            var code = new sbyte[sketches.Rank];
+            for (int c = 0; c < code.Length; c++)
+            {
+                code[c] = (sbyte)(bytes[group + c / 4 * KeySketches.QuadBytes + slot % KeySketches.GroupKeys * 4 + c % 4] - KeySketches.Offset);
+            }
+            return code;
+        }
     }
 }

@@ -1,5 +1,6 @@
 using CsCheck;
 using Prescore.Attention.Clustered;
+using Prescore.Tests.Attention.Oracles;
 
 namespace Prescore.Tests.Attention.Clustered;
 
@@ -9,13 +10,16 @@ public class EffortControlTests
 
     private const int Heads = 3;
 
-    private static readonly ClusteredOptions Options = new() { BlockSize = 16, TargetError = 0.2, ProbeDecay = 0.7, LargestEffort = 24 };
+    private const int Far = 1000;
+
+    /// <summary>Steps are chosen against four fifths of the target: an error of 0.2, a squared one of 0.04.</summary>
+    private static readonly ClusteredOptions Options = new() { BlockSize = 16, TargetError = 0.25, ProbeDecay = 0.7 };
 
     [Fact]
     public void Choice_equals_a_naive_one_whatever_the_order_within_a_block() =>
-        Gen.Select(Gen.Int[0, 100_000], Gen.Double[0.05, 1], Gen.Double[0.1, 1]).Sample((seed, target, decay) =>
+        Gen.Select(Gen.Int[0, 100_000], Gen.Double[0.05, 1], Gen.Double[0.1, 1], Gen.Int[0, 48]).Sample((seed, target, decay, largest) =>
         {
-            ClusteredOptions options = Options with { TargetError = target, ProbeDecay = decay };
+            ClusteredOptions options = Options with { TargetError = target, ProbeDecay = decay, LargestEffort = largest };
             var random = new Random(seed);
             List<ProbeRecord> records = Records(random, blocks: 12);
             var control = new EffortControl(FirstHead, Heads, options);
@@ -25,14 +29,14 @@ public class EffortControlTests
                 random.Shuffle(shuffled);
                 // The block chooses before its own probes are known; and it may be asked again.
                 int[] expected = Naive(records, options, block * 16);
-                control.Choose(block * 16).ShouldBe(expected);
+                control.Choose(block * 16, Far, 30).ShouldBe(expected);
                 foreach (ProbeRecord record in shuffled)
                 {
                     control.Add(record);
                 }
-                control.Choose(block * 16).ShouldBe(expected);
+                control.Choose(block * 16, Far, 30).ShouldBe(expected);
             }
-            control.Choose(12 * 16).ShouldBe(Naive(records, options, 12 * 16));
+            control.Choose(12 * 16, Far, 30).ShouldBe(Naive(records, options, 12 * 16));
             int length = random.Next(12 * 16);
             control.Rewind(length);
             ProbeRecord[] left = [.. records.Where(record => record.Position < length)];
@@ -41,45 +45,111 @@ public class EffortControlTests
             {
                 control.Add(record);
             }
-            control.Choose(12 * 16).ShouldBe(Naive(records, options, 12 * 16));
+            control.Choose(12 * 16, Far, 30).ShouldBe(Naive(records, options, 12 * 16));
         }, iter: 100);
 
     [Fact]
     public void Without_records_or_with_errors_above_the_target_a_head_is_exact()
     {
         var control = new EffortControl(0, 2, Options);
-        control.Choose(64).ShouldBe([EffortLadder.Exact, EffortLadder.Exact]);
-        int steps = EffortLadder.Count(Options.LargestEffort);
-        control.Add(new ProbeRecord(70, 0, [.. Enumerable.Repeat(1f, steps)], 1, 0, 0));
-        control.Add(new ProbeRecord(70, 1, [.. Enumerable.Range(0, steps).Select(step => step == steps - 1 ? 0.03f : 1)], 1, 0, 0));
-        control.Choose(80).ShouldBe([EffortLadder.Exact, 24]);
+        control.Choose(64, Far, 30).ShouldBe([EffortLadder.Exact, EffortLadder.Exact]);
+        control.Add(Record(70, 0, _ => 1, _ => 0));
+        control.Add(Record(70, 1, step => step == 48 ? 0.03 : 1, _ => 0));
+        control.Choose(80, Far, 30).ShouldBe([EffortLadder.Exact, 48]);
         control.Rewind(71);
-        control.Choose(80).ShouldBe([EffortLadder.Exact, 24]);
+        control.Choose(80, Far, 30).ShouldBe([EffortLadder.Exact, 48]);
         control.Rewind(70);
-        control.Choose(80).ShouldBe([EffortLadder.Exact, EffortLadder.Exact]);
+        control.Choose(80, Far, 30).ShouldBe([EffortLadder.Exact, EffortLadder.Exact]);
     }
 
-    /// <summary>A later block has more clusters than the step.</summary>
-    [Fact]
-    public void A_step_that_visited_every_cluster_means_exact()
+    /// <summary>By the share of members that the probes had, whatever the number of far keys then was.</summary>
+    [Theory]
+    [InlineData(300, 99, 5)]
+    [InlineData(300, 100, EffortLadder.Exact)]
+    [InlineData(300, 101, EffortLadder.Exact)]
+    [InlineData(333, 0, 5)]
+    [InlineData(333, 1, EffortLadder.Exact)]
+    [InlineData(334, 0, EffortLadder.Exact)]
+    [InlineData(0, 999, 5)]
+    [InlineData(0, 1000, EffortLadder.Exact)]
+    public void A_step_whose_members_thrice_and_clusters_come_to_all_far_keys_is_exact(int members, int clusters, int expected)
     {
-        int steps = EffortLadder.Count(Options.LargestEffort);
-        foreach (double target in new[] { 0, 0.2 })
+        foreach (int scale in new[] { 1, 10 })
         {
-            var control = new EffortControl(0, 1, target > 0 ? Options : Options with { TargetError = null, Budget = 0.5 });
-            control.Add(new ProbeRecord(20, 0, [.. Enumerable.Range(0, steps).Select(step => step < 6 ? 0.5f : 0)], 1, 0, 0));
-            control.Choose(32).ShouldBe([EffortLadder.Exact]);
+            var control = new EffortControl(0, 1, Options);
+            // Two probes with one and the other half of the members.
+            control.Add(Record(20, 0, step => step < 5 ? 1 : 0.01, step => step < 5 ? 0 : members / 2, Far / 2));
+            control.Add(Record(21, 0, step => step < 5 ? 1 : 0.01, step => step < 5 ? 0 : members - members / 2, Far - Far / 2));
+            control.Choose(32, Far * scale, clusters * scale).ShouldBe([expected]);
         }
     }
 
+    /// <summary>A dearer step is never tried: it costs more and the first within the target is too dear already.</summary>
     [Fact]
-    public void Steps_of_the_ladder_are_those_at_most_its_largest()
+    public void The_first_step_within_the_target_decides_and_0_members_are_a_step()
     {
-        EffortLadder.Steps.ToArray().ShouldBeInOrder();
-        foreach ((int largest, int count) in new[] { (0, 1), (1, 2), (5, 5), (6, 6), (512, 25), (int.MaxValue, 25) })
+        foreach (int first in new[] { 0, 1, 30, 48 })
         {
-            EffortLadder.Count(largest).ShouldBe(count);
+            var control = new EffortControl(0, 1, Options);
+            control.Add(Record(20, 0, step => step < first ? 0.0401 : 0.04, step => step));
+            control.Choose(32, Far, 30).ShouldBe([first]);
         }
+    }
+
+    /// <summary>With a budget alone the target is 0: only an error of 0 is good enough.</summary>
+    [Fact]
+    public void Without_a_target_but_with_a_budget_heads_are_exact()
+    {
+        ClusteredOptions options = Options with { TargetError = null, Budget = 0.5 };
+        var control = new EffortControl(0, 2, options);
+        control.Add(Record(20, 0, _ => 1e-12, _ => 1));
+        control.Add(Record(20, 1, step => step < 4 ? 1e-12 : 0, _ => 1));
+        control.Choose(32, Far, 30).ShouldBe([EffortLadder.Exact, 4]);
+    }
+
+    [Fact]
+    public void Later_probe_blocks_count_more()
+    {
+        var control = new EffortControl(0, 1, Options with { ProbeDecay = 0.5 });
+        // Pooled with weights 1/4, 1/2 and 1: (0.25 · 0.1 + 0.5 · 0 + e) / 1.75 ≤ 0.04 up to e = 0.045.
+        control.Add(Record(20, 0, _ => 0.1, _ => 0));
+        control.Add(Record(40, 0, _ => 0, _ => 0));
+        control.Add(Record(100, 0, step => step < 3 ? 0.0451 : 0.0449, _ => 0));
+        control.Choose(112, Far, 30).ShouldBe([3]);
+    }
+
+    [Fact]
+    public void Shares_of_the_ladder_fall_by_the_cube_root_of_2()
+    {
+        EffortLadder.Steps.ShouldBe(49);
+        EffortLadder.Share(0).ShouldBe(double.PositiveInfinity);
+        EffortLadder.Share(EffortLadder.Exact).ShouldBe(0);
+        EffortLadder.Share(1).ShouldBe(0.25, 1e-15);
+        EffortLadder.Share(4).ShouldBe(0.125, 1e-15);
+        for (int step = 1; step < EffortLadder.Steps; step++)
+        {
+            EffortLadder.Share(step).ShouldBe(NaiveEffort.Share(step), 1e-12 * NaiveEffort.Share(step));
+            EffortLadder.LogShare(step).ShouldBe(Math.Log(NaiveEffort.Share(step)), 1e-12);
+        }
+        EffortLadder.Share(48).ShouldBe(5e-6, 1e-6);
+    }
+
+    [Fact]
+    public void The_step_of_a_share_is_the_first_that_comes_down_to_it()
+    {
+        EffortLadder.StepOf(1).ShouldBe(1);
+        EffortLadder.StepOf(0.25).ShouldBe(1);
+        EffortLadder.StepOf(0.2499).ShouldBe(2);
+        EffortLadder.StepOf(0.125).ShouldBe(4);
+        EffortLadder.StepOf(1e-9).ShouldBe(48);
+        EffortLadder.StepOf(double.PositiveInfinity).ShouldBe(1);
+        Gen.Double[-18, 0].Sample(power =>
+        {
+            double share = Math.Pow(2, power);
+            int step = EffortLadder.StepOf(share);
+            (step == 48 || EffortLadder.Share(step) <= share * (1 + 1e-12)).ShouldBeTrue();
+            (step == 1 || EffortLadder.Share(step - 1) > share * (1 - 1e-12)).ShouldBeTrue();
+        });
     }
 
     [Fact]
@@ -102,40 +172,51 @@ public class EffortControlTests
             }
         }, iter: 50);
 
-    private static int[] Naive(List<ProbeRecord> records, ClusteredOptions options, int blockStart)
+    /// <summary>The spacing doubles with the length: as an int it would overflow, to 0 even, by which nothing can be divided.</summary>
+    [Theory]
+    [InlineData(int.MaxValue)]
+    [InlineData(1 << 30)]
+    [InlineData((1 << 30) + 1)]
+    public void Of_a_huge_spacing_only_the_first_block_is_probed(int every)
     {
-        var blocks = records.Where(record => record.Position < blockStart).GroupBy(record => record.Position / 16).OrderBy(block => block.Key).ToList();
-        return [.. Enumerable.Range(0, Heads).Select(head =>
+        var options = new ClusteredOptions { BlockSize = 16, Near = 0, ProbeSpacing = every };
+        for (int b = 0; b < 2000; b++)
         {
-            double Pool(Func<ProbeRecord, double> part) =>
-                blocks.Select((block, i) => Math.Pow(options.ProbeDecay, blocks.Count - 1 - i) * block.Where(record => record.Head == FirstHead + head).Sum(part)).Sum();
-
-            double norm = Pool(record => record.SquaredNorm);
-            for (int step = 0; step < EffortLadder.Count(options.LargestEffort) && norm > 0; step++)
-            {
-                if (Math.Sqrt(Pool(record => record.SquaredErrors[step]) / norm) <= options.TargetError)
-                {
-                    return EffortLadder.Steps[step];
-                }
-            }
-            return EffortLadder.Exact;
-        })];
+            ProbeSchedule.IsProbeBlock(options, b).ShouldBe(b == 1);
+        }
     }
+
+    private static int[] Naive(List<ProbeRecord> records, ClusteredOptions options, int blockStart) =>
+        [.. Enumerable.Range(FirstHead, Heads).Select(head => NaiveEffort.Choose(records, options, head, blockStart, Far, 30))];
+
+    private static ProbeRecord Record(int position, int head, Func<int, double> error, Func<int, int> members, int far = Far) => new(
+        position,
+        head,
+        [.. Enumerable.Range(0, EffortLadder.Steps).Select(step => (float)error(step))],
+        [.. Enumerable.Range(0, EffortLadder.Steps).Select(members)],
+        far,
+        SquaredNorm: 1,
+        EffortInUse: 0);
 
     private static List<ProbeRecord> Records(Random random, int blocks)
     {
         var records = new List<ProbeRecord>();
-        int steps = EffortLadder.Count(Options.LargestEffort);
         for (int block = 0; block < blocks; block++)
         {
             for (int probe = 0; probe < 3 && block % 3 == 1; probe++)
             {
                 for (int head = 0; head < Heads; head++)
                 {
-                    // Errors fall with p.
+                    // Errors fall from step to step, members rise.
                     float first = random.NextSingle();
-                    float[] errors = [.. Enumerable.Range(0, steps).Select(step => first / (1 + step * step * 0.3f * random.NextSingle()))];
-                    records.Add(new ProbeRecord(block * 16 + 5 * probe, FirstHead + head, errors, head == 2 && block < 5 ? 0 : 0.5 + random.NextDouble(), 0, errors[1]));
+                    int far = 50 * (block + 1);
+                    records.Add(Record(
+                        block * 16 + 5 * probe,
+                        FirstHead + head,
+                        step => first / (1 + step * step * 0.3f * random.NextSingle()),
+                        step => Math.Min(far, step * step * random.Next(3) / 4),
+                        far) with
+                    { SquaredNorm = head == 2 && block < 5 ? 0 : 0.5 + random.NextDouble() });
                 }
             }
         }

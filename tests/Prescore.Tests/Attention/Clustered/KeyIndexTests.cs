@@ -96,13 +96,13 @@ public class KeyIndexTests
     {
         using var grown = new Grown(SimdPaths.Best, KeyValueStorage.Fp32, weighted: false, dimension: 4, seed: 5, ClusterFactor: 1);
         grown.Join(300);
-        grown.Join(300);
+        grown.Join(276);
         double before = grown.TotalSquaredDistance();
         grown.Refine(steps: 60);
         grown.TotalSquaredDistance().ShouldBeLessThan(0.95 * before);
         double[][] centroids = grown.Centroids();
-        // 25 clusters: all others are among a centre's neighbours.
-        centroids.Length.ShouldBe(25);
+        // 24 clusters: all others are among a centre's neighbours.
+        centroids.Length.ShouldBe(24);
         int[] labels = grown.Index.Labels();
         for (int key = 0; key < labels.Length; key++)
         {
@@ -130,10 +130,91 @@ public class KeyIndexTests
         }
     }
 
+    /// <summary>Codes round coordinates relative to the mean of the last refinement; later keys take the same mean.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Sketches_are_the_keys_coordinates_relative_to_the_mean_when_they_were_fitted(SimdPath path, KeyValueStorage storage, bool weighted)
+    {
+        foreach (int rank in new[] { 4, 16, 32 })
+        {
+            using var grown = new Grown(path, storage, weighted, dimension: 20, seed: rank, rank: rank);
+            grown.AddQueries(50);
+            grown.Join(300);
+            // The first keys are fitted as they come.
+            double[][] anchors = grown.Centroids();
+            SketchBasis basis = grown.Index.Basis;
+            grown.CheckSketches(anchors);
+            grown.Join(40);
+            grown.Index.Basis.ShouldBeSameAs(basis);
+            grown.CheckSketches(anchors, fitted: 300);
+            grown.Refine();
+            grown.Index.Basis.ShouldNotBeSameAs(basis);
+            anchors = grown.Centroids();
+            grown.CheckSketches(anchors);
+            grown.Join(100);
+            grown.CheckSketches(anchors, fitted: 340);
+        }
+    }
+
+    /// <summary>With room for all directions the error is that of rounding to codes alone.</summary>
+    [Fact]
+    public void Sketch_products_near_the_logits_relative_to_the_centroid()
+    {
+        using var grown = new Grown(SimdPaths.Best, KeyValueStorage.Fp32, weighted: false, dimension: 16, seed: 3, rank: 16);
+        grown.AddQueries(200);
+        grown.Join(600);
+        grown.Refine();
+        double[][] means = grown.Centroids();
+        int[] labels = grown.Index.Labels();
+        sbyte[][] codes = ClusteredTrace.KeyValueHead.Of(grown.Index).Codes;
+        double error = 0, all = 0;
+        foreach (float[] query in grown.NewQueries(50))
+        {
+            var coordinates = new float[16];
+            grown.Index.Basis.QueryCoordinates(query, coordinates);
+            for (int key = 0; key < labels.Length; key++)
+            {
+                double exact = query.Select((x, l) => x * (grown.Keys[key][l] - means[labels[key]][l])).Sum();
+                double sketched = coordinates.Select((x, c) => (double)x * codes[key][c]).Sum();
+                error += Math.Pow(sketched - exact, 2);
+                all += exact * exact;
+            }
+        }
+        Math.Sqrt(error / all).ShouldBeLessThan(0.12);
+    }
+
+    /// <summary>The queries say which directions matter: two dimensions of eight are all that they see.</summary>
+    [Fact]
+    public void Queries_shape_the_sketches()
+    {
+        using var grown = new Grown(SimdPaths.Best, KeyValueStorage.Fp32, weighted: false, dimension: 8, seed: 3, rank: 4);
+        for (int i = 0; i < 20; i++)
+        {
+            grown.Queries.Add([0, 0, 3 - i % 2, 0, 0, i % 3, 0, 0]);
+        }
+        grown.Join(200);
+        float[] keys = [.. grown.Index.Basis.Keys];
+        double Seen(int l) => Enumerable.Range(0, 2).Sum(c => Math.Abs(keys[l * 4 + c]));
+        (Seen(2) + Seen(5)).ShouldBeGreaterThan(20 * new[] { 0, 1, 3, 4, 6, 7 }.Max(Seen));
+    }
+
+    [Fact]
+    public void An_empty_index_has_no_sketches()
+    {
+        using var index = new KeyIndex(Options, AttentionOptions.Default, 0, 8, ValueDimension, weighted: false, new SecondMoment(8));
+        Should.Throw<InvalidOperationException>(() => index.Basis);
+        index.Join(new float[8], new float[ValueDimension], default, 1);
+        index.Basis.Rank.ShouldBe(32);
+        index.Clear();
+        Should.Throw<InvalidOperationException>(() => index.Basis);
+        index.Join([], [], default, 0);
+        (index.Count, index.Clusters).ShouldBe((0, 0));
+    }
+
     [Fact]
     public void Keys_that_are_equal_stay_one_cluster()
     {
-        using var index = new KeyIndex(Options, AttentionOptions.Default, 0, 8, ValueDimension, weighted: false);
+        using var index = new KeyIndex(Options, AttentionOptions.Default, 0, 8, ValueDimension, weighted: false, new SecondMoment(8));
         float[] keys = [.. Enumerable.Repeat(0.3f, 8 * 200)], values = new float[ValueDimension * 200];
         index.Join(keys, values, default, 200);
         Refine(index, 3, Each);
@@ -164,8 +245,8 @@ public class KeyIndexTests
     [InlineData(3)]
     public void A_refinement_that_is_due_is_made_in_one_call(int steps)
     {
-        using KeyIndex first = new(Options with { FitSteps = steps }, AttentionOptions.Default, 0, 8, 8, weighted: false);
-        using KeyIndex second = new(Options with { FitSteps = steps }, AttentionOptions.Default, 0, 8, 8, weighted: false);
+        using KeyIndex first = new(Options with { FitSteps = steps }, AttentionOptions.Default, 0, 8, 8, weighted: false, new SecondMoment(8));
+        using KeyIndex second = new(Options with { FitSteps = steps }, AttentionOptions.Default, 0, 8, 8, weighted: false, new SecondMoment(8));
         foreach (int count in new[] { 200, 10, 200 })
         {
             float[] keys = ScoringKeys.Clustered(count, 8, (ulong)count);
@@ -237,15 +318,18 @@ public class KeyIndexTests
         private readonly double _factor;
         private Random _random;
 
-        public Grown(SimdPath path, KeyValueStorage storage, bool weighted, int dimension, int seed, double ClusterFactor = 2)
+        public Grown(SimdPath path, KeyValueStorage storage, bool weighted, int dimension, int seed, double ClusterFactor = 2, int rank = 32)
         {
             (_storage, _weighted, _dimension, _seed, _factor) = (storage, weighted, dimension, seed, ClusterFactor);
             _random = new Random(seed);
-            var options = new ClusteredOptions { Storage = storage, ClusterFactor = ClusterFactor };
-            Index = new KeyIndex(options, new AttentionOptions { Simd = path, Seed = 9, Layer = 2 }, head: 1, dimension, ValueDimension, weighted);
+            Queries = new SecondMoment(dimension);
+            var options = new ClusteredOptions { Storage = storage, ClusterFactor = ClusterFactor, SketchRank = rank };
+            Index = new KeyIndex(options, new AttentionOptions { Simd = path, Seed = 9, Layer = 2 }, head: 1, dimension, ValueDimension, weighted, Queries);
         }
 
         public KeyIndex Index { get; }
+
+        public SecondMoment Queries { get; }
 
         /// <summary>Keys as stored.</summary>
         public List<double[]> Keys { get; } = [];
@@ -270,6 +354,38 @@ public class KeyIndexTests
             Values.AddRange(values.Chunk(ValueDimension).Select(Stored));
             LogWeights.AddRange(_weighted ? logWeights.Select(x => (double)x) : Enumerable.Repeat(0.0, count));
             Index.Join(keys, values, logWeights, count);
+        }
+
+        public void AddQueries(int count)
+        {
+            foreach (float[] query in NewQueries(count))
+            {
+                Queries.Add(query);
+            }
+        }
+
+        public float[][] NewQueries(int count) =>
+            [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, _dimension).Select(l => (_random.NextSingle() - 0.5f) * (l + 1)).ToArray())];
+
+        /// <summary>Codes are within rounding of the coordinates of key − anchor, clamped.</summary>
+        public void CheckSketches(double[][] anchors, int fitted = int.MaxValue)
+        {
+            SketchBasis basis = Index.Basis;
+            int rank = basis.Rank;
+            var head = ClusteredTrace.KeyValueHead.Of(Index);
+            int clamped = 0;
+            for (int key = 0; key < Keys.Count; key++)
+            {
+                for (int c = 0; c < rank; c++)
+                {
+                    double coordinate = Enumerable.Range(0, _dimension).Sum(l => basis.Keys[l * rank + c] * (Keys[key][l] - anchors[head.Labels[key]][l]));
+                    clamped += Math.Abs(coordinate) > 15.5 && key < fitted ? 1 : 0;
+                    ((double)head.Codes[key][c]).ShouldBe(Math.Clamp(coordinate, -15, 15), 0.5 + 1e-3);
+                }
+            }
+            clamped.ShouldBeLessThan(Keys.Count * rank / 100);
+            // Not all zeros, which would be near as well.
+            head.Codes.Sum(code => code.Sum(c => Math.Abs(c))).ShouldBeGreaterThan(Keys.Count);
         }
 
         public void Refine(int steps = 3, Action<int, Action<int>>? run = null) => KeyIndexTests.Refine(Index, steps, run ?? Each);
@@ -313,9 +429,11 @@ public class KeyIndexTests
                 var meanValue = new float[ValueDimension];
                 Index.Centroids.Means.ReadValue(c, meanValue);
                 meanValue.Zip(value, (a, b) => Math.Abs(a - b)).Max().ShouldBeLessThan(1e-5);
-                Index.Centroids.Members[c].ShouldBe(labels.Count(label => label == c));
+                Index.Region(c).Count.ShouldBe(labels.Count(label => label == c));
+                Index.Indices(c).ToArray().Order().ShouldBe(Enumerable.Range(0, labels.Length).Where(i => labels[i] == c));
                 double weight = labels.Select((label, i) => label == c ? Math.Exp(LogWeights[i]) : 0).Sum();
                 ((double)Index.Centroids.LogWeight(c)).ShouldBe(Math.Log(weight), 1e-5);
+                ((double)Index.Centroids.MeanLogWeight(c)).ShouldBe(Math.Log(weight / Index.Region(c).Count), 1e-5);
                 ((double)Index.Centroids.HalfNorms[c]).ShouldBe(key.Sum(x => x * x) / 2, 1e-4);
             }
         }

@@ -60,11 +60,49 @@ public class WholeSequenceTests
         {
             HeadCertificate certificate = trace.Certificates[head];
             (certificate.Head, certificate.Probes, certificate.Blocks, certificate.ExactBlocks).ShouldBe((head, 40, 1, 0));
-            certificate.Effort.ShouldBe(trace.Blocks[0][0].Efforts[head]);
+            certificate.Share!.Value.ShouldBe(EffortLadder.Share(trace.Blocks[0][0].Efforts[head]));
             double error = oracle.RelativeError(0, head);
             error.ShouldBeInRange(certificate.ErrorLow * 0.7, certificate.ErrorHigh * 1.4);
             error.ShouldBeInRange(0.02, 0.3);
         }
         trace.Report.Budget.ShouldBeLessThan(0.7);
+    }
+
+    [Fact]
+    public void Steps_are_those_that_the_probes_errors_choose()
+    {
+        int untold = 0;
+        var seen = new HashSet<int>();
+        foreach (double target in new[] { 0.02, 0.08, 0.2, 0.5, 1 })
+        {
+            foreach (double? budget in new double?[] { null, 0.7 })
+            {
+                AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(120, 500, queryHeads: 4, keyValueHeads: 2, batch: 2), causal: false);
+                var options = new ClusteredOptions { TargetError = target, Budget = budget, Probes = 6 };
+                ClusteredTrace trace = ClusteredTrace.Run(tensors, options);
+                var oracle = new NaiveClustered(tensors, options, trace);
+                untold += oracle.ChoicesShouldMatch(0) + oracle.ChoicesShouldMatch(1);
+                seen.UnionWith(trace.Blocks.SelectMany(blocks => blocks[0].Efforts));
+            }
+        }
+        untold.ShouldBeLessThan(4);
+        seen.ShouldContain(EffortLadder.Exact);
+        seen.Count.ShouldBeGreaterThan(4);
+    }
+
+    /// <summary>Spread probes, all in one group: sequences beyond an item and groups of several query heads.</summary>
+    [Fact]
+    public void Budgets_hold_over_the_whole_sequence()
+    {
+        AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(600, 900, queryHeads: 4, keyValueHeads: 2, dimension: 64), causal: false);
+        foreach (double budget in new[] { 0.2, 0.5, 0.8 })
+        {
+            var options = new ClusteredOptions { Budget = budget, SketchRank = 16, Probes = 4 };
+            AttentionReport report = tensors.Run(new ClusteredAttention(options));
+            report.Budget.ShouldBeInRange(0.6 * budget, budget);
+            report.Certificates!.ShouldAllBe(c => c.UnmetBlocks == 1 && c.Budget <= budget && c.Screened > 0);
+        }
+        // A whole budget does not cap.
+        tensors.Run(new ClusteredAttention(new ClusteredOptions { Budget = 1 })).Certificates!.ShouldAllBe(c => c.UnmetBlocks == 0 && c.ExactBlocks == 1);
     }
 }

@@ -6,13 +6,16 @@ using Prescore.Tests.Attention.Clustered;
 namespace Prescore.Tests.Attention.Oracles;
 
 /// <summary>
-/// Clustered attention in fp64, one query at a time: labels and p are those of the trace, everything else is computed
-/// from their definition.
+/// Clustered attention in fp64, one query at a time. Of the trace it takes the labels and sketches of the keys, the
+/// sketches' basis and the step in use; the levels of a query's sketch it rounds in single precision as the library does,
+/// as a tie would otherwise fall to either side. All else follows from definitions: a rest is the mean of the keys that
+/// are left, not a difference of sums. Keys whose screened logit lies within <see cref="Gap"/> of the threshold may be
+/// members or not: then the output must be that of one of the choices. <see cref="Ambiguous"/> counts these rows.
 /// </summary>
 internal sealed class NaiveClustered
 {
-    /// <summary>Centroid logits nearer than this may be ordered either way by single precision.</summary>
-    public const double EdgeGap = 1e-5;
+    /// <summary>Screened logits and thresholds nearer than this may be ordered either way by single precision.</summary>
+    public const double Gap = 1e-5;
 
     private readonly AttentionTensors _tensors;
     private readonly AttentionShape _shape;
@@ -22,6 +25,9 @@ internal sealed class NaiveClustered
     private readonly double[][] _values;
     private readonly Dictionary<(int, int, int), Cluster[]> _clusters = [];
 
+    /// <summary>Whether a block's rows met their cap, by batch, query head and block; null: cannot be told.</summary>
+    private readonly Dictionary<(int, int, int), bool?> _unmet = [];
+
     public NaiveClustered(AttentionTensors tensors, ClusteredOptions options, ClusteredTrace trace)
     {
         (_tensors, _shape, _options, _trace) = (tensors, tensors.Shape, options, trace);
@@ -29,13 +35,22 @@ internal sealed class NaiveClustered
         _values = Rows(tensors.Values, _shape.ValueDimension);
     }
 
-    /// <summary>Rows that were left out because single precision may have routed them otherwise.</summary>
-    public int LeftOut { get; private set; }
+    /// <summary>Rows and probes checked.</summary>
+    public int Checked { get; private set; }
 
-    /// <summary>Interactions of all queries.</summary>
-    public long Interactions { get; private set; }
+    /// <summary>Of these, the ones where single precision may choose other members.</summary>
+    public int Ambiguous { get; private set; }
 
-    /// <summary>Asserts that outputs, log-sum-exp and interactions are the naive ones.</summary>
+    /// <summary>Least and most interactions of all queries.</summary>
+    public (long Least, long Most) Interactions { get; private set; }
+
+    /// <summary>Least and most sketches read.</summary>
+    public (long Least, long Most) Screened { get; private set; }
+
+    /// <summary>Members of all queries but probes.</summary>
+    public long Members { get; private set; }
+
+    /// <summary>Asserts that outputs, log-sum-exp and all counts are the naive ones.</summary>
     public void ShouldMatch(double tolerance = 1e-5)
     {
         for (int batch = 0; batch < _shape.Batch; batch++)
@@ -48,48 +63,81 @@ internal sealed class NaiveClustered
                 }
             }
         }
-        _trace.Report.Interactions.ShouldBe(Interactions);
+        _trace.Report.Interactions.ShouldBeInRange(Interactions.Least, Interactions.Most);
+        _trace.Report.Screened.ShouldBeInRange(Screened.Least, Screened.Most);
+        // What cannot be told is next to nothing.
+        (Interactions.Most - Interactions.Least).ShouldBeLessThanOrEqualTo(2 + Interactions.Most / 1000);
+        (Screened.Most - Screened.Least).ShouldBeLessThanOrEqualTo(Screened.Most / 200);
+        CheckCertificates();
     }
 
-    /// <summary>Asserts that the errors in the probe records are those of the naive outputs.</summary>
+    /// <summary>Asserts that the probe records are those of the naive outputs and that steps follow from them.</summary>
     public void RecordsShouldMatch(int batch)
     {
         foreach (ProbeRecord record in _trace.Records[batch])
         {
             Query query = Prepare(batch, record.Head, record.Position - _shape.FirstQueryPosition);
-            (double[] exact, _, double magnitude) = query.Attend(EffortLadder.Exact, int.MaxValue, out _);
-            double rounding = 1e-5 * magnitude;
-            Math.Sqrt(record.SquaredNorm).ShouldBe(Norm(exact), rounding);
-            record.EffortInUse.ShouldBe(_trace.Blocks[batch][record.Position / _options.BlockSize].Efforts[record.Head]);
-            int steps = EffortLadder.Count(_options.LargestEffort);
-            record.SquaredErrors.Length.ShouldBe(steps);
-            for (int step = 0; step < steps; step++)
+            record.Far.ShouldBe(query.Far);
+            record.EffortInUse.ShouldBe(query.Effort);
+            CheckRecord(record, query, $"position {record.Position} head {record.Head}");
+        }
+        for (int block = 0; block < _trace.Blocks[batch].Count; block++)
+        {
+            for (int head = 0; head < _shape.QueryHeads; head++)
             {
-                (double[] routed, _, _) = query.Attend(EffortLadder.Steps[step], int.MaxValue, out bool atEdge);
-                double expected = Norm([.. routed.Select((x, i) => x - exact[i])]);
-                if (!atEdge)
-                {
-                    Math.Sqrt(record.SquaredErrors[step]).ShouldBe(expected, rounding, $"position {record.Position} head {record.Head} step {step}");
-                }
-                if (EffortLadder.Steps[step] == record.EffortInUse)
-                {
-                    record.SquaredErrorInUse.ShouldBe(record.SquaredErrors[step]);
-                }
-            }
-            if (record.EffortInUse == EffortLadder.Exact)
-            {
-                record.SquaredErrorInUse.ShouldBe(0);
+                Cluster[] clusters = ClustersOf(batch, head / _shape.GroupSize, block);
+                int chosen = NaiveEffort.Choose(
+                    _trace.Records[batch], _options, head, block * _options.BlockSize, clusters.Sum(cluster => cluster.Keys.Length), clusters.Length);
+                _trace.Blocks[batch][block].Efforts[head].ShouldBe(chosen, $"block {block} head {head}");
             }
         }
     }
 
-    /// <summary>Exact output's square norm and squared error of the computed output, summed over a head's queries without probes.</summary>
+    /// <summary>
+    /// Without causality there are no records to read: asserts that the steps are those that the naive errors of every
+    /// second probe choose. Targets near an error may fall to either side; returns how many heads could not be told.
+    /// </summary>
+    public int ChoicesShouldMatch(int batch)
+    {
+        int untold = 0;
+        int[] positions = ProbePositions();
+        for (int head = 0; head < _shape.QueryHeads; head++)
+        {
+            int Choose(double leeway)
+            {
+                ProbeRecord[] records = [.. positions.Where((_, i) => i % 2 == 0).Select(query =>
+                {
+                    Query q = Prepare(batch, head, query);
+                    int last = LastStep(q.Far);
+                    var outputs = Enumerable.Range(0, last + 1).Select(step => q.Attend(q.CutOf(step))).ToArray();
+                    double[] exact = q.AttendAll().Output;
+                    return new ProbeRecord(
+                        0,
+                        head,
+                        [.. Enumerable.Range(0, EffortLadder.Steps).Select(step => (float)(leeway * Math.Pow(Distance(outputs[Math.Min(step, last)].Output, exact), 2)))],
+                        [.. Enumerable.Range(0, EffortLadder.Steps).Select(step => step > last ? q.Far : q.Members(q.CutOf(step)))],
+                        q.Far,
+                        exact.Sum(x => x * x),
+                        0);
+                })];
+                Cluster[] clusters = ClustersOf(batch, head / _shape.GroupSize, 0);
+                return NaiveEffort.Choose(records, _options, head, 1, clusters.Sum(cluster => cluster.Keys.Length), clusters.Length);
+            }
+
+            int chosen = _trace.Blocks[batch][0].Efforts[head];
+            new[] { Choose(0.999), Choose(1.001) }.ShouldContain(chosen);
+            untold += Choose(0.999) == Choose(1.001) ? 0 : 1;
+        }
+        return untold;
+    }
+
+    /// <summary>Exact output's square norm and squared error of the computed output, summed over a head's queries.</summary>
     public double RelativeError(int batch, int head)
     {
         double error = 0, norm = 0;
         for (int query = 0; query < _shape.Queries; query++)
         {
-            (double[] exact, _, _) = Prepare(batch, head, query).Attend(EffortLadder.Exact, int.MaxValue, out _);
+            double[] exact = Prepare(batch, head, query).AttendAll().Output;
             ReadOnlySpan<float> row = _tensors.OutputRow(batch, head, query);
             for (int c = 0; c < exact.Length; c++)
             {
@@ -103,32 +151,93 @@ internal sealed class NaiveClustered
     private void CheckRow(int batch, int head, int query, double tolerance)
     {
         Query prepared = Prepare(batch, head, query);
-        int effort = prepared.IsProbe ? EffortLadder.Exact : prepared.Effort;
-        int cap = prepared.IsProbe ? int.MaxValue : prepared.MemberCap;
-        (double[] output, double logSumExp, double magnitude) = prepared.Attend(effort, cap, out bool atEdge);
-        Interactions += prepared.Interactions(effort, cap);
-        if (atEdge)
+        string where = $"batch {batch} head {head} query {query} step {prepared.Effort}";
+        Checked++;
+        bool exact = prepared.IsProbe || prepared.Far == 0 || (prepared.Effort == EffortLadder.Exact && prepared.MemberCap >= prepared.Far);
+        if (exact)
         {
-            LeftOut++;
+            int work = prepared.NearCount + prepared.Far + (prepared.IsProbe ? prepared.Clusters.Length : 0);
+            Count((work, work), (0, 0));
+            Matches(prepared.AttendAll(), batch, head, query, tolerance).ShouldBeTrue(where);
             return;
         }
-        string where = $"batch {batch} head {head} query {query} p {effort}";
-        double error = 0;
-        ReadOnlySpan<float> row = _tensors.OutputRow(batch, head, query);
-        for (int c = 0; c < output.Length; c++)
-        {
-            error += Math.Pow(row[c] - output[c], 2);
-        }
-        Math.Sqrt(error).ShouldBeLessThanOrEqualTo(tolerance * magnitude, where);
-        if (double.IsNegativeInfinity(logSumExp))
-        {
-            _tensors.LogSumExpOf(batch, head, query).ShouldBe(float.NegativeInfinity, where);
-        }
-        else
-        {
-            ((double)_tensors.LogSumExpOf(batch, head, query)).ShouldBe(logSumExp, tolerance * Math.Max(1, Math.Abs(logSumExp)), where);
-        }
+        (int least, int nominal, int most) = prepared.Cuts(out double? threshold, out bool? unmet);
+        NoteUnmet(batch, head, query, unmet);
+        Ambiguous += least < most ? 1 : 0;
+        Members += prepared.Members(nominal);
+        (int Least, int Most) screened = prepared.Screens(threshold);
+        double sketch = _options.SketchRank / (4.0 * (_shape.HeadDimension + _shape.ValueDimension));
+        int other = prepared.NearCount + prepared.Clusters.Length;
+        Count(
+            (other + prepared.Members(least) + (int)Math.Ceiling(screened.Least * sketch), other + prepared.Members(most) + (int)Math.Ceiling(screened.Most * sketch)),
+            screened);
+        prepared.Members(least).ShouldBeLessThanOrEqualTo(prepared.MemberCap, where);
+        Enumerable.Range(least, most - least + 1).Any(cut => Matches(prepared.Attend(cut), batch, head, query, tolerance))
+            .ShouldBeTrue($"{where}: {prepared.Members(least)} to {prepared.Members(most)} members");
     }
+
+    private void Count((long Least, long Most) interactions, (long Least, long Most) screened)
+    {
+        Interactions = (Interactions.Least + interactions.Least, Interactions.Most + interactions.Most);
+        Screened = (Screened.Least + screened.Least, Screened.Most + screened.Most);
+    }
+
+    private bool Matches((double[] Output, double LogSumExp, double Magnitude) expected, int batch, int head, int query, double tolerance)
+    {
+        ReadOnlySpan<float> row = _tensors.OutputRow(batch, head, query);
+        float logSumExp = _tensors.LogSumExpOf(batch, head, query);
+        bool sameSum = double.IsNegativeInfinity(expected.LogSumExp)
+            ? float.IsNegativeInfinity(logSumExp)
+            : Math.Abs(logSumExp - expected.LogSumExp) <= tolerance * Math.Max(1, Math.Abs(expected.LogSumExp));
+        return sameSum && Distance([.. row.ToArray().Select(x => (double)x)], expected.Output) <= tolerance * expected.Magnitude;
+    }
+
+    private void NoteUnmet(int batch, int head, int query, bool? unmet)
+    {
+        (int, int, int) block = (batch, head, _tensors.Causal ? (_shape.FirstQueryPosition + query) / _options.BlockSize : 0);
+        bool? before = _unmet.GetValueOrDefault(block, false);
+        _unmet[block] = unmet == true || before == true ? true : unmet is null || before is null ? null : false;
+    }
+
+    private void CheckCertificates()
+    {
+        for (int i = 0; i < _trace.Certificates.Count; i++)
+        {
+            int batch = i / _shape.QueryHeads, head = i % _shape.QueryHeads;
+            bool?[] unmet = [.. _unmet.Where(entry => entry.Key.Item1 == batch && entry.Key.Item2 == head).Select(entry => entry.Value)];
+            _trace.Certificates[i].UnmetBlocks.ShouldBeInRange(unmet.Count(x => x == true), unmet.Count(x => x != false), $"batch {batch} head {head}");
+        }
+        _trace.Certificates.Sum(certificate => certificate.Interactions).ShouldBe(_trace.Report.Interactions);
+        _trace.Certificates.Sum(certificate => certificate.Screened).ShouldBe(_trace.Report.Screened);
+    }
+
+    private void CheckRecord(ProbeRecord record, Query query, string where)
+    {
+        (double[] exact, _, double magnitude) = query.AttendAll();
+        double rounding = 1e-5 * magnitude;
+        Math.Sqrt(record.SquaredNorm).ShouldBe(Norm(exact), rounding, where);
+        (record.SquaredErrors.Length, record.Members.Length).ShouldBe((49, 49));
+        int last = LastStep(query.Far);
+        for (int step = 0; step < record.SquaredErrors.Length; step++)
+        {
+            if (step > last)
+            {
+                (record.SquaredErrors[step], record.Members[step]).ShouldBe((record.SquaredErrors[last], query.Far), where);
+                continue;
+            }
+            (int least, _, int most) = query.CutsOfStep(step);
+            Checked++;
+            Ambiguous += least < most ? 1 : 0;
+            record.Members[step].ShouldBeInRange(query.Members(least), query.Members(most), $"{where} step {step}");
+            double error = Math.Sqrt(record.SquaredErrors[step]);
+            double[] choices = [.. Enumerable.Range(least, most - least + 1).Select(cut => Distance(query.Attend(cut).Output, exact))];
+            choices.Min(choice => Math.Abs(choice - error)).ShouldBeLessThanOrEqualTo(rounding, $"{where} step {step}");
+        }
+        record.SquaredErrorInUse.ShouldBe(record.EffortInUse == EffortLadder.Exact ? 0 : record.SquaredErrors[record.EffortInUse]);
+    }
+
+    /// <summary>The last step that probes measure: the first with a share of at most half an even one.</summary>
+    private int LastStep(int far) => Math.Min(NaiveEffort.StepOf(0.5 / far), _options.LargestEffort);
 
     private Query Prepare(int batch, int head, int query)
     {
@@ -137,25 +246,44 @@ internal sealed class NaiveClustered
         int block = _tensors.Causal ? position / _options.BlockSize : 0;
         int d = _shape.HeadDimension;
         float scale = 1 / MathF.Sqrt(d);
-        double[] q = [.. _tensors.Queries.AsSpan(((batch * _shape.QueryHeads + head) * _shape.Queries + query) * d, d).ToArray().Select(x => (double)x * scale)];
+        float[] scaled = [.. _tensors.Queries.AsSpan(((batch * _shape.QueryHeads + head) * _shape.Queries + query) * d, d).ToArray().Select(x => x * scale)];
+        double[] q = [.. scaled.Select(x => (double)x)];
         ClusteredTrace.Block traced = _trace.Blocks[batch][block];
         Cluster[] clusters = ClustersOf(batch, keyValueHead, block);
         int[] near = _tensors.Causal
             ? [.. Enumerable.Range(0, position + 1).Where(key => key < 4 || key >= (long)block * _options.BlockSize - _options.Near)]
             : [];
+        (int[] levels, float step) = Sketch(scaled, traced.Heads[keyValueHead].Basis);
         return new Query
         {
-            Position = position,
             Effort = traced.Efforts[head],
             NearCount = near.Length,
-            Near = [.. near.Where(key => Kept(batch, keyValueHead, key)).Select(key => KeyTerm(q, batch, keyValueHead, key))],
+            Near = [.. near.Where(key => Kept(batch, keyValueHead, key)).Select(key => Row(batch, keyValueHead, key)).Select(row => (Dot(q, _keys[row]) + LogWeight(row), _values[row]))],
             Clusters = clusters,
-            Members = [.. clusters.Select(cluster => cluster.Keys.Select(key => KeyTerm(q, batch, keyValueHead, key)).ToArray())],
+            Logits = [.. clusters.Select(cluster => cluster.Rows.Select(row => Dot(q, _keys[row])).ToArray())],
+            Values = _values,
+            Products = [.. clusters.Select(cluster => cluster.Codes.Select(code => code.Select((c, i) => c * levels[i]).Sum()).ToArray())],
             CentroidLogits = [.. clusters.Select(cluster => Dot(q, cluster.Key))],
+            SquaredLevels = levels.Sum(level => level * level),
+            Step = step,
             IsProbe = IsProbe(batch, keyValueHead, query, block),
             MemberCap = Cap(batch, keyValueHead, position, block, near.Length),
             ValueDimension = _shape.ValueDimension,
         };
+    }
+
+    /// <summary>Levels of a query's sketch and the logit of one level times one code.</summary>
+    private (int[] Levels, float Step) Sketch(float[] query, SketchBasis? basis)
+    {
+        if (basis is null)
+        {
+            return ([], 0);
+        }
+        var coordinates = new float[_options.SketchRank];
+        basis.QueryCoordinates(query, coordinates);
+        float step = coordinates.Max(Math.Abs) / KeySketches.QueryLevels(_options.SketchRank);
+        float perStep = step > 0 ? 1 / step : 0;
+        return ([.. coordinates.Select(x => (int)MathF.Round(x * perStep))], step);
     }
 
     private Cluster[] ClustersOf(int batch, int keyValueHead, int block)
@@ -166,34 +294,41 @@ internal sealed class NaiveClustered
         }
         long end = _tensors.Causal ? (long)block * _options.BlockSize - _options.Near : _shape.Keys;
         int[] far = [.. Enumerable.Range(0, _shape.Keys).Where(key => (key >= 4 || !_tensors.Causal) && key < end && Kept(batch, keyValueHead, key))];
-        int[] labels = _trace.Blocks[batch][block].Labels[keyValueHead];
-        labels.Length.ShouldBe(far.Length);
-        int count = labels.Length == 0 ? 0 : labels.Max() + 1;
-        Cluster[] clusters = [.. Enumerable.Range(0, count).Select(c => ClusterOf(batch, keyValueHead, [.. far.Where((_, i) => labels[i] == c)]))];
+        ClusteredTrace.KeyValueHead traced = _trace.Blocks[batch][block].Heads[keyValueHead];
+        traced.Labels.Length.ShouldBe(far.Length);
+        int count = far.Length == 0 ? 0 : traced.Labels.Max() + 1;
+        Cluster[] clusters = [.. Enumerable.Range(0, count).Select(c =>
+        {
+            int[] members = [.. Enumerable.Range(0, far.Length).Where(i => traced.Labels[i] == c)];
+            return ClusterOf([.. members.Select(i => Row(batch, keyValueHead, far[i]))], [.. members.Select(i => far[i])], [.. members.Select(i => traced.Codes[i])]);
+        })];
         _clusters.Add((batch, keyValueHead, block), clusters);
         return clusters;
     }
 
-    private Cluster ClusterOf(int batch, int keyValueHead, int[] keys)
+    private Cluster ClusterOf(int[] rows, int[] keys, sbyte[][] codes)
     {
         keys.ShouldNotBeEmpty();
-        double[] weights = [.. keys.Select(key => Math.Exp(LogWeight(batch, keyValueHead, key)))];
-        double sum = weights.Sum();
-        int row = Row(batch, keyValueHead, 0);
-        double[] Mean(double[][] rows) =>
-            [.. Enumerable.Range(0, rows[0].Length).Select(l => keys.Select((key, i) => weights[i] * rows[row + key][l]).Sum() / sum)];
-        return new Cluster(keys, Mean(_keys), Mean(_values), Math.Log(sum));
+        double[] weights = [.. rows.Select(row => Math.Exp(LogWeight(row)))];
+        double[] Mean(double[][] all) =>
+            [.. Enumerable.Range(0, all[0].Length).Select(l => rows.Select((row, i) => weights[i] * all[row][l]).Sum() / weights.Sum())];
+        return new Cluster(keys, rows, [.. rows.Select(LogWeight)], codes, Mean(_keys), Mean(_values), weights.Sum());
+    }
+
+    private int[] ProbePositions()
+    {
+        int count = Math.Min(2 * _options.Probes, _shape.Queries);
+        return [.. Enumerable.Range(0, count).Select(i => (int)((2L * i + 1) * _shape.Queries / (2 * count)))];
     }
 
     private bool IsProbe(int batch, int keyValueHead, int query, int block)
     {
         if (!_tensors.Causal)
         {
-            int count = Math.Min(2 * _options.Probes, _shape.Queries);
-            return Enumerable.Range(0, count).Any(i => (2L * i + 1) * _shape.Queries / (2 * count) == query);
+            return ProbePositions().Contains(query);
         }
         int start = block * _options.BlockSize;
-        if (start - _options.Near <= 4 || block % _options.ProbeSpacing != 1 % _options.ProbeSpacing || _trace.Blocks[batch][block].Labels[keyValueHead].Length == 0)
+        if (start - _options.Near <= 4 || block % _options.ProbeSpacing != 1 % _options.ProbeSpacing || _trace.Blocks[batch][block].Heads[keyValueHead].Labels.Length == 0)
         {
             return false;
         }
@@ -209,36 +344,40 @@ internal sealed class NaiveClustered
         {
             return int.MaxValue;
         }
-        int clusters = ClustersOf(batch, keyValueHead, block).Length;
+        Cluster[] index = ClustersOf(batch, keyValueHead, block);
+        int clusters = index.Length;
+        double screening = Math.Ceiling(_options.SketchRank / (4.0 * (_shape.HeadDimension + _shape.ValueDimension)) * index.Sum(cluster => cluster.Keys.Length));
         if (!_tensors.Causal)
         {
-            int probed = Enumerable.Range(0, _shape.Queries).Count(query => IsProbe(batch, keyValueHead, query, 0));
+            int probed = ProbePositions().Length;
             double rest = _options.Budget.Value * _shape.Keys * _shape.Queries - (double)probed * (_shape.Keys + clusters);
-            return Math.Max(0, (int)(rest / (_shape.Queries - probed)) - clusters);
+            return Math.Max(0, (int)(rest / (_shape.Queries - probed) - screening) - clusters);
         }
-        double all = 0, spent = 0, left = 0;
-        for (int t = block * _options.BlockSize; t < (block + 1) * _options.BlockSize; t++)
+        int[] positions = [.. Enumerable.Range(block * _options.BlockSize, _options.BlockSize)];
+        ILookup<bool, int> rows = positions.ToLookup(t => IsProbe(batch, keyValueHead, t - _shape.FirstQueryPosition, block));
+        double all = positions.Sum(t => t + 1.0), spent = rows[true].Sum(t => t + 1 + clusters);
+        int Least(int t) => Enumerable.Range(0, t + 1).Count(key => key < 4 || key >= (long)block * _options.BlockSize - _options.Near) + clusters;
+        // Queries in descending order of what they cannot do without, relative to their keys: the first ones take it.
+        int[] order = [.. rows[false].OrderByDescending(t => (double)Least(t) / (t + 1))];
+        double share = 0;
+        for (int first = 0; first < order.Length; first++)
         {
-            bool probe = IsProbe(batch, keyValueHead, t - _shape.FirstQueryPosition, block);
-            all += t + 1;
-            spent += probe ? t + 1 + clusters : 0;
-            left += probe ? 0 : t + 1;
+            share = (_options.Budget.Value * all - spent) / order.Skip(first).Sum(t => t + 1.0);
+            if (Least(order[first]) <= share * (order[first] + 1))
+            {
+                break;
+            }
+            spent += Least(order[first]);
+            share = 0;
         }
-        return Math.Max(0, (int)((_options.Budget.Value * all - spent) / left * (position + 1)) - near - clusters);
-    }
-
-    private (double Logit, double[] Value) KeyTerm(double[] q, int batch, int keyValueHead, int key)
-    {
-        int row = Row(batch, keyValueHead, key);
-        return (Dot(q, _keys[row]) + LogWeight(batch, keyValueHead, key), _values[row]);
+        return Math.Max(0, (int)(share * (position + 1) - screening) - near - clusters);
     }
 
     private int Row(int batch, int keyValueHead, int key) => (batch * _shape.KeyValueHeads + keyValueHead) * _shape.Keys + key;
 
-    private double LogWeight(int batch, int keyValueHead, int key) =>
-        _tensors.KeyLogWeights.Length == 0 ? 0 : _tensors.KeyLogWeights[Row(batch, keyValueHead, key)];
+    private double LogWeight(int row) => _tensors.KeyLogWeights.Length == 0 ? 0 : _tensors.KeyLogWeights[row];
 
-    private bool Kept(int batch, int keyValueHead, int key) => LogWeight(batch, keyValueHead, key) > double.NegativeInfinity;
+    private bool Kept(int batch, int keyValueHead, int key) => LogWeight(Row(batch, keyValueHead, key)) > double.NegativeInfinity;
 
     private double[][] Rows(float[] data, int columns) =>
         [.. data.Chunk(columns).Select(row => row.Select(x => _options.Storage == KeyValueStorage.Fp16 ? (double)(Half)x : x).ToArray())];
@@ -255,11 +394,34 @@ internal sealed class NaiveClustered
 
     private static double Norm(double[] x) => Math.Sqrt(Dot(x, x));
 
-    private sealed record Cluster(int[] Keys, double[] Key, double[] Value, double LogWeight);
+    private static double Distance(double[] a, double[] b) => Norm([.. a.Zip(b, (x, y) => x - y)]);
+
+    /// <summary>Keys of a cluster, their rows in the tensors, what they weigh, and their means.</summary>
+    private sealed record Cluster(int[] Keys, int[] Rows, double[] LogWeights, sbyte[][] Codes, double[] Key, double[] Value, double Weight)
+    {
+        public double[] Weights { get; } = [.. LogWeights.Select(Math.Exp)];
+
+        /// <summary>ln of the mean weight.</summary>
+        public double MeanLogWeight { get; } = Math.Log(Weight / Keys.Length);
+
+        /// <summary>
+        /// What a query's sketch of length 1 is taken to reach: the longest sketch, or three deviations of a coordinate. In
+        /// single precision as in the library, since whole products may equal it.
+        /// </summary>
+        public float Reach { get; } = MathF.Sqrt(Math.Min(
+            Codes.Max(code => code.Sum(c => c * c)), 9f * Codes.Sum(code => code.Sum(c => c * c)) / ((float)Codes.Length * Codes[0].Length)));
+    }
+
+    /// <summary>
+    /// Keys of one cluster with the same sketch product, or with products beyond the cluster's reach: they become members
+    /// together, when the threshold comes down to their screened logit or the cluster's reach.
+    /// </summary>
+    private readonly record struct Group(int Cluster, double Screened, int[] Members);
 
     private sealed class Query
     {
-        public required int Position { get; init; }
+        private Group[]? _groups;
+        private int[] _before = [];
 
         public required int Effort { get; init; }
 
@@ -269,9 +431,18 @@ internal sealed class NaiveClustered
 
         public required Cluster[] Clusters { get; init; }
 
-        public required (double Logit, double[] Value)[][] Members { get; init; }
+        /// <summary>Logits without log-weights.</summary>
+        public required double[][] Logits { get; init; }
+
+        public required double[][] Values { get; init; }
+
+        public required int[][] Products { get; init; }
 
         public required double[] CentroidLogits { get; init; }
+
+        public required int SquaredLevels { get; init; }
+
+        public required float Step { get; init; }
 
         public required bool IsProbe { get; init; }
 
@@ -279,72 +450,202 @@ internal sealed class NaiveClustered
 
         public required int ValueDimension { get; init; }
 
-        public (double[] Output, double LogSumExp, double Magnitude) Attend(int effort, int cap, out bool atEdge)
+        public int Far => Clusters.Sum(cluster => cluster.Keys.Length);
+
+        /// <summary>Groups in descending order of screened logits: the members are always the first few.</summary>
+        private Group[] Groups
         {
-            HashSet<int> visited = Visited(effort, cap, out atEdge);
-            var terms = new List<(double Logit, double[] Value)>(Near);
-            for (int c = 0; c < Clusters.Length; c++)
+            get
             {
-                if (visited.Contains(c))
+                if (_groups is not null)
                 {
-                    terms.AddRange(Members[c]);
+                    return _groups;
                 }
-                else
+                _groups = [.. Clusters.SelectMany((cluster, c) => Enumerable.Range(0, cluster.Keys.Length).GroupBy(i => Math.Min(Products[c][i], Furthest(c)))
+                    .Select(group => new Group(c, ScreenedLogit(c, group.Key), [.. group])))
+                    .OrderByDescending(group => group.Screened)];
+                _before = new int[_groups.Length + 1];
+                for (int i = 0; i < _groups.Length; i++)
                 {
-                    terms.Add((CentroidLogits[c] + Clusters[c].LogWeight, Clusters[c].Value));
+                    _before[i + 1] = _before[i] + _groups[i].Members.Length;
+                }
+                return _groups;
+            }
+        }
+
+        /// <summary>Log-sum-exp of near part and clusters.</summary>
+        private double Mass => LogSumExp([.. Near.Select(term => term.Logit), .. Clusters.Select((cluster, c) => CentroidLogits[c] + Math.Log(cluster.Weight))]);
+
+        /// <summary>Keys of the first groups.</summary>
+        public int Members(int cut) => Groups.Length == 0 ? 0 : _before[cut];
+
+        /// <summary>Groups that are members at a step.</summary>
+        public int CutOf(int step) => CutsOfStep(step).Nominal;
+
+        /// <summary>The same with the fewest and most that rounding allows.</summary>
+        public (int Least, int Nominal, int Most) CutsOfStep(int step) =>
+            step == 0 ? (0, 0, 0) : CutsAt(Mass + Math.Log(NaiveEffort.Share(step)));
+
+        /// <summary>Groups that are members at the step in use and the cap.</summary>
+        /// <param name="threshold">The threshold; null: the row does not screen.</param>
+        /// <param name="unmet">Whether the cap kept members away; null: rounding decides.</param>
+        public (int Least, int Nominal, int Most) Cuts(out double? threshold, out bool? unmet)
+        {
+            threshold = null;
+            unmet = Effort > 0 && MemberCap == 0;
+            if (Effort == 0 || MemberCap == 0)
+            {
+                return (0, 0, 0);
+            }
+            int last = Math.Min(Effort, EffortLadder.Steps - 1);
+            threshold = Mass + Math.Log(NaiveEffort.Share(last));
+            (int least, int nominal, int most) = CutsAt(threshold.Value);
+            if (Members(most) <= MemberCap)
+            {
+                unmet = Effort == EffortLadder.Exact;
+                return (least, nominal, most);
+            }
+            unmet = Members(least) > MemberCap || Effort == EffortLadder.Exact ? true : null;
+            (int Least, int Nominal, int Most) cuts = CappedCuts(last, 0, out threshold);
+            // Where rounding decides at which step the search ends, either end will do.
+            foreach (double leeway in new[] { -Gap, Gap })
+            {
+                (least, _, most) = CappedCuts(last, leeway, out _);
+                cuts = (Math.Min(cuts.Least, least), cuts.Nominal, Math.Max(cuts.Most, most));
+            }
+            while (cuts.Most > cuts.Nominal && Members(cuts.Most) > MemberCap)
+            {
+                cuts.Most--;
+            }
+            return cuts;
+        }
+
+        /// <summary>How many sketches the row reads: of clusters that the norms of the sketches leave a chance.</summary>
+        public (int Least, int Most) Screens(double? threshold)
+        {
+            int Count(double at) => Clusters.Where((cluster, c) => Step == 0
+                ? ScreenedLogit(c, 0) >= at
+                : Math.Ceiling((at - ScreenedLogit(c, 0)) / Step) <= MathF.Sqrt(SquaredLevels) * cluster.Reach).Sum(cluster => cluster.Keys.Length);
+            return threshold is double value ? (Count(value + Gap), Count(value - Gap)) : (0, 0);
+        }
+
+        /// <summary>All keys are terms of their own.</summary>
+        public (double[] Output, double LogSumExp, double Magnitude) AttendAll() => Attend(int.MaxValue);
+
+        /// <summary>The first groups are terms of their own, the rest of every cluster is one.</summary>
+        public (double[] Output, double LogSumExp, double Magnitude) Attend(int cut)
+        {
+            var terms = new List<(double Logit, double[] Value)>(Near);
+            bool[][] selected = [.. Clusters.Select(cluster => new bool[cluster.Keys.Length])];
+            foreach (Group group in Groups.Take(cut))
+            {
+                foreach (int i in group.Members)
+                {
+                    selected[group.Cluster][i] = true;
+                    terms.Add((Logits[group.Cluster][i] + Clusters[group.Cluster].LogWeights[i], Values[Clusters[group.Cluster].Rows[i]]));
                 }
             }
+            for (int c = 0; c < Clusters.Length; c++)
+            {
+                if (Rest(c, selected[c]) is (double, double[]) rest)
+                {
+                    terms.Add(rest);
+                }
+            }
+            return Softmax(terms);
+        }
+
+        /// <summary>The keys that are no members as one term with their mean logit and value; null where they weigh next to nothing.</summary>
+        private (double Logit, double[] Value)? Rest(int c, bool[] selected)
+        {
+            Cluster cluster = Clusters[c];
+            double weight = 0, logits = 0;
+            var value = new double[ValueDimension];
+            for (int i = 0; i < selected.Length; i++)
+            {
+                if (!selected[i])
+                {
+                    double own = cluster.Weights[i];
+                    weight += own;
+                    logits += own * Logits[c][i];
+                    double[] row = Values[cluster.Rows[i]];
+                    for (int l = 0; l < value.Length; l++)
+                    {
+                        value[l] += own * row[l];
+                    }
+                }
+            }
+            return weight < 1e-3 * cluster.Weight ? null : (logits / weight + Math.Log(weight), [.. value.Select(x => x / weight)]);
+        }
+
+        /// <summary>
+        /// The search for a threshold that no more keys than the cap pass: it looks further down the ladder until more do,
+        /// and then stays above the first that is one too many. It knows only the keys of clusters within reach so far.
+        /// </summary>
+        private (int Least, int Nominal, int Most) CappedCuts(int last, double leeway, out double? threshold)
+        {
+            int step = Math.Min(last, NaiveEffort.StepOf(1.0 / MemberCap));
+            for (; ; step = Math.Min(last, step + 6))
+            {
+                double at = Mass + Math.Log(NaiveEffort.Share(step)) + leeway;
+                (double Screened, int Cluster, int Product)[] passing = [.. Groups.TakeWhile(group => group.Screened >= at)
+                    .SelectMany(group => group.Members.Select(i => (ScreenedLogit(group.Cluster, Products[group.Cluster][i]), group.Cluster, Products[group.Cluster][i])))
+                    .OrderByDescending(key => key.Item1)];
+                if (passing.Length <= MemberCap)
+                {
+                    if (step == last)
+                    {
+                        threshold = at;
+                        return CutsAt(at);
+                    }
+                    continue;
+                }
+                (double screened, int cluster, _) = passing[MemberCap];
+                double edge = screened + 1e-3 * Math.Max(Step, 1e-6);
+                threshold = edge;
+                (int least, int nominal, int most) = CutsAt(edge);
+                // In its own cluster whole numbers are compared.
+                bool rival = Groups.Any(group => group.Cluster != cluster && Math.Abs(group.Screened - edge) < Gap);
+                return rival ? (least, nominal, most) : (nominal, nominal, nominal);
+            }
+        }
+
+        /// <summary>The largest product that is looked for in a cluster.</summary>
+        private int Furthest(int c) => Step == 0 ? 0 : (int)Math.Floor(MathF.Sqrt(SquaredLevels) * Clusters[c].Reach);
+
+        private double ScreenedLogit(int c, int product) => CentroidLogits[c] + Clusters[c].MeanLogWeight + (double)Step * product;
+
+        private (int Least, int Nominal, int Most) CutsAt(double threshold)
+        {
+            int Count(double at) => Groups.TakeWhile(group => group.Screened >= at).Count();
+            return (Count(threshold + Gap), Count(threshold), Count(threshold - Gap));
+        }
+
+        private (double[] Output, double LogSumExp, double Magnitude) Softmax(List<(double Logit, double[] Value)> terms)
+        {
             var output = new double[ValueDimension];
             if (terms.Count == 0)
             {
                 return (output, double.NegativeInfinity, 0);
             }
-            double maximum = terms.Max(term => term.Logit);
-            double sum = terms.Sum(term => Math.Exp(term.Logit - maximum));
+            double logSumExp = LogSumExp([.. terms.Select(term => term.Logit)]);
             var magnitudes = new double[output.Length];
             foreach ((double logit, double[] value) in terms)
             {
-                double weight = Math.Exp(logit - maximum) / sum;
+                double weight = Math.Exp(logit - logSumExp);
                 for (int c = 0; c < output.Length; c++)
                 {
                     output[c] += weight * value[c];
                     magnitudes[c] += weight * Math.Abs(value[c]);
                 }
             }
-            return (output, maximum + Math.Log(sum), Norm(magnitudes));
+            return (output, logSumExp, Norm(magnitudes));
         }
 
-        public long Interactions(int effort, int cap)
+        private static double LogSumExp(double[] logits)
         {
-            int far = Clusters.Sum(cluster => cluster.Keys.Length);
-            if (far == 0)
-            {
-                return NearCount;
-            }
-            if (IsProbe)
-            {
-                return NearCount + far + Clusters.Length;
-            }
-            return effort == EffortLadder.Exact && cap == int.MaxValue
-                ? NearCount + far
-                : NearCount + Clusters.Length + Visited(effort, cap, out _).Sum(c => Clusters[c].Keys.Length);
-        }
-
-        /// <summary>The best clusters by centroid logit, ties to the lower index, as many as p and the cap allow.</summary>
-        private HashSet<int> Visited(int effort, int cap, out bool atEdge)
-        {
-            int[] order = [.. Enumerable.Range(0, Clusters.Length).OrderByDescending(c => CentroidLogits[c]).ThenBy(c => c)];
-            int kept = 0;
-            for (long members = 0; kept < Math.Min(effort, order.Length); kept++)
-            {
-                members += Clusters[order[kept]].Keys.Length;
-                if (members > cap)
-                {
-                    break;
-                }
-            }
-            atEdge = kept > 0 && kept < order.Length && CentroidLogits[order[kept - 1]] - CentroidLogits[order[kept]] < EdgeGap;
-            return [.. order[..kept]];
+            double maximum = logits.Max();
+            return maximum + Math.Log(logits.Sum(logit => Math.Exp(logit - maximum)));
         }
     }
 }

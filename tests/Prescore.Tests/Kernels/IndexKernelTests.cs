@@ -3,8 +3,8 @@ using Prescore.Kernels;
 
 namespace Prescore.Tests.Kernels;
 
-/// <summary>The kernel parts that routing and the index are made of.</summary>
-public class RoutingKernelTests
+/// <summary>The kernel parts that the index is made of.</summary>
+public class IndexKernelTests
 {
     public static TheoryData<SimdPath> Paths => [SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512];
 
@@ -95,30 +95,5 @@ public class RoutingKernelTests
         DoubleSum.Add(row, -0.3, sum);
         sum.Zip(start, (a, b) => Math.Abs(a - b)).Max().ShouldBeLessThan(1e-13);
         Should.Throw<ArgumentOutOfRangeException>(() => DoubleSum.Add(row, 1, new double[length - 1]));
-    }
-
-    [Fact]
-    public void A_routing_table_returns_rows_by_cluster()
-    {
-        var table = new RoutingTable();
-        Gen.Select(Gen.Int[1, 40], Gen.Int[0, 300], Gen.Int[0, 1000]).Sample((clusters, rows, seed) =>
-        {
-            var random = new Random(seed);
-            var routes = Enumerable.Range(0, rows)
-                .SelectMany(row => Enumerable.Range(0, clusters).Where(_ => random.Next(clusters) < 3).Select(cluster => (row, cluster)))
-                .ToList();
-            // The table is reused, as between batches.
-            table.Clear(clusters);
-            foreach ((int row, int cluster) in routes)
-            {
-                table.Add(row, cluster, members: cluster + 1);
-            }
-            table.MemberInteractions.ShouldBe(routes.Sum(route => route.cluster + 1L));
-            table.Sort();
-            for (int cluster = 0; cluster < clusters; cluster++)
-            {
-                table.RowsOf(cluster).ToArray().ShouldBe(routes.Where(route => route.cluster == cluster).Select(route => route.row));
-            }
-        }, iter: 100, threads: 1);
     }
 }

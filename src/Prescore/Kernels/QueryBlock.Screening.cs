@@ -1,0 +1,500 @@
+namespace Prescore.Kernels;
+
+/// <summary>
+/// Screening: every cluster is one term of a row's softmax; members whose sketch promises enough of the row's attention
+/// are then computed exactly and taken out of their cluster's term.
+/// </summary>
+internal abstract unsafe partial class QueryBlock
+{
+    /// <summary>A cluster's rest that weighs less than this part of it is left out: what is left of the sums is rounding.</summary>
+    public const double LeastRest = 1e-3;
+
+    /// <summary>
+    /// Rows [first, first + count) attend every cluster as one term with logit scale·q·μ + ln W and its mean value. The
+    /// logits of the mean keys are kept for screening.
+    /// </summary>
+    public abstract void AttendCentroids(CentroidSet centroids, int first, int count);
+
+    /// <summary>Log-sum-exp of what a row has attended so far.</summary>
+    public abstract float LogSumExp(int row);
+
+    /// <summary>scale·q·μ of a row that has attended the centroids.</summary>
+    public abstract float CentroidLogit(int row, int cluster);
+
+    /// <summary>Sets the query's sketch of a row, rounded to whole levels.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="coordinates">Coordinates of the scaled query [rank].</param>
+    public abstract void SetSketch(int row, ReadOnlySpan<float> coordinates);
+
+    /// <summary>
+    /// Has a row attend exactly, in <see cref="AttendMembers"/>, the members whose screened logit (with their cluster's
+    /// mean log-weight) is at least <paramref name="threshold"/>.
+    /// </summary>
+    public abstract void SetThreshold(int row, double threshold);
+
+    /// <summary>Logit that one unit of a row's sketch products stands for; 0 where the query has no sketch to speak of.</summary>
+    public abstract float SketchStep(int row);
+
+    /// <summary>
+    /// The smallest sketch product with which a member of a cluster reaches a threshold; int.MaxValue where none can.
+    /// </summary>
+    public abstract int LeastProduct(int row, int cluster, KeySketches sketches, CentroidSet centroids, double threshold);
+
+    /// <summary>Members of a cluster whose sketch product with a row's is at least <paramref name="least"/>; returns how many.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="sketches">Sketches of the cluster's members.</param>
+    /// <param name="least">Smallest product.</param>
+    /// <param name="indices">Receives their slots, ascending; as long as the cluster.</param>
+    /// <param name="products">Receives their products.</param>
+    public abstract int Screen(int row, KeySketches sketches, int least, Span<int> indices, Span<int> products);
+
+    /// <summary>Logits scale·q·k of some members, without log-weights.</summary>
+    public abstract void MemberLogits(int row, KeyRegion region, ReadOnlySpan<int> indices, Span<float> logits);
+
+    /// <summary>All rows with a threshold screen a cluster and attend what passes.</summary>
+    public abstract void AttendMembers(int cluster, KeySketches sketches, KeyRegion region, CentroidSet centroids);
+
+    /// <summary>Members that a row has attended in <see cref="AttendMembers"/>.</summary>
+    public abstract int MembersOf(int row);
+
+    /// <summary>Keys whose sketches a row has read in <see cref="AttendMembers"/>.</summary>
+    public abstract int ScreenedOf(int row);
+}
+
+internal sealed unsafe partial class QueryBlock<TKernel>
+{
+    /// <summary>Members that wait before they are attended together.</summary>
+    private const int WaitingMembers = 2048;
+
+    private NativeBuffer? _centroidLogits;
+    private NativeBuffer? _centroidWeights;
+    private NativeBuffer? _memberRows;
+    private nint _centroidStride;
+    private nint _logitStride;
+    private readonly ScreenState[] _screens;
+    private readonly int[] _candidates;
+    private readonly float* _leastLogits;
+    private readonly float* _reaches;
+    private int[] _sketches = [];
+    private bool _screening;
+    private int _quads;
+
+    private int[] _waitingIndices = [];
+    private int[] _waitingProducts = [];
+    private float[] _waitingLogits = [];
+    private float[] _waitingRests = [];
+    private float[] _terms = [];
+    private readonly List<MemberRun> _runs = [];
+    private int _waiting;
+
+    public override void AttendCentroids(CentroidSet centroids, int first, int count)
+    {
+        ReserveCentroids(centroids.Count);
+        ((KeyRegion<TKernel>)centroids.Means).Chunk(0, null, out float* keys, out float* values, out nint valueStride);
+        float* weights = _centroidWeights!.Pointer;
+        for (int start = 0; start < count; start += StripRows)
+        {
+            int rows = Math.Min(StripRows, count - start);
+            int tiles = (rows + TileRows - 1) / TileRows;
+            StripLogits(keys, first + start, tiles, weights, _centroidStride);
+            KeepLogits(weights, centroids.Count, first + start, rows);
+            for (int i = 0; i < tiles * TileRows; i++)
+            {
+                float* row = weights + i * _centroidStride;
+                if (i >= rows)
+                {
+                    new Span<float>(row, (int)_centroidStride).Clear();
+                    continue;
+                }
+                int at = first + start + i;
+                SoftmaxRow(row, centroids.Count, centroids.LogWeights, _outputs + at * _outputStride, _maxima + at, _sums + at);
+            }
+            float* outputs = _outputs + (first + start) * _outputStride;
+            for (int panel = 0; panel < _valuePanels; panel++)
+            {
+                for (int tile = 0; tile < tiles; tile++)
+                {
+                    TKernel.Multiply(
+                        weights + tile * TileRows * _centroidStride, _centroidStride, values + panel * valueStride, centroids.Count,
+                        outputs + tile * TileRows * _outputStride + panel * TKernel.PanelWidth, _outputStride, accumulate: true);
+                }
+            }
+        }
+    }
+
+    public override float LogSumExp(int row) => _maxima[row] + MathF.Log(_sums[row]);
+
+    public override float CentroidLogit(int row, int cluster) => _centroidLogits!.Pointer[cluster * _logitStride + row];
+
+    public override void SetSketch(int row, ReadOnlySpan<float> coordinates)
+    {
+        int rank = coordinates.Length;
+        _quads = rank / 4;
+        if (_sketches.Length < _capacity * _quads)
+        {
+            _sketches = new int[_capacity * _quads];
+        }
+        float largest = 0;
+        foreach (float coordinate in coordinates)
+        {
+            largest = Math.Max(largest, Math.Abs(coordinate));
+        }
+        int levels = KeySketches.QueryLevels(rank);
+        float step = largest / levels;
+        // A query so large or small that the step is no number: its sketch is empty, the clusters' logits alone decide.
+        float perStep = float.IsNormal(step) && float.IsNormal(1 / step) ? 1 / step : 0;
+        int sum = 0, squared = 0;
+        fixed (int* quads = &_sketches[row * _quads])
+        {
+            var bytes = (sbyte*)quads;
+            for (int i = 0; i < rank; i++)
+            {
+                int level = (int)MathF.Round(coordinates[i] * perStep);
+                bytes[i] = (sbyte)level;
+                sum += level;
+                squared += level * level;
+            }
+        }
+        _screens[row] = new ScreenState
+        {
+            Step = perStep == 0 ? 0 : step,
+            Offset = KeySketches.Offset * sum,
+            Norm = MathF.Sqrt(squared),
+        };
+    }
+
+    public override void SetThreshold(int row, double threshold)
+    {
+        ref ScreenState screen = ref _screens[row];
+        screen.Threshold = threshold;
+        _screening = true;
+        // A margin for what single precision loses: the exact test follows.
+        _leastLogits[row] = (float)threshold - 1e-4f * (1 + MathF.Abs((float)threshold));
+        _reaches[row] = screen.Norm * screen.Step;
+    }
+
+    public override float SketchStep(int row) => _screens[row].Step;
+
+    public override int LeastProduct(int row, int cluster, KeySketches sketches, CentroidSet centroids, double threshold) =>
+        LeastProduct(ref _screens[row], row, cluster, sketches, centroids, threshold);
+
+    public override int Screen(int row, KeySketches sketches, int least, Span<int> indices, Span<int> products)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(Math.Min(indices.Length, products.Length), sketches.Count);
+        fixed (int* query = &_sketches[row * _quads], found = indices, dots = products)
+        {
+            int offset = _screens[row].Offset;
+            int count = TKernel.Screen(sketches.Codes, sketches.Count, _quads, query, least + offset, found, dots);
+            for (int i = 0; i < count; i++)
+            {
+                dots[i] -= offset;
+            }
+            return count;
+        }
+    }
+
+    public override void MemberLogits(int row, KeyRegion region, ReadOnlySpan<int> indices, Span<float> logits)
+    {
+        ReadRows(region, out float* keys, out _, out _);
+        fixed (int* at = indices)
+        fixed (float* to = logits)
+        {
+            TKernel.DotRows(_queries + row * _queryStride, keys, _queryStride, at, indices.Length, to);
+        }
+    }
+
+    public override void AttendMembers(int cluster, KeySketches sketches, KeyRegion region, CentroidSet centroids)
+    {
+        int members = sketches.Count;
+        ReserveWaiting(WaitingMembers + members);
+        float* keys = null, values = null;
+        nint valueStride = 0;
+        int candidates = Candidates(cluster, sketches, centroids);
+        for (int candidate = 0; candidate < candidates; candidate++)
+        {
+            int row = _candidates[candidate];
+            ref ScreenState screen = ref _screens[row];
+            int least = LeastProduct(ref screen, row, cluster, sketches, centroids, screen.Threshold);
+            if (least == int.MaxValue)
+            {
+                continue;
+            }
+            screen.Screened += members;
+            int found;
+            fixed (int* query = &_sketches[row * _quads], indices = &_waitingIndices[_waiting], products = &_waitingProducts[_waiting])
+            {
+                found = TKernel.Screen(sketches.Codes, members, _quads, query, least + screen.Offset, indices, products);
+            }
+            if (found == 0)
+            {
+                continue;
+            }
+            screen.Members += found;
+            _runs.Add(new MemberRun(row, _waiting, found));
+            _waiting += found;
+            if (_waiting >= WaitingMembers)
+            {
+                if (keys == null)
+                {
+                    ReadRows(region, out keys, out values, out valueStride);
+                }
+                AttendWaiting(cluster, centroids, (KeyRegion<TKernel>)region, keys, values, valueStride);
+            }
+        }
+        if (_waiting > 0)
+        {
+            if (keys == null)
+            {
+                ReadRows(region, out keys, out values, out valueStride);
+            }
+            AttendWaiting(cluster, centroids, (KeyRegion<TKernel>)region, keys, values, valueStride);
+        }
+    }
+
+    public override int MembersOf(int row) => _screens[row].Members;
+
+    public override int ScreenedOf(int row) => _screens[row].Screened;
+
+    /// <summary>Rows that a cluster may have members for: those whose threshold is within the reach of its sketches.</summary>
+    private int Candidates(int cluster, KeySketches sketches, CentroidSet centroids)
+    {
+        if (!_screening)
+        {
+            return 0;
+        }
+        fixed (int* candidates = _candidates)
+        {
+            return TKernel.CollectReaching(
+                _centroidLogits!.Pointer + cluster * _logitStride, centroids.MeanLogWeight(cluster), _reaches, sketches.Reach,
+                _leastLogits, Rows, candidates);
+        }
+    }
+
+    private int LeastProduct(
+        ref ScreenState screen, int row, int cluster, KeySketches sketches, CentroidSet centroids, double threshold)
+    {
+        double missing = threshold - CentroidLogit(row, cluster) - centroids.MeanLogWeight(cluster);
+        if (screen.Step == 0)
+        {
+            return missing <= 0 ? int.MinValue / 2 : int.MaxValue;
+        }
+        double least = Math.Ceiling(missing / screen.Step);
+        return least > screen.Norm * sketches.Reach ? int.MaxValue : (int)Math.Max(least, int.MinValue / 2);
+    }
+
+    /// <summary>
+    /// Members that wait leave their cluster's term and become terms of their own. With c the mean logit of all members
+    /// and W their weight, the rest has weight W' = W − Σe^a and mean logit c' = (W·c − Σe^a·l) / W', still a lower bound
+    /// of its mass. A member adds e^(l+a) − e^(c'+a), the cluster e^(c'+ln W) in place of e^(c+ln W): means need no update.
+    /// </summary>
+    private void AttendWaiting(int cluster, CentroidSet centroids, KeyRegion<TKernel> region, float* keys, float* values, nint valueStride)
+    {
+        ((KeyRegion<TKernel>)centroids.Means).Chunk(0, null, out _, out float* meanValues, out nint meanStride);
+        float logWeight = centroids.LogWeights[cluster];
+        double weight = Math.Exp(logWeight);
+        fixed (int* indices = _waitingIndices)
+        fixed (float* logits = _waitingLogits, rests = _waitingRests, terms = _terms)
+        {
+            for (int i = 0; i < _runs.Count; i++)
+            {
+                MemberRun run = _runs[i];
+                TKernel.DotRows(_queries + run.Row * _queryStride, keys, _queryStride, indices + run.Start, run.Count, logits + run.Start);
+                Rebase(run, CentroidLogit(run.Row, cluster), logWeight, weight, region.Bias(0), indices, logits, rests, terms + 2 * i);
+            }
+            bool weighted = region.HasBias;
+            Exponentials(logits, _waiting);
+            Exponentials(rests, weighted ? _waiting : 0);
+            Exponentials(terms, 2 * _runs.Count);
+            var perMember = (float)(1 / weight);
+            for (int index = 0; index < _runs.Count; index++)
+            {
+                MemberRun run = _runs[index];
+                float* output = _outputs + run.Row * _outputStride;
+                float change = terms[2 * index + 1] - terms[2 * index];
+                // Without log-weights all members had the same part of their cluster's new term.
+                float part = terms[2 * index + 1] * perMember;
+                float sum = change;
+                for (int i = run.Start; i < run.Start + run.Count; i++)
+                {
+                    logits[i] -= weighted ? rests[i] : part;
+                    sum += logits[i];
+                }
+                _sums[run.Row] += sum;
+                for (int panel = 0; panel < _valuePanels; panel++)
+                {
+                    int width = TKernel.PanelWidth;
+                    int zero = cluster;
+                    TKernel.AddRows(meanValues + panel * meanStride, &zero, &change, 1, output + panel * width);
+                    TKernel.AddRows(values + panel * valueStride, indices + run.Start, logits + run.Start, run.Count, output + panel * width);
+                }
+            }
+        }
+        _runs.Clear();
+        _waiting = 0;
+    }
+
+    private static void Exponentials(float* values, int count)
+    {
+        int padded = (count + TKernel.Lanes - 1) / TKernel.Lanes * TKernel.Lanes;
+        new Span<float>(values + count, padded - count).Clear();
+        TKernel.ExpSum(values, 0, padded);
+    }
+
+    /// <summary>
+    /// Makes a run's logits relative to the row's running maximum, which they may raise. Terms receives the logarithms of
+    /// what the cluster's term weighed and of what it weighs without these members.
+    /// </summary>
+    private void Rebase(
+        MemberRun run, float centre, float logWeight, double weight, float* bias, int* indices, float* logits, float* rests, float* terms)
+    {
+        double selectedWeight = run.Count, selectedLogits = 0;
+        float top = float.NegativeInfinity;
+        if (bias == null)
+        {
+            float sum = 0;
+            for (int i = run.Start; i < run.Start + run.Count; i++)
+            {
+                sum += logits[i];
+                top = Math.Max(top, logits[i]);
+            }
+            selectedLogits = sum;
+        }
+        else
+        {
+            selectedWeight = 0;
+            for (int i = run.Start; i < run.Start + run.Count; i++)
+            {
+                float own = bias[indices[i]];
+                double unit = Math.Exp(own);
+                selectedWeight += unit;
+                selectedLogits += unit * logits[i];
+                logits[i] += own;
+                rests[i] = own;
+                top = Math.Max(top, logits[i]);
+            }
+        }
+        double rest = weight - selectedWeight;
+        float mean = rest < LeastRest * weight ? RemovedKey : (float)((weight * centre - selectedLogits) / rest);
+        // The rest weighs no more than the whole did.
+        top = Math.Max(top, mean + logWeight);
+        float* maximum = _maxima + run.Row;
+        if (top > *maximum)
+        {
+            float shrink = MathF.Exp(*maximum - top);
+            _sums[run.Row] *= shrink;
+            TKernel.Scale(_outputs + run.Row * _outputStride, shrink, _outputStride);
+            *maximum = top;
+        }
+        for (int i = run.Start; i < run.Start + run.Count; i++)
+        {
+            logits[i] -= *maximum;
+            if (bias != null)
+            {
+                rests[i] += mean - *maximum;
+            }
+        }
+        terms[0] = centre + logWeight - *maximum;
+        terms[1] = mean + logWeight - *maximum;
+    }
+
+    private void ReserveCentroids(int clusters)
+    {
+        nint stride = (clusters + TKernel.PanelWidth - 1) / TKernel.PanelWidth * TKernel.PanelWidth;
+        _centroidStride = stride;
+        _logitStride = Aligned(_capacity);
+        Reserve(ref _centroidLogits, clusters * _logitStride);
+        Reserve(ref _centroidWeights, (StripRows + TileRows) * stride);
+    }
+
+    /// <summary>Keeps a strip's logits, those of one cluster side by side: screening goes by cluster.</summary>
+    private void KeepLogits(float* logits, int clusters, int first, int rows)
+    {
+        for (int cluster = 0; cluster < clusters; cluster++)
+        {
+            float* to = _centroidLogits!.Pointer + cluster * _logitStride + first;
+            for (int row = 0; row < rows; row++)
+            {
+                to[row] = logits[row * _centroidStride + cluster];
+            }
+        }
+    }
+
+    private static void Reserve(ref NativeBuffer? buffer, nint length)
+    {
+        if (buffer is null || buffer.Length < length)
+        {
+            buffer?.Dispose();
+            buffer = NativeBuffer.Rent(length);
+        }
+    }
+
+    private void ReserveWaiting(int members)
+    {
+        if (_waitingIndices.Length < members)
+        {
+            int length = members + members / 4 + 64;
+            _waitingIndices = new int[length];
+            _waitingProducts = new int[length];
+            _waitingLogits = new float[length];
+            _waitingRests = new float[length];
+            // A run has a member or more.
+            _terms = new float[2 * length];
+        }
+    }
+
+    private void ReadRows(KeyRegion region, out float* keys, out float* values, out nint valueStride)
+    {
+        var packed = (KeyRegion<TKernel>)region;
+        nint needed = packed.RowFloats;
+        if (needed > 0)
+        {
+            Reserve(ref _memberRows, needed);
+        }
+        packed.AllRows(needed > 0 ? _memberRows!.Pointer : null, out keys, out values, out valueStride);
+    }
+
+    /// <summary>Register tiles of rows from <paramref name="first"/> on against all centroids.</summary>
+    private void StripLogits(float* keys, int first, int tiles, float* logits, nint stride)
+    {
+        float* queries = _queries + first * _queryStride;
+        for (nint column = 0; column < stride; column += TKernel.PanelWidth)
+        {
+            for (int tile = 0; tile < tiles; tile++)
+            {
+                TKernel.Multiply(
+                    queries + tile * TileRows * _queryStride, _queryStride, keys + column * _dimension, _dimension,
+                    logits + tile * TileRows * stride + column, stride, accumulate: false);
+            }
+        }
+    }
+
+    private void DisposeScreening()
+    {
+        _centroidLogits?.Dispose();
+        _centroidWeights?.Dispose();
+        _memberRows?.Dispose();
+    }
+
+    /// <summary>What a row screens with.</summary>
+    private struct ScreenState
+    {
+        /// <summary>Smallest screened logit of a member.</summary>
+        public double Threshold;
+
+        /// <summary>Logit of one unit of the products.</summary>
+        public float Step;
+
+        /// <summary>What the offset of the keys' codes adds to every product.</summary>
+        public int Offset;
+
+        /// <summary>Norm of the query's levels.</summary>
+        public float Norm;
+
+        public int Members;
+
+        public int Screened;
+    }
+
+    /// <summary>Members of one cluster that a row attends.</summary>
+    private readonly record struct MemberRun(int Row, int Start, int Count);
+}

@@ -1,0 +1,595 @@
+using CsCheck;
+using Prescore.Kernels;
+
+namespace Prescore.Tests.Kernels;
+
+/// <summary>Clusters as terms of a softmax and members that leave them, against fp64.</summary>
+public class ScreeningTests
+{
+    public static TheoryData<SimdPath> Paths => [SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512];
+
+    public static TheoryData<SimdPath, bool, KeyValueStorage> Kinds
+    {
+        get
+        {
+            var kinds = new TheoryData<SimdPath, bool, KeyValueStorage>();
+            foreach (SimdPath path in Enum.GetValues<SimdPath>())
+            {
+                kinds.Add(path, false, KeyValueStorage.Fp32);
+                kinds.Add(path, true, KeyValueStorage.Fp32);
+                kinds.Add(path, true, KeyValueStorage.Fp16);
+            }
+            return kinds;
+        }
+    }
+
+    /// <summary>From no members at all to all of them.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Members_become_terms_of_their_own_and_leave_their_cluster_the_rest(SimdPath path, bool weighted, KeyValueStorage storage)
+    {
+        foreach ((int d, int dv, int rank) in new[] { (16, 16, 16), (1, 65, 4), (5, 1, 8), (63, 33, 32), (64, 64, 64), (65, 5, 20) })
+        {
+            using var set = new Clusters(path, d, dv, rank, weighted, storage, [1, 2, 17, 64, 130, 300], seed: d);
+            using var rows = new Block(set, count: 31);
+            double[] offsets = [double.NegativeInfinity, -3, -1, 0, 1, 3, double.PositiveInfinity];
+            int[] members = [.. rows.AttendAll(row => offsets[row % offsets.Length])];
+            rows.ShouldMatch();
+            // All keys of row 0, none of row 6, and something in between of the others.
+            members[0].ShouldBe(set.Keys);
+            members[6].ShouldBe(0);
+            members.Count(count => count > 0 && count < set.Keys).ShouldBeGreaterThan(5);
+            rows.ScreenedOf(6).ShouldBe(0);
+            rows.ScreenedOf(0).ShouldBe(set.Keys);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Whatever_the_clusters_and_thresholds(SimdPath path, bool weighted, KeyValueStorage storage) =>
+        Gen.Select(Gen.Int[1, 40].Array[1, 30], Gen.Int[1, 24], Gen.Int[1, 20], Gen.Int[1, 16], Gen.Int[0, 1000]).Sample((sizes, d, dv, quads, seed) =>
+        {
+            using var set = new Clusters(path, d, dv, 4 * quads, weighted, storage, sizes, seed);
+            using var rows = new Block(set, count: 1 + seed % 50);
+            var random = new Random(seed);
+            rows.AttendAll(_ => 8 * random.NextDouble() - 4);
+            rows.ShouldMatch();
+        }, iter: 30, threads: 1);
+
+    /// <summary>More members wait than are attended together.</summary>
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Many_members_of_many_rows(SimdPath path)
+    {
+        using var set = new Clusters(path, 8, 12, 8, weighted: true, KeyValueStorage.Fp32, [700, 2500, 3], seed: 2);
+        using var rows = new Block(set, count: 40);
+        rows.AttendAll(row => row % 3 == 0 ? double.NegativeInfinity : -1);
+        rows.ShouldMatch();
+    }
+
+    /// <summary>Logits of thousands, where the exponential of any difference but 0 is nothing or infinite.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Extreme_logits_give_numbers(SimdPath path, bool weighted, KeyValueStorage storage)
+    {
+        foreach (float magnitude in new[] { 30f, 300f, 3000f })
+        {
+            foreach (double offset in new[] { double.NegativeInfinity, -1e4, 0, 1e4 })
+            {
+                using var set = new Clusters(path, 16, 8, 16, weighted, storage, [1, 3, 20, 100], seed: 7);
+                using var rows = new Block(set, count: 20, magnitude);
+                rows.AttendAll(_ => offset);
+                rows.LargestLogit().ShouldBeGreaterThan(20 * magnitude / 30);
+                rows.ShouldMatch(tolerance: 1e-5 + 2e-6 * magnitude);
+            }
+        }
+    }
+
+    /// <summary>Codes that say the opposite of the keys: the members are the worst keys, what is left is better than any of them.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void The_rest_may_be_better_than_every_member(SimdPath path, bool weighted, KeyValueStorage storage)
+    {
+        foreach (float magnitude in new[] { 1f, 30f, 1000f })
+        {
+            using var set = new Clusters(path, 8, 8, 8, weighted, storage, [40, 50, 60], seed: 4, sign: -1);
+            using var rows = new Block(set, count: 20, magnitude);
+            rows.AttendAll(_ => 0);
+            rows.RestsBetterThanMembers().ShouldBeGreaterThan(5);
+            rows.ShouldMatch(tolerance: 1e-5 + 2e-6 * magnitude);
+        }
+    }
+
+    /// <summary>After another set of keys the state goes on from there: near part first, then clusters.</summary>
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Rows_have_attended_other_keys_before(SimdPath path)
+    {
+        using var set = new Clusters(path, 16, 24, 16, weighted: false, KeyValueStorage.Fp32, [30, 40, 50], seed: 5);
+        foreach (float magnitude in new[] { 0.1f, 3f })
+        {
+            using var rows = new Block(set, count: 25);
+            rows.AttendNear(count: 70, magnitude);
+            rows.AttendAll(row => row % 5 - 2);
+            rows.ShouldMatch();
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Bits_of_a_row_do_not_depend_on_the_rows_beside_it(SimdPath path)
+    {
+        using var set = new Clusters(path, 16, 8, 16, weighted: true, KeyValueStorage.Fp32, [5, 100, 300, 1], seed: 6);
+        float[][] Run(int count, int first)
+        {
+            using var rows = new Block(set, count, first: first);
+            rows.AttendAll(row => (row + first) % 4 - 2);
+            return [.. Enumerable.Range(0, count).Select(row => (float[])[.. rows.Finish(row, out float logSumExp), logSumExp])];
+        }
+
+        float[][] whole = Run(60, 0);
+        for (int first = 0; first < 60; first += 7)
+        {
+            float[][] part = Run(Math.Min(60 - first, 1 + first % 11), first);
+            part.ShouldBe(whole[first..(first + part.Length)]);
+        }
+    }
+
+    /// <summary>Memory that regions and blocks rent has arbitrary content: here NaN.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void What_unused_memory_holds_does_not_matter(SimdPath path, bool weighted, KeyValueStorage storage)
+    {
+        foreach ((int d, int dv) in new[] { (1, 1), (5, 3), (16, 16), (33, 17) })
+        {
+            float[] Run()
+            {
+                using var set = new Clusters(path, d, dv, 8, weighted, storage, [1, 7, 40, 129], seed: 1);
+                using var rows = new Block(set, count: 13);
+                rows.AttendAll(row => row % 3 - 1);
+                rows.ShouldMatch();
+                return [.. Enumerable.Range(0, 13).SelectMany(row => rows.Finish(row, out _))];
+            }
+
+            float[] expected = Run();
+            PoisonedMemory.Fill(path, d, dv, storage, weighted);
+            Run().ShouldBe(expected);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Member_logits_are_plain_sums_and_the_tiles_bits(SimdPath path, bool weighted, KeyValueStorage storage)
+    {
+        foreach (int d in new[] { 1, 5, 15, 16, 17, 63, 64, 65, 128, 130 })
+        {
+            using var set = new Clusters(path, d, 3, 4, weighted, storage, [130], seed: d);
+            using var rows = new Block(set, count: 8);
+            foreach (int[] indices in new[] { [], [0], [129], [3, 3, 3], [1, 0, 129, 64, 5], Enumerable.Range(0, 130).ToArray() })
+            {
+                // What follows the logits is left alone.
+                float[] logits = [.. Enumerable.Repeat(-7f, indices.Length + 1)];
+                for (int row = 0; row < 8; row++)
+                {
+                    rows.MemberLogits(row, 0, indices, logits);
+                    for (int i = 0; i < indices.Length; i++)
+                    {
+                        double[] terms = [.. rows.Query(row).Zip(set.Key(0, indices[i]), (a, b) => a * b)];
+                        ((double)logits[i]).ShouldBe(terms.Sum(), 1e-6 * terms.Sum(Math.Abs) + 1e-12);
+                    }
+                    logits[indices.Length].ShouldBe(-7f);
+                }
+            }
+        }
+    }
+
+    /// <summary>The rounding of a query: largest coordinate to the largest level, all others in proportion.</summary>
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Screened_products_are_those_of_the_rounded_query(SimdPath path)
+    {
+        foreach (int rank in new[] { 4, 8, 20, 32, 64 })
+        {
+            using var set = new Clusters(path, 8, 3, rank, weighted: false, KeyValueStorage.Fp32, [77, 1], seed: rank);
+            using var rows = new Block(set, count: 6);
+            var random = new Random(rank);
+            for (int row = 0; row < 6; row++)
+            {
+                float[] coordinates = [.. Enumerable.Range(0, rank).Select(_ => random.NextSingle() * 2 - 1)];
+                rows.SetSketch(row, coordinates);
+                int levels = KeySketches.QueryLevels(rank);
+                double step = coordinates.Max(Math.Abs) / levels;
+                ((double)rows.Step(row)).ShouldBe(step, 1e-6 * step);
+                int[] query = [.. coordinates.Select(x => (int)Math.Round(x / rows.Step(row)))];
+                for (int cluster = 0; cluster < 2; cluster++)
+                {
+                    int[] products = [.. set.Codes[cluster].Select(code => code.Select((c, i) => c * query[i]).Sum())];
+                    foreach (int least in new[] { int.MinValue / 2, products.Min() + 1, products[0], products.Max(), products.Max() + 1, int.MaxValue / 2 })
+                    {
+                        (int[] slots, int[] found) = rows.Screen(row, cluster, least);
+                        slots.ShouldBe(Enumerable.Range(0, products.Length).Where(i => products[i] >= least));
+                        found.ShouldBe(slots.Select(i => products[i]));
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>The least product is the first integer that reaches the threshold; none where that is beyond the cluster's reach.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void The_least_product_is_rounded_up_and_bounded_by_the_reach(SimdPath path, bool weighted, KeyValueStorage storage)
+    {
+        using var set = new Clusters(path, 16, 3, 8, weighted, storage, [20, 60], seed: 3);
+        using var rows = new Block(set, count: 10);
+        int unreachable = 0, reachable = 0;
+        for (int row = 0; row < 10; row++)
+        {
+            for (int cluster = 0; cluster < 2; cluster++)
+            {
+                double step = rows.Step(row);
+                double centre = rows.ScreenedCentre(row, cluster);
+                float reach = MathF.Sqrt(rows.Levels(row).Sum(x => x * x)) * set.Sketches(cluster).Reach;
+                foreach (int product in new[] { -300, -1, 0, 1, 2, 50, 400, 1000, 3000, 100_000 })
+                {
+                    foreach ((double above, int raised) in new[] { (-0.5, 0), (-1e-3, 0), (1e-3, 1), (0.5, 1) })
+                    {
+                        int expected = product + raised > reach ? int.MaxValue : product + raised;
+                        rows.LeastProduct(row, cluster, centre + step * (product + above)).ShouldBe(expected);
+                        _ = expected == int.MaxValue ? unreachable++ : reachable++;
+                    }
+                }
+                rows.LeastProduct(row, cluster, double.NegativeInfinity).ShouldBe(int.MinValue / 2);
+                rows.LeastProduct(row, cluster, double.PositiveInfinity).ShouldBe(int.MaxValue);
+            }
+        }
+        Math.Min(unreachable, reachable).ShouldBeGreaterThan(100);
+    }
+
+    /// <summary>A query of zeros, or one too small or large for a step: the cluster's logit alone decides, for all members at once.</summary>
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void A_query_without_a_sketch_takes_clusters_whole_or_not_at_all(SimdPath path)
+    {
+        foreach (float coordinate in new[] { 0f, 1e-44f, 1e-38f, float.PositiveInfinity, float.NaN })
+        {
+            using var set = new Clusters(path, 8, 5, 8, weighted: true, KeyValueStorage.Fp32, [10, 20, 30], seed: 8);
+            using var rows = new Block(set, count: 3);
+            for (int row = 0; row < 3; row++)
+            {
+                rows.SetSketch(row, [.. Enumerable.Repeat(coordinate, 8)]);
+                rows.Step(row).ShouldBe(0);
+            }
+            double[] centres = [.. Enumerable.Range(0, 3).Select(cluster => rows.ScreenedCentre(0, cluster))];
+            double middle = centres.Order().ElementAt(1);
+            for (int cluster = 0; cluster < 3; cluster++)
+            {
+                rows.LeastProduct(0, cluster, middle).ShouldBe(centres[cluster] >= middle ? int.MinValue / 2 : int.MaxValue);
+            }
+            int[] members = [.. rows.AttendAll(_ => 0, thresholds: [middle, double.MinValue, double.PositiveInfinity])];
+            members.ShouldBe([Enumerable.Range(0, 3).Where(c => centres[c] >= middle).Sum(c => set.Sizes[c]), 60, 0]);
+            rows.ShouldMatch();
+        }
+    }
+
+    /// <summary>Blocks are reused: rows of now must not screen with thresholds of before.</summary>
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Rows_without_a_threshold_do_not_screen_also_where_earlier_ones_did(SimdPath path)
+    {
+        using var set = new Clusters(path, 8, 5, 8, weighted: true, KeyValueStorage.Fp32, [10, 200, 30], seed: 8);
+        using var rows = new Block(set, count: 40);
+        rows.AttendAll(_ => double.NegativeInfinity).ShouldAllBe(members => members == 240);
+        foreach (int count in new[] { 40, 13, 1 })
+        {
+            rows.Restart(count);
+            rows.AttendMembers();
+            Enumerable.Range(0, count).ShouldAllBe(row => rows.MembersOf(row) == 0 && rows.ScreenedOf(row) == 0);
+            // One row alone, in the middle of the others.
+            rows.Restart(count);
+            rows.AttendAll(_ => 0, thresholds: [.. Enumerable.Range(0, count).Select(row => row == count / 2 ? -1e9 : double.PositiveInfinity)])
+                .ShouldBe(Enumerable.Range(0, count).Select(row => row == count / 2 ? 240 : 0));
+            rows.ShouldMatch();
+        }
+    }
+
+    /// <summary>Clusters with random keys and codes that are rounded coordinates of the keys.</summary>
+    private sealed class Clusters : IDisposable
+    {
+        private readonly KeyRegion[] _regions;
+        private readonly KeySketches[] _sketches;
+        private readonly double[][][] _keys;
+        private readonly double[][][] _values;
+
+        public Clusters(SimdPath path, int d, int dv, int rank, bool weighted, KeyValueStorage storage, int[] sizes, int seed, int sign = 1)
+        {
+            (Path, Dimension, ValueDimension, Rank, Sizes) = (path, d, dv, rank, sizes);
+            var random = new Random(seed);
+            Set = new CentroidSet(path, d, dv);
+            Set.Clear(sizes.Length);
+            _regions = [.. sizes.Select(_ => KeyRegion.Create(path, d, dv, storage, weighted, KeyOrder.Rows))];
+            _sketches = [.. sizes.Select(_ => new KeySketches(rank))];
+            _keys = new double[sizes.Length][][];
+            _values = new double[sizes.Length][][];
+            LogWeights = new double[sizes.Length][];
+            Codes = new sbyte[sizes.Length][][];
+            MeanKeys = new double[sizes.Length][];
+            for (int c = 0; c < sizes.Length; c++)
+            {
+                float[] centre = Row(random, d, 1);
+                float[][] keys = [.. Enumerable.Range(0, sizes[c]).Select(_ => Row(random, d, 0.5f).Zip(centre, (a, b) => a + b).ToArray())];
+                float[][] values = [.. Enumerable.Range(0, sizes[c]).Select(_ => Row(random, dv, 1))];
+                float[] logWeights = [.. keys.Select(_ => weighted ? random.NextSingle() * 4 - 2 : 0)];
+                for (int i = 0; i < sizes[c]; i++)
+                {
+                    _regions[c].Append(keys[i], values[i], logWeights[i]);
+                }
+                double[] Stored(float[] row) => [.. row.Select(x => storage == KeyValueStorage.Fp16 ? (double)(Half)x : x)];
+                _keys[c] = [.. keys.Select(Stored)];
+                _values[c] = [.. values.Select(Stored)];
+                LogWeights[c] = [.. logWeights.Select(x => (double)x)];
+                double weight = LogWeights[c].Sum(Math.Exp);
+                MeanKeys[c] = Mean(_keys[c], LogWeights[c], weight, d);
+                Set.Set(c, [.. MeanKeys[c].Select(x => (float)x)], [.. Mean(_values[c], LogWeights[c], weight, dv).Select(x => (float)x)], sizes[c], (float)Math.Log(weight));
+                Codes[c] = [.. _keys[c].Select(key => Enumerable.Range(0, rank).Select(i =>
+                    (sbyte)Math.Clamp(Math.Round(i < d ? sign * 10 * (key[i] - MeanKeys[c][i]) : random.Next(-2, 3)), -15, 15)).ToArray())];
+                foreach (sbyte[] code in Codes[c])
+                {
+                    _sketches[c].Append(code);
+                }
+            }
+        }
+
+        public SimdPath Path { get; }
+
+        public int Dimension { get; }
+
+        public int ValueDimension { get; }
+
+        public int Rank { get; }
+
+        public int[] Sizes { get; }
+
+        public int Keys => Sizes.Sum();
+
+        public CentroidSet Set { get; }
+
+        public sbyte[][][] Codes { get; }
+
+        public double[][] LogWeights { get; }
+
+        public double[][] MeanKeys { get; }
+
+        public double[] Key(int cluster, int slot) => _keys[cluster][slot];
+
+        public double[] Value(int cluster, int slot) => _values[cluster][slot];
+
+        public KeyRegion Region(int cluster) => _regions[cluster];
+
+        public KeySketches Sketches(int cluster) => _sketches[cluster];
+
+        public void Dispose()
+        {
+            foreach (IDisposable held in _regions.Cast<IDisposable>().Concat(_sketches))
+            {
+                held.Dispose();
+            }
+            Set.Dispose();
+        }
+
+        private static double[] Mean(double[][] rows, double[] logWeights, double weight, int length) =>
+            [.. Enumerable.Range(0, length).Select(l => rows.Select((row, i) => Math.Exp(logWeights[i]) * row[l]).Sum() / weight)];
+    }
+
+    /// <summary>Queries that attend the clusters, and what they should come to.</summary>
+    private sealed class Block : IDisposable
+    {
+        private readonly Clusters _set;
+        private readonly QueryBlock _block;
+        private readonly double[][] _queries;
+        private readonly double[] _thresholds;
+        private readonly List<(double[] Key, double[] Value)> _near = [];
+
+        public Block(Clusters set, int count, float magnitude = 1, int first = 0)
+        {
+            _set = set;
+            _block = QueryBlock.Create(set.Path, count, set.Dimension, set.ValueDimension);
+            _thresholds = new double[count];
+            _queries = new double[count][];
+            for (int row = 0; row < count; row++)
+            {
+                float[] query = Row(new Random(1000 + first + row), set.Dimension, 2 * magnitude);
+                _block.Add(query, 0.5f).ShouldBe(row);
+                _queries[row] = [.. query.Select(x => (double)(0.5f * x))];
+            }
+            AttendCentroids();
+        }
+
+        /// <summary>The first rows anew.</summary>
+        public void Restart(int count)
+        {
+            _block.Clear();
+            for (int row = 0; row < count; row++)
+            {
+                _block.Add([.. _queries[row].Select(x => (float)x)], 1);
+            }
+            AttendCentroids();
+        }
+
+        public int MembersOf(int row) => _block.MembersOf(row);
+
+        public double[] Query(int row) => _queries[row];
+
+        public float Step(int row) => _block.SketchStep(row);
+
+        public int[] Levels(int row) => [.. Coordinates(row).Select(x => (int)MathF.Round(x * (1 / Step(row))))];
+
+        public int ScreenedOf(int row) => _block.ScreenedOf(row);
+
+        public void SetSketch(int row, float[] coordinates) => _block.SetSketch(row, coordinates);
+
+        /// <summary>Logit of the mean key and ln of the mean weight: what a product of 0 stands for.</summary>
+        public double ScreenedCentre(int row, int cluster) => (double)_block.CentroidLogit(row, cluster) + _set.Set.MeanLogWeight(cluster);
+
+        public int LeastProduct(int row, int cluster, double threshold) =>
+            _block.LeastProduct(row, cluster, _set.Sketches(cluster), _set.Set, threshold);
+
+        public (int[] Slots, int[] Products) Screen(int row, int cluster, int least)
+        {
+            int[] slots = new int[_set.Sizes[cluster]], products = new int[slots.Length];
+            int found = _block.Screen(row, _set.Sketches(cluster), least, slots, products);
+            return (slots[..found], products[..found]);
+        }
+
+        public void MemberLogits(int row, int cluster, int[] slots, float[] logits) => _block.MemberLogits(row, _set.Region(cluster), slots, logits);
+
+        /// <summary>The rows start anew with some near keys; the clusters follow in <see cref="AttendAll"/>.</summary>
+        public void AttendNear(int count, float magnitude)
+        {
+            var random = new Random(77);
+            using KeyRegion near = KeyRegion.Create(_set.Path, _set.Dimension, _set.ValueDimension, KeyValueStorage.Fp32);
+            for (int i = 0; i < count; i++)
+            {
+                float[] key = Row(random, _set.Dimension, magnitude), value = Row(random, _set.ValueDimension, 1);
+                near.Append(key, value);
+                _near.Add(([.. key.Select(x => (double)x)], [.. value.Select(x => (double)x)]));
+            }
+            _block.ResetState();
+            _block.Attend(near, 0, _block.Rows, default);
+            _block.AttendCentroids(_set.Set, 0, _block.Rows);
+        }
+
+        /// <summary>Sets thresholds relative to the rows' best cluster, attends the members and returns how many each row has.</summary>
+        public IEnumerable<int> AttendAll(Func<int, double> offset, double[]? thresholds = null)
+        {
+            for (int row = 0; row < _block.Rows; row++)
+            {
+                ((double)_block.LogSumExp(row)).ShouldBe(LogSumExp(Terms(row, double.PositiveInfinity)), 1e-5 * (1 + Math.Abs(_block.LogSumExp(row))));
+                double best = Enumerable.Range(0, _set.Sizes.Length).Max(cluster => ScreenedCentre(row, cluster));
+                double threshold = thresholds is null ? best + offset(row) : thresholds[row];
+                _thresholds[row] = threshold;
+                _block.SetThreshold(row, threshold);
+            }
+            AttendMembers();
+            return [.. Enumerable.Range(0, _block.Rows).Select(_block.MembersOf)];
+        }
+
+        public void AttendMembers()
+        {
+            for (int cluster = 0; cluster < _set.Sizes.Length; cluster++)
+            {
+                _block.AttendMembers(cluster, _set.Sketches(cluster), _set.Region(cluster), _set.Set);
+            }
+        }
+
+        public float[] Finish(int row, out float logSumExp)
+        {
+            var output = new float[_set.ValueDimension];
+            logSumExp = _block.Finish(row, output);
+            return output;
+        }
+
+        public void ShouldMatch(double tolerance = 1e-5)
+        {
+            for (int row = 0; row < _block.Rows; row++)
+            {
+                List<(double Logit, double[] Value)> terms = Terms(row, _thresholds[row]);
+                double expected = LogSumExp(terms);
+                float[] output = Finish(row, out float logSumExp);
+                output.ShouldAllBe(x => float.IsFinite(x));
+                ((double)logSumExp).ShouldBe(expected, 1e-5 * (1 + Math.Abs(expected)), $"row {row}");
+                _block.MembersOf(row).ShouldBe(Enumerable.Range(0, _set.Sizes.Length).Sum(c => Selected(row, c, _thresholds[row]).Count(x => x)), $"row {row}");
+                for (int l = 0; l < output.Length; l++)
+                {
+                    double value = terms.Sum(term => Math.Exp(term.Logit - expected) * term.Value[l]);
+                    double magnitude = terms.Sum(term => Math.Exp(term.Logit - expected) * Math.Abs(term.Value[l]));
+                    ((double)output[l]).ShouldBe(value, tolerance * Math.Max(magnitude, 0.1), $"row {row}");
+                }
+            }
+        }
+
+        public double LargestLogit() => Enumerable.Range(0, _block.Rows).Max(row => Terms(row, double.NegativeInfinity).Max(term => Math.Abs(term.Logit)));
+
+        /// <summary>Pairs of row and cluster whose rest has a higher mean logit than any member.</summary>
+        public int RestsBetterThanMembers()
+        {
+            int better = 0;
+            for (int row = 0; row < _block.Rows; row++)
+            {
+                for (int c = 0; c < _set.Sizes.Length; c++)
+                {
+                    bool[] selected = Selected(row, c, _thresholds[row]);
+                    double[] logits = [.. Enumerable.Range(0, selected.Length).Select(i => Dot(_queries[row], _set.Key(c, i)))];
+                    double[] members = [.. logits.Where((_, i) => selected[i])], rest = [.. logits.Where((_, i) => !selected[i])];
+                    better += members.Length > 0 && rest.Length > 0 && rest.Average() > members.Max() ? 1 : 0;
+                }
+            }
+            return better;
+        }
+
+        public void Dispose() => _block.Dispose();
+
+        private void AttendCentroids()
+        {
+            _block.AttendCentroids(_set.Set, 0, _block.Rows);
+            for (int row = 0; row < _block.Rows; row++)
+            {
+                _block.SetSketch(row, Coordinates(row));
+            }
+        }
+
+        /// <summary>Coordinates whose product with the codes is near the logit.</summary>
+        private float[] Coordinates(int row) =>
+            [.. Enumerable.Range(0, _set.Rank).Select(i => i < _set.Dimension ? (float)(_queries[row][i] / 10) : 0)];
+
+        private bool[] Selected(int row, int cluster, double threshold)
+        {
+            int least = LeastProduct(row, cluster, threshold);
+            int[] slots = least == int.MaxValue ? [] : Screen(row, cluster, least).Slots;
+            return [.. Enumerable.Range(0, _set.Sizes[cluster]).Select(slots.Contains)];
+        }
+
+        private List<(double Logit, double[] Value)> Terms(int row, double threshold)
+        {
+            List<(double Logit, double[] Value)> terms = [.. _near.Select(near => (Dot(_queries[row], near.Key), near.Value))];
+            for (int c = 0; c < _set.Sizes.Length; c++)
+            {
+                bool[] selected = double.IsPositiveInfinity(threshold) ? new bool[_set.Sizes[c]] : Selected(row, c, threshold);
+                double weight = 0, logits = 0, all = 0;
+                var value = new double[_set.ValueDimension];
+                for (int i = 0; i < selected.Length; i++)
+                {
+                    double logit = Dot(_queries[row], _set.Key(c, i)), own = Math.Exp(_set.LogWeights[c][i]);
+                    all += own;
+                    if (selected[i])
+                    {
+                        terms.Add((logit + _set.LogWeights[c][i], _set.Value(c, i)));
+                        continue;
+                    }
+                    weight += own;
+                    logits += own * logit;
+                    for (int l = 0; l < value.Length; l++)
+                    {
+                        value[l] += own * _set.Value(c, i)[l];
+                    }
+                }
+                if (weight > 1e-3 * all)
+                {
+                    terms.Add((logits / weight + Math.Log(weight), [.. value.Select(x => x / weight)]));
+                }
+            }
+            return terms;
+        }
+
+        private static double LogSumExp(List<(double Logit, double[] Value)> terms)
+        {
+            double maximum = terms.Max(term => term.Logit);
+            return maximum + Math.Log(terms.Sum(term => Math.Exp(term.Logit - maximum)));
+        }
+
+        private static double Dot(double[] a, double[] b) => a.Zip(b, (x, y) => x * y).Sum();
+    }
+
+    private static float[] Row(Random random, int length, float magnitude) =>
+        [.. Enumerable.Range(0, length).Select(_ => magnitude * (2 * random.NextSingle() - 1))];
+}
