@@ -126,7 +126,8 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         _maxima[row] = float.NegativeInfinity;
         _sums[row] = 0;
         _screens[row] = default;
-        _leastLogits[row] = float.PositiveInfinity;
+        // Nothing is at least NaN: logits that the row never had hold what the memory held, an infinity even.
+        _leastLogits[row] = float.NaN;
         _screening &= row > 0;
         return row;
     }

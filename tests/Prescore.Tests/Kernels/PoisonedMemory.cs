@@ -2,11 +2,12 @@ using Prescore.Kernels;
 
 namespace Prescore.Tests.Kernels;
 
-/// <summary>Pooled memory full of NaN: what the next renter finds where it has not written.</summary>
+/// <summary>Pooled memory full of NaN and infinities: what the next renter finds where it has not written.</summary>
 internal static class PoisonedMemory
 {
     /// <summary>Fills memory of the sizes that regions, sketches and buffers of small tests rent.</summary>
-    public static void Fill(SimdPath path, int dimension, int valueDimension, KeyValueStorage storage, bool weighted, int rank = 8)
+    public static void Fill(
+        SimdPath path, int dimension, int valueDimension, KeyValueStorage storage, bool weighted, int rank = 8, float infinity = float.PositiveInfinity)
     {
         var held = new List<IDisposable>();
         foreach ((KeyValueStorage kind, bool bias, KeyOrder order) in new[]
@@ -49,7 +50,8 @@ internal static class PoisonedMemory
             for (int copy = 0; copy < 8; copy++)
             {
                 NativeBuffer buffer = NativeBuffer.Rent(length);
-                buffer.Span.Fill(float.NaN);
+                // Both are seen: of NaN no comparison holds, to an infinity all do.
+                buffer.Span.Fill(copy % 2 == 0 ? float.NaN : infinity);
                 held.Add(buffer);
             }
         }

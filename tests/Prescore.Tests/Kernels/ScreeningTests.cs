@@ -272,6 +272,30 @@ public class ScreeningTests
         }
     }
 
+    /// <summary>Exact rows lie between those that screen; the logits they do not have are what the memory held.</summary>
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Rows_that_have_not_attended_the_clusters_do_not_screen(SimdPath path)
+    {
+        using var set = new Clusters(path, 8, 5, 8, weighted: false, KeyValueStorage.Fp32, [10, 200, 30], seed: 8);
+        foreach (float infinity in new[] { float.PositiveInfinity, float.NegativeInfinity, 3e38f })
+        {
+            // A block takes any of the buffers, of which every other is of NaN.
+            for (int i = 0; i < 4; i++)
+            {
+                PoisonedMemory.Fill(path, 8, 5, KeyValueStorage.Fp32, weighted: false, infinity: infinity);
+                using var rows = new Block(set, count: 30, attended: 10);
+                rows.AttendAll(_ => 0, rows: 10);
+                Enumerable.Range(10, 20).ShouldAllBe(row => rows.MembersOf(row) == 0 && rows.ScreenedOf(row) == 0);
+                for (int row = 10; row < 30; row++)
+                {
+                    rows.Finish(row, out float logSumExp).ShouldAllBe(x => x == 0);
+                    logSumExp.ShouldBe(float.NegativeInfinity);
+                }
+            }
+        }
+    }
+
     /// <summary>Blocks are reused: rows of now must not screen with thresholds of before.</summary>
     [Theory]
     [MemberData(nameof(Paths))]
@@ -390,7 +414,7 @@ public class ScreeningTests
         private readonly double[] _thresholds;
         private readonly List<(double[] Key, double[] Value)> _near = [];
 
-        public Block(Clusters set, int count, float magnitude = 1, int first = 0)
+        public Block(Clusters set, int count, float magnitude = 1, int first = 0, int? attended = null)
         {
             _set = set;
             _block = QueryBlock.Create(set.Path, count, set.Dimension, set.ValueDimension);
@@ -402,7 +426,7 @@ public class ScreeningTests
                 _block.Add(query, 0.5f).ShouldBe(row);
                 _queries[row] = [.. query.Select(x => (double)(0.5f * x))];
             }
-            AttendCentroids();
+            AttendCentroids(attended ?? count);
         }
 
         /// <summary>The first rows anew.</summary>
@@ -413,7 +437,7 @@ public class ScreeningTests
             {
                 _block.Add([.. _queries[row].Select(x => (float)x)], 1);
             }
-            AttendCentroids();
+            AttendCentroids(count);
         }
 
         public int MembersOf(int row) => _block.MembersOf(row);
@@ -460,9 +484,9 @@ public class ScreeningTests
         }
 
         /// <summary>Sets thresholds relative to the rows' best cluster, attends the members and returns how many each row has.</summary>
-        public IEnumerable<int> AttendAll(Func<int, double> offset, double[]? thresholds = null)
+        public IEnumerable<int> AttendAll(Func<int, double> offset, double[]? thresholds = null, int? rows = null)
         {
-            for (int row = 0; row < _block.Rows; row++)
+            for (int row = 0; row < (rows ?? _block.Rows); row++)
             {
                 ((double)_block.LogSumExp(row)).ShouldBe(LogSumExp(Terms(row, double.PositiveInfinity)), 1e-5 * (1 + Math.Abs(_block.LogSumExp(row))));
                 double best = Enumerable.Range(0, _set.Sizes.Length).Max(cluster => ScreenedCentre(row, cluster));
@@ -529,10 +553,10 @@ public class ScreeningTests
 
         public void Dispose() => _block.Dispose();
 
-        private void AttendCentroids()
+        private void AttendCentroids(int rows)
         {
-            _block.AttendCentroids(_set.Set, 0, _block.Rows);
-            for (int row = 0; row < _block.Rows; row++)
+            _block.AttendCentroids(_set.Set, 0, rows);
+            for (int row = 0; row < rows; row++)
             {
                 _block.SetSketch(row, Coordinates(row));
             }
