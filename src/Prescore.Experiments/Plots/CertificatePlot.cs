@@ -45,7 +45,7 @@ public static class CertificatePlot
         Write(surface.Canvas, $"What clustered attention certified: {report.Model.File}, {report.Text.File}, context {report.Context}", 20, 30);
         Write(
             surface.Canvas,
-            "□ exact at the end    × kept from its target by the budget    grey: never probed    numbers: clusters that a query visits",
+            "□ exact at the end    × kept from its target by the budget    grey: never probed    numbers: log₂ of the share from which a key is computed (–: none)",
             15,
             60);
         using SKImage image = surface.Snapshot();
