@@ -182,7 +182,10 @@ internal sealed class ClusteredHead : IDisposable
         if (length > 0)
         {
             SetBlock();
+            return;
         }
+        // As in a new head: certificates show the step.
+        (Chosen, Probes, Caps) = (new int[_group], [], null);
     }
 
     /// <summary>The first rows read join the index; removed keys do not.</summary>

@@ -43,12 +43,25 @@ internal static class CacheSchedule
         {
             (cut.Interactions, cut.Screened).ShouldBe((whole.Interactions, whole.Screened));
         }
-        // Work that was done stays counted when its tokens are forgotten.
-        HeadCertificate[] expected = [.. whole.Certificates.Zip(cut.Certificates, (c, now) => forgotten
+        CompareCertificates(whole, cut, forgotten, $"schedule {seed}");
+        int shorter = random.Next(0, length + 1);
+        cut.Rewind(shorter);
+        using var fresh = new CacheRun(method, tensors, run);
+        if (shorter > 0)
+        {
+            fresh.Append(tensors, shorter);
+        }
+        CompareCertificates(fresh, cut, forgotten: true, $"schedule {seed} rewound to {shorter}");
+        return whole.Screened;
+    }
+
+    /// <summary>Work that was done stays counted when its tokens are forgotten; all else is as if they had never been.</summary>
+    private static void CompareCertificates(CacheRun expected, CacheRun actual, bool forgotten, string where)
+    {
+        HeadCertificate[] certificates = [.. expected.Certificates.Zip(actual.Certificates, (c, now) => forgotten
             ? c with { Interactions = now.Interactions, Screened = now.Screened, ExactInteractions = now.ExactInteractions }
             : c)];
-        cut.Certificates.ShouldBe(expected, $"schedule {seed}");
-        return whole.Screened;
+        actual.Certificates.ShouldBe(certificates, where);
     }
 
     private static ClusteredOptions RandomOptions(Random random) => new()
