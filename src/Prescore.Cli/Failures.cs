@@ -35,7 +35,7 @@ internal static class Failures
         or MethodSpecException
         or ModelFormatException
         or ContextLimitException
-        or NonFiniteException
+        or TensorValueException
         or IOException
         or UnauthorizedAccessException
         or OutOfMemoryException;

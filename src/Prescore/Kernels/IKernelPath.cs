@@ -37,9 +37,6 @@ internal unsafe interface IKernelPath
     /// <summary>row[i] *= factor.</summary>
     static abstract void Scale(float* row, float factor, nint count);
 
-    /// <summary>to[i] = from[i].</summary>
-    static abstract void Copy(float* from, float* to, nint count);
-
     /// <summary>Largest element.</summary>
     static abstract float Max(float* row, nint count);
 

@@ -82,14 +82,6 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         }
     }
 
-    public static void Copy(float* from, float* to, nint count)
-    {
-        for (nint i = 0; i < count; i += 8)
-        {
-            Vector256.Load(from + i).Store(to + i);
-        }
-    }
-
     public static float Max(float* row, nint count)
     {
         Vector256<float> m0 = Vector256.Load(row), m1 = m0;
@@ -279,27 +271,14 @@ internal readonly unsafe struct Kernel256 : IKernelPath
     {
         Vector256<sbyte> q0 = Vector256.Create(query[0]).AsSByte(), q1 = Vector256.Create(query[1]).AsSByte();
         Vector256<sbyte> q2 = Vector256.Create(query[2]).AsSByte(), q3 = Vector256.Create(query[3]).AsSByte();
-        Vector256<short> ones = Vector256.Create((short)1);
         Vector256<int> t = Vector256.Create(threshold);
         int* lanes = stackalloc int[16];
         int found = 0;
         for (int first = 0; first < count; first += 16, codes += 256)
         {
-            Vector256<short> left = Avx2.MultiplyAddAdjacent(Vector256.Load(codes), q0)
-                + Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 64), q1)
-                + (Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 128), q2)
-                + Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 192), q3));
-            Vector256<short> right = Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 32), q0)
-                + Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 96), q1)
-                + (Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 160), q2)
-                + Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 224), q3));
-            Vector256<int> low = Avx2.MultiplyAddAdjacent(left, ones);
-            Vector256<int> high = Avx2.MultiplyAddAdjacent(right, ones);
-            uint hits = Hits(low, high, t);
-            if (hits != 0)
-            {
-                found = Report(low, high, hits, lanes, first, count, found, indices, dots);
-            }
+            Vector256<short> left = FourQuads(codes, q0, q1, q2, q3);
+            Vector256<short> right = FourQuads(codes + 32, q0, q1, q2, q3);
+            found = Collect(left, right, t, lanes, first, count, found, indices, dots);
         }
         return found;
     }
@@ -308,7 +287,6 @@ internal readonly unsafe struct Kernel256 : IKernelPath
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int ScreenAny(byte* codes, int count, int quads, int* query, int threshold, int* indices, int* dots)
     {
-        Vector256<short> ones = Vector256.Create((short)1);
         Vector256<int> t = Vector256.Create(threshold);
         int* lanes = stackalloc int[16];
         int found = 0;
@@ -321,13 +299,7 @@ internal readonly unsafe struct Kernel256 : IKernelPath
                 left += Avx2.MultiplyAddAdjacent(Vector256.Load(codes), q);
                 right += Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 32), q);
             }
-            Vector256<int> low = Avx2.MultiplyAddAdjacent(left, ones);
-            Vector256<int> high = Avx2.MultiplyAddAdjacent(right, ones);
-            uint hits = Hits(low, high, t);
-            if (hits != 0)
-            {
-                found = Report(low, high, hits, lanes, first, count, found, indices, dots);
-            }
+            found = Collect(left, right, t, lanes, first, count, found, indices, dots);
         }
         return found;
     }
@@ -338,10 +310,30 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         (Vector256.GreaterThan(threshold, low).ExtractMostSignificantBits()
         | Vector256.GreaterThan(threshold, high).ExtractMostSignificantBits() << 8) ^ 0xFFFF;
 
-    /// <summary>Writes the hits of a group. Lanes beyond the last key are dropped only here, off the usual way.</summary>
+    /// <summary>Two partial sums a key over four quads, for half the keys of a group.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Report(Vector256<int> low, Vector256<int> high, uint hits, int* lanes, int first, int count, int found, int* indices, int* dots)
+    private static Vector256<short> FourQuads(byte* codes, Vector256<sbyte> q0, Vector256<sbyte> q1, Vector256<sbyte> q2, Vector256<sbyte> q3) =>
+        Avx2.MultiplyAddAdjacent(Vector256.Load(codes), q0)
+        + Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 64), q1)
+        + (Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 128), q2)
+        + Avx2.MultiplyAddAdjacent(Vector256.Load(codes + 192), q3));
+
+    /// <summary>
+    /// Writes the hits of a group, given two partial sums a key of either half. Lanes beyond the last key are dropped off
+    /// the usual way.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Collect(
+        Vector256<short> left, Vector256<short> right, Vector256<int> threshold, int* lanes, int first, int count, int found, int* indices, int* dots)
     {
+        Vector256<short> ones = Vector256.Create((short)1);
+        Vector256<int> low = Avx2.MultiplyAddAdjacent(left, ones);
+        Vector256<int> high = Avx2.MultiplyAddAdjacent(right, ones);
+        uint hits = Hits(low, high, threshold);
+        if (hits == 0)
+        {
+            return found;
+        }
         if (count - first < 16)
         {
             hits &= (1u << (count - first)) - 1;

@@ -102,14 +102,6 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         }
     }
 
-    public static void Copy(float* from, float* to, nint count)
-    {
-        for (nint i = 0; i < count; i += 16)
-        {
-            Vector512.Load(from + i).Store(to + i);
-        }
-    }
-
     public static float Max(float* row, nint count)
     {
         Vector512<float> m = Vector512.Load(row);
@@ -268,24 +260,13 @@ internal readonly unsafe struct Kernel512 : IKernelPath
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int ScreenFour(byte* codes, int count, int* query, int threshold, int* indices, int* dots)
     {
-        Vector512<sbyte> q0 = Vector512.Create(query[0]).AsSByte(), q1 = Vector512.Create(query[1]).AsSByte();
-        Vector512<sbyte> q2 = Vector512.Create(query[2]).AsSByte(), q3 = Vector512.Create(query[3]).AsSByte();
-        Vector512<short> ones = Vector512.Create((short)1);
+        Vector512<sbyte> q0 = Quad(query, 0), q1 = Quad(query, 1), q2 = Quad(query, 2), q3 = Quad(query, 3);
         Vector512<int> t = Vector512.Create(threshold);
         int* lanes = stackalloc int[16];
         int found = 0;
         for (int first = 0; first < count; first += 16, codes += 256)
         {
-            Vector512<short> low = Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes), q0)
-                + Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 64), q1);
-            Vector512<short> high = Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 128), q2)
-                + Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 192), q3);
-            Vector512<int> dot = Avx512BW.MultiplyAddAdjacent(low + high, ones);
-            ulong hits = Vector512.GreaterThanOrEqual(dot, t).ExtractMostSignificantBits();
-            if (hits != 0)
-            {
-                found = Report(dot, hits, lanes, first, count, found, indices, dots);
-            }
+            found = Collect(FourQuads(codes, q0, q1, q2, q3), t, lanes, first, count, found, indices, dots);
         }
         return found;
     }
@@ -294,30 +275,15 @@ internal readonly unsafe struct Kernel512 : IKernelPath
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int ScreenEight(byte* codes, int count, int* query, int threshold, int* indices, int* dots)
     {
-        Vector512<sbyte> q0 = Vector512.Create(query[0]).AsSByte(), q1 = Vector512.Create(query[1]).AsSByte();
-        Vector512<sbyte> q2 = Vector512.Create(query[2]).AsSByte(), q3 = Vector512.Create(query[3]).AsSByte();
-        Vector512<sbyte> q4 = Vector512.Create(query[4]).AsSByte(), q5 = Vector512.Create(query[5]).AsSByte();
-        Vector512<sbyte> q6 = Vector512.Create(query[6]).AsSByte(), q7 = Vector512.Create(query[7]).AsSByte();
-        Vector512<short> ones = Vector512.Create((short)1);
+        Vector512<sbyte> q0 = Quad(query, 0), q1 = Quad(query, 1), q2 = Quad(query, 2), q3 = Quad(query, 3);
+        Vector512<sbyte> q4 = Quad(query, 4), q5 = Quad(query, 5), q6 = Quad(query, 6), q7 = Quad(query, 7);
         Vector512<int> t = Vector512.Create(threshold);
         int* lanes = stackalloc int[16];
         int found = 0;
         for (int first = 0; first < count; first += 16, codes += 512)
         {
-            Vector512<short> low = Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes), q0)
-                + Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 64), q1);
-            Vector512<short> high = Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 128), q2)
-                + Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 192), q3);
-            low += Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 256), q4)
-                + Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 320), q5);
-            high += Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 384), q6)
-                + Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 448), q7);
-            Vector512<int> dot = Avx512BW.MultiplyAddAdjacent(low + high, ones);
-            ulong hits = Vector512.GreaterThanOrEqual(dot, t).ExtractMostSignificantBits();
-            if (hits != 0)
-            {
-                found = Report(dot, hits, lanes, first, count, found, indices, dots);
-            }
+            Vector512<short> sum = FourQuads(codes, q0, q1, q2, q3) + FourQuads(codes + 256, q4, q5, q6, q7);
+            found = Collect(sum, t, lanes, first, count, found, indices, dots);
         }
         return found;
     }
@@ -326,7 +292,6 @@ internal readonly unsafe struct Kernel512 : IKernelPath
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int ScreenAny(byte* codes, int count, int quads, int* query, int threshold, int* indices, int* dots)
     {
-        Vector512<short> ones = Vector512.Create((short)1);
         Vector512<int> t = Vector512.Create(threshold);
         int* lanes = stackalloc int[16];
         int found = 0;
@@ -335,22 +300,38 @@ internal readonly unsafe struct Kernel512 : IKernelPath
             Vector512<short> sum = default;
             for (nint quad = 0; quad < quads; quad++, codes += 64)
             {
-                sum += Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes), Vector512.Create(query[quad]).AsSByte());
+                sum += Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes), Quad(query, quad));
             }
-            Vector512<int> dot = Avx512BW.MultiplyAddAdjacent(sum, ones);
-            ulong hits = Vector512.GreaterThanOrEqual(dot, t).ExtractMostSignificantBits();
-            if (hits != 0)
-            {
-                found = Report(dot, hits, lanes, first, count, found, indices, dots);
-            }
+            found = Collect(sum, t, lanes, first, count, found, indices, dots);
         }
         return found;
     }
 
-    /// <summary>Writes the hits of a group. Lanes beyond the last key are dropped only here, off the usual way.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Report(Vector512<int> dot, ulong hits, int* lanes, int first, int count, int found, int* indices, int* dots)
+    private static Vector512<sbyte> Quad(int* query, nint quad) => Vector512.Create(query[quad]).AsSByte();
+
+    /// <summary>Two partial sums a key over four quads of a group.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<short> FourQuads(byte* codes, Vector512<sbyte> q0, Vector512<sbyte> q1, Vector512<sbyte> q2, Vector512<sbyte> q3)
     {
+        Vector512<short> low = Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes), q0)
+            + Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 64), q1);
+        Vector512<short> high = Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 128), q2)
+            + Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + 192), q3);
+        return low + high;
+    }
+
+    /// <summary>Writes the hits of a group, given two partial sums a key. Lanes beyond the last key are dropped off the usual way.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Collect(
+        Vector512<short> sums, Vector512<int> threshold, int* lanes, int first, int count, int found, int* indices, int* dots)
+    {
+        Vector512<int> dot = Avx512BW.MultiplyAddAdjacent(sums, Vector512.Create((short)1));
+        ulong hits = Vector512.GreaterThanOrEqual(dot, threshold).ExtractMostSignificantBits();
+        if (hits == 0)
+        {
+            return found;
+        }
         if (count - first < 16)
         {
             hits &= (1ul << (count - first)) - 1;

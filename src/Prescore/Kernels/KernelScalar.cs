@@ -60,8 +60,6 @@ internal readonly unsafe struct KernelScalar : IKernelPath
         }
     }
 
-    public static void Copy(float* from, float* to, nint count) => new ReadOnlySpan<float>(from, (int)count).CopyTo(new Span<float>(to, (int)count));
-
     public static float Max(float* row, nint count)
     {
         float largest = row[0];

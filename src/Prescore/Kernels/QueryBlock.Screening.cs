@@ -28,7 +28,7 @@ internal abstract unsafe partial class QueryBlock
 
     /// <summary>
     /// Has a row attend exactly, in <see cref="AttendMembers"/>, the members whose screened logit (with their cluster's
-    /// mean log-weight) is at least <paramref name="threshold"/>.
+    /// mean log-weight) is at least <paramref name="threshold"/>, where that is within <see cref="KeySketches.Reach"/>.
     /// </summary>
     public abstract void SetThreshold(int row, double threshold);
 
@@ -234,20 +234,22 @@ internal sealed unsafe partial class QueryBlock<TKernel>
             _waiting += found;
             if (_waiting >= WaitingMembers)
             {
-                if (keys == null)
-                {
-                    ReadRows(region, out keys, out values, out valueStride);
-                }
-                AttendWaiting(cluster, centroids, (KeyRegion<TKernel>)region, keys, values, valueStride);
+                AttendWaiting();
             }
         }
         if (_waiting > 0)
         {
+            AttendWaiting();
+        }
+
+        void AttendWaiting()
+        {
+            // 16-bit rows are widened for a cluster that has members, once.
             if (keys == null)
             {
                 ReadRows(region, out keys, out values, out valueStride);
             }
-            AttendWaiting(cluster, centroids, (KeyRegion<TKernel>)region, keys, values, valueStride);
+            this.AttendWaiting(cluster, centroids, (KeyRegion<TKernel>)region, keys, values, valueStride);
         }
     }
 

@@ -96,7 +96,8 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         _dimension = dimension;
         _valueDimension = valueDimension;
         _valuePanels = (valueDimension + TKernel.PanelWidth - 1) / TKernel.PanelWidth;
-        _queryStride = Aligned(dimension);
+        // Members' keys lie in rows of the same length.
+        _queryStride = KeyRegion<TKernel>.RowStride(dimension);
         _outputStride = (nint)_valuePanels * TKernel.PanelWidth;
         nint rows = capacity + TileRows;
         nint strip = StripRows + TileRows;

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Prescore.Kernels;
 
 namespace Prescore.Attention.Clustered;
 
@@ -11,9 +12,6 @@ namespace Prescore.Attention.Clustered;
 /// </summary>
 internal sealed class SketchBasis
 {
-    /// <summary>Codes lie in −15…15.</summary>
-    public const int LargestCode = 15;
-
     /// <summary>Deviations that codes reach to; what is beyond is clamped, and is rare.</summary>
     private const double Reach = 4.5;
 
@@ -119,7 +117,7 @@ internal sealed class SketchBasis
         for (int c = 0; c < coordinates.Length; c++)
         {
             float rounded = MathF.Round(coordinates[c] - anchor[c]);
-            code[c] = float.IsNaN(rounded) ? (sbyte)0 : (sbyte)Math.Clamp(rounded, -LargestCode, LargestCode);
+            code[c] = float.IsNaN(rounded) ? (sbyte)0 : (sbyte)Math.Clamp(rounded, -KeySketches.LargestCode, KeySketches.LargestCode);
         }
     }
 
@@ -167,7 +165,7 @@ internal sealed class SketchBasis
         iteration.Variances(variances);
         for (int c = 0; c < Rank; c++)
         {
-            double step = deviation * Math.Sqrt(variances[c]) * (Reach / LargestCode);
+            double step = deviation * Math.Sqrt(variances[c]) * (Reach / KeySketches.LargestCode);
             bool use = step > 0 && IsFinite(iteration.Z, c, 1 / step) && IsFinite(iteration.X, c, step);
             for (int l = 0; l < Dimension; l++)
             {

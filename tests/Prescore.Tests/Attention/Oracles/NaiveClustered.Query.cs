@@ -1,0 +1,237 @@
+using Prescore.Attention.Clustered;
+
+namespace Prescore.Tests.Attention.Oracles;
+
+internal sealed partial class NaiveClustered
+{
+    private sealed class Query
+    {
+        private Group[]? _groups;
+        private int[] _before = [];
+
+        public required int Effort { get; init; }
+
+        public required int NearCount { get; init; }
+
+        public required (double Logit, double[] Value)[] Near { get; init; }
+
+        public required Cluster[] Clusters { get; init; }
+
+        /// <summary>Logits without log-weights.</summary>
+        public required double[][] Logits { get; init; }
+
+        public required double[][] Values { get; init; }
+
+        public required int[][] Products { get; init; }
+
+        public required double[] CentroidLogits { get; init; }
+
+        public required int SquaredLevels { get; init; }
+
+        public required float Step { get; init; }
+
+        public required bool IsProbe { get; init; }
+
+        public required int MemberCap { get; init; }
+
+        public required int ValueDimension { get; init; }
+
+        public int Far => Clusters.Sum(cluster => cluster.Keys.Length);
+
+        /// <summary>Groups in descending order of screened logits: the members are always the first few.</summary>
+        private Group[] Groups
+        {
+            get
+            {
+                if (_groups is not null)
+                {
+                    return _groups;
+                }
+                _groups = [.. Clusters.SelectMany((cluster, c) => Enumerable.Range(0, cluster.Keys.Length).GroupBy(i => Math.Min(Products[c][i], Furthest(c)))
+                    .Select(group => new Group(c, ScreenedLogit(c, group.Key), [.. group])))
+                    .OrderByDescending(group => group.Screened)];
+                _before = new int[_groups.Length + 1];
+                for (int i = 0; i < _groups.Length; i++)
+                {
+                    _before[i + 1] = _before[i] + _groups[i].Members.Length;
+                }
+                return _groups;
+            }
+        }
+
+        /// <summary>Log-sum-exp of near part and clusters.</summary>
+        private double Mass => LogSumExp([.. Near.Select(term => term.Logit), .. Clusters.Select((cluster, c) => CentroidLogits[c] + Math.Log(cluster.Weight))]);
+
+        /// <summary>Keys of the first groups.</summary>
+        public int Members(int cut) => Groups.Length == 0 ? 0 : _before[cut];
+
+        /// <summary>Groups that are members at a step.</summary>
+        public int CutOf(int step) => CutsOfStep(step).Nominal;
+
+        /// <summary>The same with the fewest and most that rounding allows.</summary>
+        public (int Least, int Nominal, int Most) CutsOfStep(int step) =>
+            step == 0 ? (0, 0, 0) : CutsAt(Mass + Math.Log(NaiveEffort.Share(step)));
+
+        /// <summary>Groups that are members at the step in use and the cap.</summary>
+        /// <param name="threshold">The threshold; null: the row does not screen.</param>
+        /// <param name="unmet">Whether the cap kept members away; null: rounding decides.</param>
+        public (int Least, int Nominal, int Most) Cuts(out double? threshold, out bool? unmet)
+        {
+            threshold = null;
+            unmet = Effort > 0 && MemberCap == 0;
+            if (Effort == 0 || MemberCap == 0)
+            {
+                return (0, 0, 0);
+            }
+            int last = Math.Min(Effort, EffortLadder.Steps - 1);
+            threshold = Mass + Math.Log(NaiveEffort.Share(last));
+            (int least, int nominal, int most) = CutsAt(threshold.Value);
+            if (Members(most) <= MemberCap)
+            {
+                unmet = Effort == EffortLadder.Exact;
+                return (least, nominal, most);
+            }
+            unmet = Members(least) > MemberCap || Effort == EffortLadder.Exact ? true : null;
+            (int Least, int Nominal, int Most) cuts = CappedCuts(last, 0, out threshold);
+            // Where rounding decides at which step the search ends, either end will do.
+            foreach (double leeway in new[] { -Gap, Gap })
+            {
+                (least, _, most) = CappedCuts(last, leeway, out _);
+                cuts = (Math.Min(cuts.Least, least), cuts.Nominal, Math.Max(cuts.Most, most));
+            }
+            while (cuts.Most > cuts.Nominal && Members(cuts.Most) > MemberCap)
+            {
+                cuts.Most--;
+            }
+            return cuts;
+        }
+
+        /// <summary>How many sketches the row reads: of clusters that the norms of the sketches leave a chance.</summary>
+        public (int Least, int Most) Screens(double? threshold)
+        {
+            int Count(double at) => Clusters.Where((cluster, c) => Step == 0
+                ? ScreenedLogit(c, 0) >= at
+                : Math.Ceiling((at - ScreenedLogit(c, 0)) / Step) <= MathF.Sqrt(SquaredLevels) * cluster.Reach).Sum(cluster => cluster.Keys.Length);
+            return threshold is double value ? (Count(value + Gap), Count(value - Gap)) : (0, 0);
+        }
+
+        /// <summary>All keys are terms of their own.</summary>
+        public (double[] Output, double LogSumExp, double Magnitude) AttendAll() => Attend(int.MaxValue);
+
+        /// <summary>The first groups are terms of their own, the rest of every cluster is one.</summary>
+        public (double[] Output, double LogSumExp, double Magnitude) Attend(int cut)
+        {
+            var terms = new List<(double Logit, double[] Value)>(Near);
+            bool[][] selected = [.. Clusters.Select(cluster => new bool[cluster.Keys.Length])];
+            foreach (Group group in Groups.Take(cut))
+            {
+                foreach (int i in group.Members)
+                {
+                    selected[group.Cluster][i] = true;
+                    terms.Add((Logits[group.Cluster][i] + Clusters[group.Cluster].LogWeights[i], Values[Clusters[group.Cluster].Rows[i]]));
+                }
+            }
+            for (int c = 0; c < Clusters.Length; c++)
+            {
+                if (Rest(c, selected[c]) is (double, double[]) rest)
+                {
+                    terms.Add(rest);
+                }
+            }
+            return Softmax(terms);
+        }
+
+        /// <summary>The keys that are no members as one term with their mean logit and value; null where they weigh next to nothing.</summary>
+        private (double Logit, double[] Value)? Rest(int c, bool[] selected)
+        {
+            Cluster cluster = Clusters[c];
+            double weight = 0, logits = 0;
+            var value = new double[ValueDimension];
+            for (int i = 0; i < selected.Length; i++)
+            {
+                if (!selected[i])
+                {
+                    double own = cluster.Weights[i];
+                    weight += own;
+                    logits += own * Logits[c][i];
+                    double[] row = Values[cluster.Rows[i]];
+                    for (int l = 0; l < value.Length; l++)
+                    {
+                        value[l] += own * row[l];
+                    }
+                }
+            }
+            return weight < 1e-3 * cluster.Weight ? null : (logits / weight + Math.Log(weight), [.. value.Select(x => x / weight)]);
+        }
+
+        /// <summary>
+        /// The search for a threshold that no more keys than the cap pass: it looks further down the ladder until more do,
+        /// and then stays above the first that is one too many. It knows only the keys of clusters within reach so far.
+        /// </summary>
+        private (int Least, int Nominal, int Most) CappedCuts(int last, double leeway, out double? threshold)
+        {
+            int step = Math.Min(last, NaiveEffort.StepOf(1.0 / MemberCap));
+            for (; ; step = Math.Min(last, step + 6))
+            {
+                double at = Mass + Math.Log(NaiveEffort.Share(step)) + leeway;
+                (double Screened, int Cluster, int Product)[] passing = [.. Groups.TakeWhile(group => group.Screened >= at)
+                    .SelectMany(group => group.Members.Select(i => (ScreenedLogit(group.Cluster, Products[group.Cluster][i]), group.Cluster, Products[group.Cluster][i])))
+                    .OrderByDescending(key => key.Item1)];
+                if (passing.Length <= MemberCap)
+                {
+                    if (step == last)
+                    {
+                        threshold = at;
+                        return CutsAt(at);
+                    }
+                    continue;
+                }
+                (double screened, int cluster, _) = passing[MemberCap];
+                double edge = screened + 1e-3 * Math.Max(Step, 1e-6);
+                threshold = edge;
+                (int least, int nominal, int most) = CutsAt(edge);
+                // In its own cluster whole numbers are compared.
+                bool rival = Groups.Any(group => group.Cluster != cluster && Math.Abs(group.Screened - edge) < Gap);
+                return rival ? (least, nominal, most) : (nominal, nominal, nominal);
+            }
+        }
+
+        /// <summary>The largest product that is looked for in a cluster.</summary>
+        private int Furthest(int c) => Step == 0 ? 0 : (int)Math.Floor(MathF.Sqrt(SquaredLevels) * Clusters[c].Reach);
+
+        private double ScreenedLogit(int c, int product) => CentroidLogits[c] + Clusters[c].MeanLogWeight + (double)Step * product;
+
+        private (int Least, int Nominal, int Most) CutsAt(double threshold)
+        {
+            int Count(double at) => Groups.TakeWhile(group => group.Screened >= at).Count();
+            return (Count(threshold + Gap), Count(threshold), Count(threshold - Gap));
+        }
+
+        private (double[] Output, double LogSumExp, double Magnitude) Softmax(List<(double Logit, double[] Value)> terms)
+        {
+            var output = new double[ValueDimension];
+            if (terms.Count == 0)
+            {
+                return (output, double.NegativeInfinity, 0);
+            }
+            double logSumExp = LogSumExp([.. terms.Select(term => term.Logit)]);
+            var magnitudes = new double[output.Length];
+            foreach ((double logit, double[] value) in terms)
+            {
+                double weight = Math.Exp(logit - logSumExp);
+                for (int c = 0; c < output.Length; c++)
+                {
+                    output[c] += weight * value[c];
+                    magnitudes[c] += weight * Math.Abs(value[c]);
+                }
+            }
+            return (output, logSumExp, Norm(magnitudes));
+        }
+
+        private static double LogSumExp(double[] logits)
+        {
+            double maximum = logits.Max();
+            return maximum + Math.Log(logits.Sum(logit => Math.Exp(logit - maximum)));
+        }
+    }
+}
