@@ -49,11 +49,25 @@ internal unsafe interface IKernelPath
     /// <summary>Writes the indices of the elements above a threshold in ascending order and returns how many they are.</summary>
     static abstract int CollectAbove(float* row, float threshold, nint count, int* indices);
 
-    /// <summary>products[i] = query · keys[indices[i]]; rows are <paramref name="stride"/> floats, a multiple of 16.</summary>
+    /// <summary>Sum and largest of the first elements of a row, readable up to a whole vector; <paramref name="count"/> may be any number.</summary>
+    static abstract void SumMax(float* row, nint count, out float sum, out float largest);
+
+    /// <summary>
+    /// row[i] = e^(row[i] − maximum) − less, returning their sum; <paramref name="count"/> may be any number. What lies
+    /// behind is read and written back up to a whole vector, and keeps its value.
+    /// </summary>
+    static abstract float ExpLess(float* row, float maximum, float less, nint count);
+
+    /// <summary>
+    /// products[i] = query · keys[indices[i]]; rows are <paramref name="stride"/> floats, a multiple of 16. There is room
+    /// for a multiple of 4 products: those beyond the last are arbitrary.
+    /// </summary>
     static abstract void DotRows(float* query, float* keys, nint stride, int* indices, int count, float* products);
 
-    /// <summary>output += Σ weights[i] · values[indices[i]] over one panel: rows of PanelWidth floats, in order of i.</summary>
-    static abstract void AddRows(float* values, int* indices, float* weights, int count, float* output);
+    /// <summary>
+    /// output += firstWeight · first + Σ weights[i] · values[indices[i]] over one panel: rows of PanelWidth floats, in order.
+    /// </summary>
+    static abstract void AddRows(float* values, int* indices, float* weights, int count, float* output, float* first, float firstWeight);
 
     /// <summary>
     /// Writes the indices i with logits[i] + offset + reaches[i]·reach ≥ least[i] in ascending order and returns how many
@@ -76,8 +90,8 @@ internal unsafe interface IKernelPath
     /// that sums over all quads fit in 16 bits.
     /// </param>
     /// <param name="threshold">Smallest product to report.</param>
-    /// <param name="indices">Receives the keys; room for all of them.</param>
-    /// <param name="dots">Receives their products; room for all of them.</param>
+    /// <param name="indices">Receives the keys; room for whole groups.</param>
+    /// <param name="dots">Receives their products, with the same room; or null.</param>
     static abstract int Screen(byte* codes, int count, int quads, int* query, int threshold, int* indices, int* dots);
 
     /// <summary>

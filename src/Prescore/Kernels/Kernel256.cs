@@ -96,10 +96,7 @@ internal readonly unsafe struct Kernel256 : IKernelPath
             m0 = Vector256.MaxNative(m0, Vector256.Load(row + i));
         }
         m0 = Vector256.MaxNative(m0, m1);
-        Vector128<float> h = Vector128.MaxNative(m0.GetLower(), m0.GetUpper());
-        h = Vector128.MaxNative(h, Vector128.Shuffle(h, Vector128.Create(2, 3, 0, 1)));
-        h = Vector128.MaxNative(h, Vector128.Shuffle(h, Vector128.Create(1, 0, 3, 2)));
-        return h.ToScalar();
+        return Largest(m0);
     }
 
     public static float ExpSum(float* row, float maximum, nint count)
@@ -181,13 +178,41 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         }
     }
 
-    public static void AddRows(float* values, int* indices, float* weights, int count, float* output)
+    public static void SumMax(float* row, nint count, out float sum, out float largest)
     {
-        Vector256<float> y0 = Vector256.Load(output), y1 = Vector256.Load(output + 8);
+        Vector256<float> total = default, most = Vector256.Create(float.NegativeInfinity);
+        for (nint i = 0; i < count; i += 8)
+        {
+            Vector256<float> x = Vector256.Load(row + i), present = Present(count - i);
+            total += x & present;
+            most = Vector256.MaxNative(most, Vector256.ConditionalSelect(present, x, most));
+        }
+        sum = Vector256.Sum(total);
+        largest = Largest(most);
+    }
+
+    public static float ExpLess(float* row, float maximum, float less, nint count)
+    {
+        Vector256<float> m = Vector256.Create(maximum), part = Vector256.Create(less), sum = default;
+        for (nint i = 0; i < count; i += 8)
+        {
+            Vector256<float> x = Vector256.Load(row + i), present = Present(count - i);
+            Vector256<float> e = Exp(x - m) - part;
+            Vector256.ConditionalSelect(present, e, x).Store(row + i);
+            sum += e & present;
+        }
+        return Vector256.Sum(sum);
+    }
+
+    public static void AddRows(float* values, int* indices, float* weights, int count, float* output, float* first, float firstWeight)
+    {
+        Vector256<float> weight = Vector256.Create(firstWeight);
+        Vector256<float> y0 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(first), Vector256.Load(output));
+        Vector256<float> y1 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(first + 8), Vector256.Load(output + 8));
         for (int i = 0; i < count; i++)
         {
             float* value = values + (nint)indices[i] * 16;
-            Vector256<float> weight = Vector256.Create(weights[i]);
+            weight = Vector256.Create(weights[i]);
             y0 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(value), y0);
             y1 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(value + 8), y1);
         }
@@ -245,6 +270,20 @@ internal readonly unsafe struct Kernel256 : IKernelPath
     }
 
     public static void Transpose8(float** rows, nint depth, float* panel) => Transpose.Eight(rows, depth, panel, 16);
+
+    /// <summary>All bits of the first <paramref name="count"/> lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Present(nint count) =>
+        Vector256.LessThan(Vector256<int>.Indices, Vector256.Create((int)count)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Largest(Vector256<float> m)
+    {
+        Vector128<float> h = Vector128.MaxNative(m.GetLower(), m.GetUpper());
+        h = Vector128.MaxNative(h, Vector128.Shuffle(h, Vector128.Create(2, 3, 0, 1)));
+        h = Vector128.MaxNative(h, Vector128.Shuffle(h, Vector128.Create(1, 0, 3, 2)));
+        return h.ToScalar();
+    }
 
     /// <summary>
     /// e^x for x ≤ 0, by <see cref="ExpConstants"/>; arguments below −87.3 count as −87.3.
@@ -344,7 +383,11 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         {
             int lane = BitOperations.TrailingZeroCount(hits);
             indices[found] = first + lane;
-            dots[found++] = lanes[lane];
+            if (dots != null)
+            {
+                dots[found] = lanes[lane];
+            }
+            found++;
         }
         return found;
     }

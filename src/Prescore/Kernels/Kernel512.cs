@@ -109,11 +109,7 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         {
             m = Vector512.MaxNative(m, Vector512.Load(row + i));
         }
-        Vector256<float> q = Vector256.MaxNative(m.GetLower(), m.GetUpper());
-        Vector128<float> h = Vector128.MaxNative(q.GetLower(), q.GetUpper());
-        h = Vector128.MaxNative(h, Vector128.Shuffle(h, Vector128.Create(2, 3, 0, 1)));
-        h = Vector128.MaxNative(h, Vector128.Shuffle(h, Vector128.Create(1, 0, 3, 2)));
-        return h.ToScalar();
+        return Largest(m);
     }
 
     public static float ExpSum(float* row, float maximum, nint count)
@@ -171,26 +167,62 @@ internal readonly unsafe struct Kernel512 : IKernelPath
 
     public static void DotRows(float* query, float* keys, nint stride, int* indices, int count, float* products)
     {
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < count; i += 4)
         {
-            float* key = keys + indices[i] * stride;
-            Vector512<float> sum = Vector512.Load(query) * Vector512.Load(key);
-            for (nint l = 16; l < stride; l += 16)
+            // Beyond the last row it is taken again.
+            int last = count - 1 - i;
+            float* k0 = keys + indices[i] * stride, k1 = keys + indices[i + Math.Min(1, last)] * stride;
+            float* k2 = keys + indices[i + Math.Min(2, last)] * stride, k3 = keys + indices[i + Math.Min(3, last)] * stride;
+            Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
+            for (nint l = 0; l < stride; l += 16)
             {
-                sum = Vector512.FusedMultiplyAdd(Vector512.Load(query + l), Vector512.Load(key + l), sum);
+                Vector512<float> q = Vector512.Load(query + l);
+                s0 = Vector512.FusedMultiplyAdd(q, Vector512.Load(k0 + l), s0);
+                s1 = Vector512.FusedMultiplyAdd(q, Vector512.Load(k1 + l), s1);
+                s2 = Vector512.FusedMultiplyAdd(q, Vector512.Load(k2 + l), s2);
+                s3 = Vector512.FusedMultiplyAdd(q, Vector512.Load(k3 + l), s3);
             }
-            products[i] = Vector512.Sum(sum);
+            Sums(s0, s1, s2, s3).Store(products + i);
         }
     }
 
-    public static void AddRows(float* values, int* indices, float* weights, int count, float* output)
+    public static void SumMax(float* row, nint count, out float sum, out float largest)
     {
-        Vector512<float> y0 = Vector512.Load(output), y1 = Vector512.Load(output + 16);
-        Vector512<float> y2 = Vector512.Load(output + 32), y3 = Vector512.Load(output + 48);
+        Vector512<float> total = default, most = Vector512.Create(float.NegativeInfinity);
+        for (nint i = 0; i < count; i += 16)
+        {
+            Vector512<float> x = Vector512.Load(row + i), present = Present(count - i);
+            total += x & present;
+            most = Vector512.MaxNative(most, Vector512.ConditionalSelect(present, x, most));
+        }
+        sum = Vector512.Sum(total);
+        largest = Largest(most);
+    }
+
+    public static float ExpLess(float* row, float maximum, float less, nint count)
+    {
+        Vector512<float> m = Vector512.Create(maximum), part = Vector512.Create(less), sum = default;
+        for (nint i = 0; i < count; i += 16)
+        {
+            Vector512<float> x = Vector512.Load(row + i), present = Present(count - i);
+            Vector512<float> e = Exp(x - m) - part;
+            Vector512.ConditionalSelect(present, e, x).Store(row + i);
+            sum += e & present;
+        }
+        return Vector512.Sum(sum);
+    }
+
+    public static void AddRows(float* values, int* indices, float* weights, int count, float* output, float* first, float firstWeight)
+    {
+        Vector512<float> weight = Vector512.Create(firstWeight);
+        Vector512<float> y0 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(first), Vector512.Load(output));
+        Vector512<float> y1 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(first + 16), Vector512.Load(output + 16));
+        Vector512<float> y2 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(first + 32), Vector512.Load(output + 32));
+        Vector512<float> y3 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(first + 48), Vector512.Load(output + 48));
         for (int i = 0; i < count; i++)
         {
             float* value = values + (nint)indices[i] * 64;
-            Vector512<float> weight = Vector512.Create(weights[i]);
+            weight = Vector512.Create(weights[i]);
             y0 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(value), y0);
             y1 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(value + 16), y1);
             y2 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(value + 32), y2);
@@ -240,6 +272,32 @@ internal readonly unsafe struct Kernel512 : IKernelPath
 
     public static void Transpose8(float** rows, nint depth, float* panel) => Transpose.Eight(rows, depth, panel, 64);
 
+    /// <summary>All bits of the first <paramref name="count"/> lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Present(nint count) =>
+        Vector512.LessThan(Vector512<int>.Indices, Vector512.Create((int)count)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Largest(Vector512<float> m)
+    {
+        Vector256<float> q = Vector256.MaxNative(m.GetLower(), m.GetUpper());
+        Vector128<float> h = Vector128.MaxNative(q.GetLower(), q.GetUpper());
+        h = Vector128.MaxNative(h, Vector128.Shuffle(h, Vector128.Create(2, 3, 0, 1)));
+        h = Vector128.MaxNative(h, Vector128.Shuffle(h, Vector128.Create(1, 0, 3, 2)));
+        return h.ToScalar();
+    }
+
+    /// <summary>The sums of four vectors' lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Sums(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d)
+    {
+        Vector512<float> ab = Avx512F.UnpackLow(a, b) + Avx512F.UnpackHigh(a, b);
+        Vector512<float> cd = Avx512F.UnpackLow(c, d) + Avx512F.UnpackHigh(c, d);
+        Vector512<float> abcd = Avx512F.Shuffle(ab, cd, 0x44) + Avx512F.Shuffle(ab, cd, 0xEE);
+        Vector256<float> half = abcd.GetLower() + abcd.GetUpper();
+        return half.GetLower() + half.GetUpper();
+    }
+
     /// <summary>e^x for x ≤ 0; see <see cref="ExpConstants"/>. (Vector512.Exp of the framework widens to double.)</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Exp(Vector512<float> x)
@@ -262,11 +320,11 @@ internal readonly unsafe struct Kernel512 : IKernelPath
     {
         Vector512<sbyte> q0 = Quad(query, 0), q1 = Quad(query, 1), q2 = Quad(query, 2), q3 = Quad(query, 3);
         Vector512<int> t = Vector512.Create(threshold);
-        int* lanes = stackalloc int[16];
+        Vector512<int> end = Vector512.Create(count);
         int found = 0;
         for (int first = 0; first < count; first += 16, codes += 256)
         {
-            found = Collect(FourQuads(codes, q0, q1, q2, q3), t, lanes, first, count, found, indices, dots);
+            found = Collect(FourQuads(codes, q0, q1, q2, q3), t, Vector512<int>.Indices + Vector512.Create(first), end, found, indices, dots);
         }
         return found;
     }
@@ -278,12 +336,12 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         Vector512<sbyte> q0 = Quad(query, 0), q1 = Quad(query, 1), q2 = Quad(query, 2), q3 = Quad(query, 3);
         Vector512<sbyte> q4 = Quad(query, 4), q5 = Quad(query, 5), q6 = Quad(query, 6), q7 = Quad(query, 7);
         Vector512<int> t = Vector512.Create(threshold);
-        int* lanes = stackalloc int[16];
+        Vector512<int> end = Vector512.Create(count);
         int found = 0;
         for (int first = 0; first < count; first += 16, codes += 512)
         {
             Vector512<short> sum = FourQuads(codes, q0, q1, q2, q3) + FourQuads(codes + 256, q4, q5, q6, q7);
-            found = Collect(sum, t, lanes, first, count, found, indices, dots);
+            found = Collect(sum, t, Vector512<int>.Indices + Vector512.Create(first), end, found, indices, dots);
         }
         return found;
     }
@@ -293,7 +351,7 @@ internal readonly unsafe struct Kernel512 : IKernelPath
     private static int ScreenAny(byte* codes, int count, int quads, int* query, int threshold, int* indices, int* dots)
     {
         Vector512<int> t = Vector512.Create(threshold);
-        int* lanes = stackalloc int[16];
+        Vector512<int> end = Vector512.Create(count);
         int found = 0;
         for (int first = 0; first < count; first += 16)
         {
@@ -302,7 +360,7 @@ internal readonly unsafe struct Kernel512 : IKernelPath
             {
                 sum += Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes), Quad(query, quad));
             }
-            found = Collect(sum, t, lanes, first, count, found, indices, dots);
+            found = Collect(sum, t, Vector512<int>.Indices + Vector512.Create(first), end, found, indices, dots);
         }
         return found;
     }
@@ -321,29 +379,22 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         return low + high;
     }
 
-    /// <summary>Writes the hits of a group, given two partial sums a key. Lanes beyond the last key are dropped off the usual way.</summary>
+    /// <summary>
+    /// Writes the hits of a group, given two partial sums a key. Without a branch: most groups of a cluster worth
+    /// screening have a hit or two, so that one would be mispredicted.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Collect(
-        Vector512<short> sums, Vector512<int> threshold, int* lanes, int first, int count, int found, int* indices, int* dots)
+        Vector512<short> sums, Vector512<int> threshold, Vector512<int> keys, Vector512<int> end, int found, int* indices, int* dots)
     {
         Vector512<int> dot = Avx512BW.MultiplyAddAdjacent(sums, Vector512.Create((short)1));
-        ulong hits = Vector512.GreaterThanOrEqual(dot, threshold).ExtractMostSignificantBits();
-        if (hits == 0)
+        Vector512<int> hits = Vector512.GreaterThanOrEqual(dot, threshold) & Vector512.LessThan(keys, end);
+        Avx512F.Compress(Vector512<int>.Zero, hits, keys).Store(indices + found);
+        if (dots != null)
         {
-            return found;
+            Avx512F.Compress(Vector512<int>.Zero, hits, dot).Store(dots + found);
         }
-        if (count - first < 16)
-        {
-            hits &= (1ul << (count - first)) - 1;
-        }
-        dot.Store(lanes);
-        for (; hits != 0; hits &= hits - 1)
-        {
-            int lane = BitOperations.TrailingZeroCount(hits);
-            indices[found] = first + lane;
-            dots[found++] = lanes[lane];
-        }
-        return found;
+        return found + BitOperations.PopCount(hits.ExtractMostSignificantBits());
     }
 
     /// <summary>One vector of the panel: 6×16.</summary>

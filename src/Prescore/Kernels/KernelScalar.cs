@@ -118,8 +118,34 @@ internal readonly unsafe struct KernelScalar : IKernelPath
         }
     }
 
-    public static void AddRows(float* values, int* indices, float* weights, int count, float* output)
+    public static void SumMax(float* row, nint count, out float sum, out float largest)
     {
+        sum = 0;
+        largest = float.NegativeInfinity;
+        for (nint i = 0; i < count; i++)
+        {
+            sum += row[i];
+            largest = Math.Max(largest, row[i]);
+        }
+    }
+
+    public static float ExpLess(float* row, float maximum, float less, nint count)
+    {
+        float sum = 0;
+        for (nint i = 0; i < count; i++)
+        {
+            row[i] = MathF.Exp(row[i] - maximum) - less;
+            sum += row[i];
+        }
+        return sum;
+    }
+
+    public static void AddRows(float* values, int* indices, float* weights, int count, float* output, float* first, float firstWeight)
+    {
+        for (nint j = 0; j < 8; j++)
+        {
+            output[j] += firstWeight * first[j];
+        }
         for (int i = 0; i < count; i++)
         {
             float* value = values + (nint)indices[i] * 8;
@@ -145,7 +171,11 @@ internal readonly unsafe struct KernelScalar : IKernelPath
             if (dot >= threshold)
             {
                 indices[found] = i;
-                dots[found++] = dot;
+                if (dots != null)
+                {
+                    dots[found] = dot;
+                }
+                found++;
             }
         }
         return found;

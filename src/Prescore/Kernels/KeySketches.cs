@@ -42,6 +42,9 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
     /// <summary>Number of keys.</summary>
     public int Count { get; private set; }
 
+    /// <summary>Number of keys, rounded up to whole groups.</summary>
+    public int PaddedCount => (Count + GroupKeys - 1) / GroupKeys * GroupKeys;
+
     /// <summary>Keys there is room for; whole groups.</summary>
     public int Capacity { get; private set; }
 
@@ -86,7 +89,7 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
         int capacity = checked(count + GroupKeys - 1) / GroupKeys * GroupKeys;
         nint memory = RegionMemory.Rent((long)capacity * Rank);
         // Whole groups: the keys of the last one lie scattered over it.
-        long used = (long)((Count + GroupKeys - 1) / GroupKeys) * GroupKeys * Rank;
+        long used = (long)PaddedCount * Rank;
         Buffer.MemoryCopy(Codes, (void*)memory, used, used);
         Free();
         _memory = memory;
@@ -162,14 +165,14 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
     /// <param name="path">Which kernels to use; all give the same.</param>
     /// <param name="query">One number a coordinate, −<see cref="QueryLevels"/> … <see cref="QueryLevels"/>.</param>
     /// <param name="threshold">Smallest product to report.</param>
-    /// <param name="indices">Receives the keys found in ascending order; as long as the count.</param>
-    /// <param name="dots">Receives their products; as long as the count.</param>
+    /// <param name="indices">Receives the keys found in ascending order; room for <see cref="PaddedCount"/>.</param>
+    /// <param name="dots">Receives their products; the same room.</param>
     /// <returns>How many keys were found.</returns>
     public int Screen(SimdPath path, ReadOnlySpan<sbyte> query, int threshold, Span<int> indices, Span<int> dots)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(query.Length, Rank);
-        ArgumentOutOfRangeException.ThrowIfLessThan(indices.Length, Count);
-        ArgumentOutOfRangeException.ThrowIfLessThan(dots.Length, Count);
+        ArgumentOutOfRangeException.ThrowIfLessThan(indices.Length, PaddedCount);
+        ArgumentOutOfRangeException.ThrowIfLessThan(dots.Length, PaddedCount);
         int levels = QueryLevels(Rank);
         foreach (sbyte coordinate in query)
         {

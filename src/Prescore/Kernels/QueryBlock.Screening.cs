@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace Prescore.Kernels;
 
 /// <summary>
@@ -44,11 +46,11 @@ internal abstract unsafe partial class QueryBlock
     /// <param name="row">The row.</param>
     /// <param name="sketches">Sketches of the cluster's members.</param>
     /// <param name="least">Smallest product.</param>
-    /// <param name="indices">Receives their slots, ascending; as long as the cluster.</param>
-    /// <param name="products">Receives their products.</param>
+    /// <param name="indices">Receives their slots, ascending; room for <see cref="KeySketches.PaddedCount"/>.</param>
+    /// <param name="products">Receives their products; the same room.</param>
     public abstract int Screen(int row, KeySketches sketches, int least, Span<int> indices, Span<int> products);
 
-    /// <summary>Logits scale·q·k of some members, without log-weights.</summary>
+    /// <summary>Logits scale·q·k of some members, without log-weights; there is room for a multiple of 4 logits.</summary>
     public abstract void MemberLogits(int row, KeyRegion region, ReadOnlySpan<int> indices, Span<float> logits);
 
     /// <summary>All rows with a threshold screen a cluster and attend what passes.</summary>
@@ -80,7 +82,6 @@ internal sealed unsafe partial class QueryBlock<TKernel>
     private int _quads;
 
     private int[] _waitingIndices = [];
-    private int[] _waitingProducts = [];
     private float[] _waitingLogits = [];
     private float[] _waitingRests = [];
     private float[] _terms = [];
@@ -180,7 +181,7 @@ internal sealed unsafe partial class QueryBlock<TKernel>
 
     public override int Screen(int row, KeySketches sketches, int least, Span<int> indices, Span<int> products)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(Math.Min(indices.Length, products.Length), sketches.Count);
+        ArgumentOutOfRangeException.ThrowIfLessThan(Math.Min(indices.Length, products.Length), sketches.PaddedCount);
         fixed (int* query = &_sketches[row * _quads], found = indices, dots = products)
         {
             int offset = _screens[row].Offset;
@@ -195,6 +196,7 @@ internal sealed unsafe partial class QueryBlock<TKernel>
 
     public override void MemberLogits(int row, KeyRegion region, ReadOnlySpan<int> indices, Span<float> logits)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(logits.Length, (indices.Length + 3) / 4 * 4);
         ReadRows(region, out float* keys, out _, out _);
         fixed (int* at = indices)
         fixed (float* to = logits)
@@ -221,9 +223,9 @@ internal sealed unsafe partial class QueryBlock<TKernel>
             }
             screen.Screened += members;
             int found;
-            fixed (int* query = &_sketches[row * _quads], indices = &_waitingIndices[_waiting], products = &_waitingProducts[_waiting])
+            fixed (int* query = &_sketches[row * _quads], indices = &_waitingIndices[_waiting])
             {
-                found = TKernel.Screen(sketches.Codes, members, _quads, query, least + screen.Offset, indices, products);
+                found = TKernel.Screen(sketches.Codes, members, _quads, query, least + screen.Offset, indices, null);
             }
             if (found == 0)
             {
@@ -303,31 +305,24 @@ internal sealed unsafe partial class QueryBlock<TKernel>
                 TKernel.DotRows(_queries + run.Row * _queryStride, keys, _queryStride, indices + run.Start, run.Count, logits + run.Start);
                 Rebase(run, CentroidLogit(run.Row, cluster), logWeight, weight, region.Bias(0), indices, logits, rests, terms + 2 * i);
             }
-            bool weighted = region.HasBias;
-            Exponentials(logits, _waiting);
-            Exponentials(rests, weighted ? _waiting : 0);
             Exponentials(terms, 2 * _runs.Count);
             var perMember = (float)(1 / weight);
-            for (int index = 0; index < _runs.Count; index++)
+            for (int i = 0; i < _runs.Count; i++)
             {
-                MemberRun run = _runs[index];
-                float* output = _outputs + run.Row * _outputStride;
-                float change = terms[2 * index + 1] - terms[2 * index];
+                MemberRun run = _runs[i];
+                float* own = logits + run.Start;
+                float change = terms[2 * i + 1] - terms[2 * i];
                 // Without log-weights all members had the same part of their cluster's new term.
-                float part = terms[2 * index + 1] * perMember;
-                float sum = change;
-                for (int i = run.Start; i < run.Start + run.Count; i++)
-                {
-                    logits[i] -= weighted ? rests[i] : part;
-                    sum += logits[i];
-                }
-                _sums[run.Row] += sum;
+                float sum = region.HasBias
+                    ? WeightedDifferences(own, rests + run.Start, _maxima[run.Row], run.Count)
+                    : TKernel.ExpLess(own, _maxima[run.Row], terms[2 * i + 1] * perMember, run.Count);
+                _sums[run.Row] += change + sum;
+                float* output = _outputs + run.Row * _outputStride;
                 for (int panel = 0; panel < _valuePanels; panel++)
                 {
-                    int width = TKernel.PanelWidth;
-                    int zero = cluster;
-                    TKernel.AddRows(meanValues + panel * meanStride, &zero, &change, 1, output + panel * width);
-                    TKernel.AddRows(values + panel * valueStride, indices + run.Start, logits + run.Start, run.Count, output + panel * width);
+                    TKernel.AddRows(
+                        values + panel * valueStride, indices + run.Start, own, run.Count, output + panel * TKernel.PanelWidth,
+                        meanValues + panel * meanStride + (nint)cluster * TKernel.PanelWidth, change);
                 }
             }
         }
@@ -342,38 +337,35 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         TKernel.ExpSum(values, 0, padded);
     }
 
+    /// <summary>logits[i] = e^(logits[i] − maximum) − e^(rests[i] − maximum), returning their sum.</summary>
+    private static float WeightedDifferences(float* logits, float* rests, float maximum, int count)
+    {
+        float sum = TKernel.ExpLess(logits, maximum, 0, count) - TKernel.ExpLess(rests, maximum, 0, count);
+        for (int i = 0; i < count; i++)
+        {
+            logits[i] -= rests[i];
+        }
+        return sum;
+    }
+
     /// <summary>
-    /// Makes a run's logits relative to the row's running maximum, which they may raise. Terms receives the logarithms of
-    /// what the cluster's term weighed and of what it weighs without these members.
+    /// Raises a row's running maximum to that of a run's logits. Terms receives the logarithms of what the cluster's term
+    /// weighed, relative to the maximum, and of what it weighs without these members.
     /// </summary>
     private void Rebase(
         MemberRun run, float centre, float logWeight, double weight, float* bias, int* indices, float* logits, float* rests, float* terms)
     {
-        double selectedWeight = run.Count, selectedLogits = 0;
-        float top = float.NegativeInfinity;
+        double selectedWeight = run.Count, selectedLogits;
+        float top;
         if (bias == null)
         {
-            float sum = 0;
-            for (int i = run.Start; i < run.Start + run.Count; i++)
-            {
-                sum += logits[i];
-                top = Math.Max(top, logits[i]);
-            }
+            TKernel.SumMax(logits + run.Start, run.Count, out float sum, out top);
             selectedLogits = sum;
         }
         else
         {
-            selectedWeight = 0;
-            for (int i = run.Start; i < run.Start + run.Count; i++)
-            {
-                float own = bias[indices[i]];
-                double unit = Math.Exp(own);
-                selectedWeight += unit;
-                selectedLogits += unit * logits[i];
-                logits[i] += own;
-                rests[i] = own;
-                top = Math.Max(top, logits[i]);
-            }
+            AddLogWeights(run, bias, indices, logits, rests, out selectedWeight, out selectedLogits);
+            TKernel.SumMax(logits + run.Start, run.Count, out _, out top);
         }
         double rest = weight - selectedWeight;
         float mean = rest < LeastRest * weight ? RemovedKey : (float)((weight * centre - selectedLogits) / rest);
@@ -387,16 +379,29 @@ internal sealed unsafe partial class QueryBlock<TKernel>
             TKernel.Scale(_outputs + run.Row * _outputStride, shrink, _outputStride);
             *maximum = top;
         }
-        for (int i = run.Start; i < run.Start + run.Count; i++)
+        if (bias != null)
         {
-            logits[i] -= *maximum;
-            if (bias != null)
-            {
-                rests[i] += mean - *maximum;
-            }
+            var own = new Span<float>(rests + run.Start, run.Count);
+            TensorPrimitives.Add(own, mean, own);
         }
         terms[0] = centre + logWeight - *maximum;
         terms[1] = mean + logWeight - *maximum;
+    }
+
+    /// <summary>Adds a run's log-weights to its logits and keeps them; sums its weights e^a and its weighted logits.</summary>
+    private static void AddLogWeights(
+        MemberRun run, float* bias, int* indices, float* logits, float* rests, out double weights, out double weightedLogits)
+    {
+        weights = weightedLogits = 0;
+        for (int i = run.Start; i < run.Start + run.Count; i++)
+        {
+            float own = bias[indices[i]];
+            double unit = Math.Exp(own);
+            weights += unit;
+            weightedLogits += unit * logits[i];
+            logits[i] += own;
+            rests[i] = own;
+        }
     }
 
     private void ReserveCentroids(int clusters)
@@ -436,7 +441,6 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         {
             int length = members + members / 4 + 64;
             _waitingIndices = new int[length];
-            _waitingProducts = new int[length];
             _waitingLogits = new float[length];
             _waitingRests = new float[length];
             // A run has a member or more.

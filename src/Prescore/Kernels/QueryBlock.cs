@@ -107,7 +107,7 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
             rows * (_queryStride + _outputStride) + 4 * state + strip * BlockKeys + expansion);
         _memory.Clear();
         _screens = new ScreenState[capacity];
-        _candidates = new int[capacity];
+        _candidates = new int[capacity + TKernel.Lanes];
         _queries = _memory.Pointer;
         _outputs = _queries + rows * _queryStride;
         _maxima = _outputs + rows * _outputStride;

@@ -143,7 +143,7 @@ internal sealed class ProbeEvaluation(KeyIndex index, QueryBatch queries, int va
             {
                 least[step] = _block.LeastProduct(row, cluster, sketches, index.Centroids, _masses[row] + EffortLadder.LogShare(step));
             }
-            Reserve(sketches.Count);
+            Reserve(sketches.PaddedCount);
             int found = _block.Screen(row, sketches, least[_lastStep], _indices, _products);
             _block.MemberLogits(row, index.Region(cluster), _indices.AsSpan(0, found), _logits);
             for (int i = 0; i < found; i++)

@@ -191,10 +191,10 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
             {
                 continue;
             }
-            if (_indices.Length < sketches.Count)
+            if (_indices.Length < sketches.PaddedCount)
             {
-                Array.Resize(ref _indices, 2 * sketches.Count);
-                Array.Resize(ref _products, 2 * sketches.Count);
+                Array.Resize(ref _indices, 2 * sketches.PaddedCount);
+                Array.Resize(ref _products, 2 * sketches.PaddedCount);
             }
             int found = block.Screen(row, sketches, least, _indices, _products);
             double centre = (double)block.CentroidLogit(row, cluster) + index.Centroids.MeanLogWeight(cluster);
