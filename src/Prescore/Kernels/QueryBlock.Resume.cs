@@ -21,7 +21,7 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         int row = Add(query, scale);
         if (state.Sum > 0)
         {
-            output.CopyTo(new Span<float>(_outputs + row * _outputStride, _valueDimension));
+            output.CopyTo(new Span<float>(_outputs + row * _outputStride, ValueDimension));
             _maxima[row] = state.Maximum;
             _sums[row] = state.Sum;
         }
@@ -34,7 +34,7 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         {
             return default;
         }
-        new ReadOnlySpan<float>(_outputs + row * _outputStride, _valueDimension).CopyTo(output);
+        new ReadOnlySpan<float>(_outputs + row * _outputStride, ValueDimension).CopyTo(output);
         return new SoftmaxState(_maxima[row], _sums[row]);
     }
 }

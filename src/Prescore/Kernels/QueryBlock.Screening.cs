@@ -42,6 +42,10 @@ internal abstract unsafe partial class QueryBlock
     /// </summary>
     public abstract int LeastProduct(int row, int cluster, KeySketches sketches, CentroidSet centroids, double threshold);
 
+    /// <summary><see cref="LeastProduct"/> of many thresholds.</summary>
+    public abstract void LeastProducts(
+        int row, int cluster, KeySketches sketches, CentroidSet centroids, ReadOnlySpan<double> thresholds, Span<int> least);
+
     /// <summary>Members of a cluster whose sketch product with a row's is at least <paramref name="least"/>; returns how many.</summary>
     /// <param name="row">The row.</param>
     /// <param name="sketches">Sketches of the cluster's members.</param>
@@ -50,8 +54,23 @@ internal abstract unsafe partial class QueryBlock
     /// <param name="products">Receives their products; the same room.</param>
     public abstract int Screen(int row, KeySketches sketches, int least, Span<int> indices, Span<int> products);
 
+    /// <summary>
+    /// Has <see cref="MemberLogits"/> and <see cref="AddMembers"/> read a cluster's keys and values, which must not change
+    /// in between.
+    /// </summary>
+    public abstract void OpenRegion(KeyRegion region);
+
     /// <summary>Logits scale·q·k of some members, without log-weights; there is room for a multiple of 4 logits.</summary>
-    public abstract void MemberLogits(int row, KeyRegion region, ReadOnlySpan<int> indices, Span<float> logits);
+    public abstract void MemberLogits(int row, ReadOnlySpan<int> indices, Span<float> logits);
+
+    /// <summary>sum += firstWeight · first + Σ weights[i] · v of some members.</summary>
+    /// <param name="indices">The members.</param>
+    /// <param name="weights">Their weights.</param>
+    /// <param name="sum">What to add to [<see cref="ValueFloats"/>].</param>
+    /// <param name="first">What to add besides, the sum itself even [<see cref="ValueFloats"/>].</param>
+    /// <param name="firstWeight">Its weight.</param>
+    public abstract void AddMembers(
+        ReadOnlySpan<int> indices, ReadOnlySpan<float> weights, Span<float> sum, ReadOnlySpan<float> first, float firstWeight);
 
     /// <summary>All rows with a threshold screen a cluster and attend what passes.</summary>
     public abstract void AttendMembers(int cluster, KeySketches sketches, KeyRegion region, CentroidSet centroids);
@@ -71,6 +90,9 @@ internal sealed unsafe partial class QueryBlock<TKernel>
     private NativeBuffer? _centroidLogits;
     private NativeBuffer? _centroidWeights;
     private NativeBuffer? _memberRows;
+    private float* _openKeys;
+    private float* _openValues;
+    private nint _openValueStride;
     private nint _centroidStride;
     private nint _logitStride;
     private readonly ScreenState[] _screens;
@@ -179,6 +201,16 @@ internal sealed unsafe partial class QueryBlock<TKernel>
     public override int LeastProduct(int row, int cluster, KeySketches sketches, CentroidSet centroids, double threshold) =>
         LeastProduct(ref _screens[row], row, cluster, sketches, centroids, threshold);
 
+    public override void LeastProducts(
+        int row, int cluster, KeySketches sketches, CentroidSet centroids, ReadOnlySpan<double> thresholds, Span<int> least)
+    {
+        ref ScreenState screen = ref _screens[row];
+        for (int i = 0; i < thresholds.Length; i++)
+        {
+            least[i] = LeastProduct(ref screen, row, cluster, sketches, centroids, thresholds[i]);
+        }
+    }
+
     public override int Screen(int row, KeySketches sketches, int least, Span<int> indices, Span<int> products)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(Math.Min(indices.Length, products.Length), sketches.PaddedCount);
@@ -194,14 +226,31 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         }
     }
 
-    public override void MemberLogits(int row, KeyRegion region, ReadOnlySpan<int> indices, Span<float> logits)
+    public override void OpenRegion(KeyRegion region) => ReadRows(region, out _openKeys, out _openValues, out _openValueStride);
+
+    public override void MemberLogits(int row, ReadOnlySpan<int> indices, Span<float> logits)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(logits.Length, (indices.Length + 3) / 4 * 4);
-        ReadRows(region, out float* keys, out _, out _);
         fixed (int* at = indices)
         fixed (float* to = logits)
         {
-            TKernel.DotRows(_queries + row * _queryStride, keys, _queryStride, at, indices.Length, to);
+            TKernel.DotRows(_queries + row * _queryStride, _openKeys, _queryStride, at, indices.Length, to);
+        }
+    }
+
+    public override void AddMembers(
+        ReadOnlySpan<int> indices, ReadOnlySpan<float> weights, Span<float> sum, ReadOnlySpan<float> first, float firstWeight)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(weights.Length, indices.Length);
+        ArgumentOutOfRangeException.ThrowIfLessThan(Math.Min(sum.Length, first.Length), ValueFloats);
+        fixed (int* at = indices)
+        fixed (float* own = weights, to = sum, other = first)
+        {
+            for (int panel = 0, column = 0; panel < _valuePanels; panel++, column += TKernel.PanelWidth)
+            {
+                TKernel.AddRows(
+                    _openValues + panel * _openValueStride, at, own, indices.Length, to + column, other + column, firstWeight);
+            }
         }
     }
 

@@ -22,6 +22,12 @@ internal abstract unsafe partial class QueryBlock : IDisposable
     /// <summary>Number of queries added.</summary>
     public int Rows { get; protected set; }
 
+    /// <summary>Size of values.</summary>
+    public abstract int ValueDimension { get; }
+
+    /// <summary>Size of values, padded to whole panels.</summary>
+    public abstract int ValueFloats { get; }
+
     /// <summary>Creates a block for a SIMD path; rent and dispose instead of keeping many.</summary>
     /// <param name="path">SIMD path; must be that of the tiles attended.</param>
     /// <param name="capacity">Largest number of queries.</param>
@@ -78,7 +84,6 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
 
     private readonly int _capacity;
     private readonly int _dimension;
-    private readonly int _valueDimension;
     private readonly int _valuePanels;
     private readonly nint _queryStride;
     private readonly nint _outputStride;
@@ -94,7 +99,7 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     {
         _capacity = capacity;
         _dimension = dimension;
-        _valueDimension = valueDimension;
+        ValueDimension = valueDimension;
         _valuePanels = (valueDimension + TKernel.PanelWidth - 1) / TKernel.PanelWidth;
         // Members' keys lie in rows of the same length.
         _queryStride = KeyRegion<TKernel>.RowStride(dimension);
@@ -117,6 +122,10 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         _logits = _reaches + state;
         _expansion = _logits + strip * BlockKeys;
     }
+
+    public override int ValueDimension { get; }
+
+    public override int ValueFloats => _valuePanels * TKernel.PanelWidth;
 
     public override int Add(ReadOnlySpan<float> query, float scale)
     {
@@ -191,7 +200,7 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     {
         maximum = _maxima[row];
         sum = _sums[row];
-        new ReadOnlySpan<float>(_outputs + row * _outputStride, _valueDimension).CopyTo(output);
+        new ReadOnlySpan<float>(_outputs + row * _outputStride, ValueDimension).CopyTo(output);
     }
 
     public override float Finish(int row, Span<float> output)
@@ -203,7 +212,7 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
             return float.NegativeInfinity;
         }
         System.Numerics.Tensors.TensorPrimitives.Multiply(
-            new ReadOnlySpan<float>(_outputs + row * _outputStride, _valueDimension), 1 / sum, output);
+            new ReadOnlySpan<float>(_outputs + row * _outputStride, ValueDimension), 1 / sum, output);
         return _maxima[row] + MathF.Log(sum);
     }
 

@@ -180,10 +180,11 @@ public class KeyRegionTests
                 }
                 if (inRows)
                 {
-                    var found = new float[list.Count];
-                    block.MemberLogits(row, region, [.. Enumerable.Range(0, list.Count)], found);
+                    var found = new float[(list.Count + 3) / 4 * 4];
+                    block.OpenRegion(region);
+                    block.MemberLogits(row, [.. Enumerable.Range(0, list.Count)], found);
                     // A largest difference would hide what is not a number.
-                    found.Select((x, i) => Math.Abs(x + (weighted ? list[i].LogWeight : 0) - logits[i])).ShouldAllBe(difference => difference < 1e-4);
+                    found.Take(list.Count).Select((x, i) => Math.Abs(x + (weighted ? list[i].LogWeight : 0) - logits[i])).ShouldAllBe(difference => difference < 1e-4);
                 }
             }
         }

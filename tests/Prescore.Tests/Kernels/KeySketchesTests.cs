@@ -257,11 +257,11 @@ public class KeySketchesTests
         sketches.Append(new sbyte[32]);
         foreach (int bad in new[] { -128, -67, 67, 127 })
         {
-            Should.Throw<ArgumentOutOfRangeException>(() => sketches.Screen(SimdPath.Scalar, Constant(32, bad), 0, new int[1], new int[1]));
+            Should.Throw<ArgumentOutOfRangeException>(() => sketches.Screen(SimdPath.Scalar, Constant(32, bad), 0, new int[16], new int[16]));
         }
-        Should.Throw<ArgumentOutOfRangeException>(() => sketches.Screen(SimdPath.Scalar, new sbyte[33], 0, new int[1], new int[1]));
-        Should.Throw<ArgumentOutOfRangeException>(() => sketches.Screen(SimdPath.Scalar, new sbyte[32], 0, [], new int[1]));
-        Should.Throw<ArgumentOutOfRangeException>(() => sketches.Screen(SimdPath.Scalar, new sbyte[32], 0, new int[1], []));
+        Should.Throw<ArgumentOutOfRangeException>(() => sketches.Screen(SimdPath.Scalar, new sbyte[33], 0, new int[16], new int[16]));
+        Should.Throw<ArgumentOutOfRangeException>(() => sketches.Screen(SimdPath.Scalar, new sbyte[32], 0, new int[15], new int[16]));
+        Should.Throw<ArgumentOutOfRangeException>(() => sketches.Screen(SimdPath.Scalar, new sbyte[32], 0, new int[16], new int[15]));
     }
 
     private static void Fill(KeySketches sketches, sbyte[][] codes, byte poison)
@@ -277,11 +277,12 @@ public class KeySketchesTests
     private static void Check(KeySketches sketches, SimdPath path, sbyte[] query, int[] products, int threshold)
     {
         int[] expected = [.. Enumerable.Range(0, products.Length).Where(i => products[i] >= threshold)];
-        // Nothing is written beyond what is found.
-        int[] indices = [.. Enumerable.Repeat(-7, products.Length + 1)], dots = [.. indices];
+        // Nothing is written beyond whole groups.
+        int[] indices = [.. Enumerable.Repeat(-7, sketches.PaddedCount + 1)], dots = [.. indices];
         sketches.Screen(path, query, threshold, indices, dots).ShouldBe(expected.Length);
-        indices.ShouldBe([.. expected, .. Enumerable.Repeat(-7, indices.Length - expected.Length)]);
-        dots.ShouldBe([.. expected.Select(i => products[i]), .. Enumerable.Repeat(-7, dots.Length - expected.Length)]);
+        indices[..expected.Length].ShouldBe(expected);
+        dots[..expected.Length].ShouldBe([.. expected.Select(i => products[i])]);
+        (indices[^1], dots[^1]).ShouldBe((-7, -7));
     }
 
     /// <summary>None, the largest alone, a few, half, all, and the ends of the type.</summary>

@@ -59,12 +59,38 @@ public partial class ScreeningTests
 
         public (int[] Slots, int[] Products) Screen(int row, int cluster, int least)
         {
-            int[] slots = new int[_set.Sizes[cluster]], products = new int[slots.Length];
+            int[] slots = new int[_set.Sketches(cluster).PaddedCount], products = new int[slots.Length];
             int found = _block.Screen(row, _set.Sketches(cluster), least, slots, products);
             return (slots[..found], products[..found]);
         }
 
-        public void MemberLogits(int row, int cluster, int[] slots, float[] logits) => _block.MemberLogits(row, _set.Region(cluster), slots, logits);
+        /// <summary>What <see cref="QueryBlock.LeastProducts"/> says, which has to be what <see cref="LeastProduct"/> says.</summary>
+        public int[] LeastProducts(int row, int cluster, double[] thresholds)
+        {
+            int[] least = [.. Enumerable.Repeat(-7, thresholds.Length + 1)];
+            _block.LeastProducts(row, cluster, _set.Sketches(cluster), _set.Set, thresholds, least);
+            least[^1].ShouldBe(-7);
+            return least[..^1];
+        }
+
+        public float[] MemberLogits(int row, int cluster, int[] slots)
+        {
+            // Products are written four at a time; what follows is left alone.
+            float[] logits = [.. Enumerable.Repeat(-7f, (slots.Length + 3) / 4 * 4 + 1)];
+            _block.OpenRegion(_set.Region(cluster));
+            _block.MemberLogits(row, slots, logits);
+            logits[^1].ShouldBe(-7);
+            return logits[..slots.Length];
+        }
+
+        /// <summary>start + weight·first + Σ weights·values of some members.</summary>
+        public float[] AddMembers(int cluster, int[] slots, float[] weights, float start, float first, float firstWeight)
+        {
+            float[] sum = [.. Enumerable.Repeat(start, _block.ValueFloats)], other = [.. Enumerable.Repeat(first, _block.ValueFloats)];
+            _block.OpenRegion(_set.Region(cluster));
+            _block.AddMembers(slots, weights, sum, other, firstWeight);
+            return sum[.._block.ValueDimension];
+        }
 
         /// <summary>The rows start anew with some near keys; the clusters follow in <see cref="AttendAll"/>.</summary>
         public void AttendNear(int count, float magnitude)

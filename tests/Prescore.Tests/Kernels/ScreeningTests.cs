@@ -167,17 +167,36 @@ public partial class ScreeningTests
             using var rows = new Block(set, count: 8);
             foreach (int[] indices in new[] { [], [0], [129], [3, 3, 3], [1, 0, 129, 64, 5], Enumerable.Range(0, 130).ToArray() })
             {
-                // What follows the logits is left alone.
-                float[] logits = [.. Enumerable.Repeat(-7f, indices.Length + 1)];
                 for (int row = 0; row < 8; row++)
                 {
-                    rows.MemberLogits(row, 0, indices, logits);
+                    float[] logits = rows.MemberLogits(row, 0, indices);
                     for (int i = 0; i < indices.Length; i++)
                     {
                         double[] terms = [.. rows.Query(row).Zip(set.Key(0, indices[i]), (a, b) => a * b)];
                         ((double)logits[i]).ShouldBe(terms.Sum(), 1e-6 * terms.Sum(Math.Abs) + 1e-12);
                     }
-                    logits[indices.Length].ShouldBe(-7f);
+                }
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Members_values_are_added_with_their_weights(SimdPath path, bool weighted, KeyValueStorage storage)
+    {
+        var random = new Random(5);
+        foreach (int dv in new[] { 1, 5, 16, 17, 63, 64, 65, 130 })
+        {
+            using var set = new Clusters(path, 3, dv, 4, weighted, storage, [130], seed: dv);
+            using var rows = new Block(set, count: 1);
+            foreach (int[] slots in new[] { [], [0], [129], [3, 3, 3], [1, 0, 129, 64, 5], Enumerable.Range(0, 130).ToArray() })
+            {
+                float[] weights = Row(random, slots.Length, 2), sum = rows.AddMembers(0, slots, weights, start: 3, first: 0.5f, firstWeight: -2);
+                sum.Length.ShouldBe(dv);
+                for (int l = 0; l < dv; l++)
+                {
+                    double[] terms = [3, -1, .. slots.Select((slot, i) => weights[i] * set.Value(0, slot)[l])];
+                    ((double)sum[l]).ShouldBe(terms.Sum(), 1e-6 * terms.Sum(Math.Abs));
                 }
             }
         }
@@ -239,6 +258,8 @@ public partial class ScreeningTests
                         _ = expected == int.MaxValue ? unreachable++ : reachable++;
                     }
                 }
+                double[] thresholds = [centre, double.PositiveInfinity, centre + 100 * step, centre - step];
+                rows.LeastProducts(row, cluster, thresholds).ShouldBe(thresholds.Select(threshold => rows.LeastProduct(row, cluster, threshold)));
                 rows.LeastProduct(row, cluster, double.NegativeInfinity).ShouldBe(int.MinValue / 2);
                 rows.LeastProduct(row, cluster, double.PositiveInfinity).ShouldBe(int.MaxValue);
             }

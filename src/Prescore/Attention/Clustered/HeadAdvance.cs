@@ -198,8 +198,8 @@ internal sealed class HeadAdvance(
                 AddQuery(queries, member, position);
             }
         }
-        var evaluation = new ProbeEvaluation(index, queries, call.Shape.ValueDimension, options.LargestEffort);
-        evaluation.Compute(head.Near, queries.Visible);
+        ProbeEvaluation evaluation = queries.Probes;
+        evaluation.Compute(index, head.Near, queries.Visible, options.LargestEffort);
         for (int row = 0; row < queries.Block.Rows; row++)
         {
             (int position, int queryHead) = queries.Rows[row];

@@ -5,40 +5,32 @@ namespace Prescore.Attention.Clustered;
 
 /// <summary>
 /// Exact outputs of a few probe queries and the error that every step of the ladder would have made on them: the members
-/// of one step after the other leave their clusters' terms, as they do where queries attend.
+/// of one step after the other leave their clusters' terms, as they do where queries attend. Every cluster is visited once
+/// for all probes; what a step changes is summed over clusters, and the steps are put together at the end. Its memory is
+/// kept from one evaluation to the next.
 /// </summary>
-/// <param name="index">The far part.</param>
-/// <param name="queries">The probes.</param>
-/// <param name="valueDimension">Size of values.</param>
-/// <param name="lastStep">Last step of the ladder to measure.</param>
-internal sealed class ProbeEvaluation(KeyIndex index, QueryBatch queries, int valueDimension, int lastStep)
+/// <param name="queries">Where the probes are.</param>
+internal sealed class ProbeEvaluation(QueryBatch queries)
 {
     /// <summary>
     /// Steps are measured down to this part of an even share of attention: whoever needs more keys than that is exact.
     /// </summary>
     private const double LeastShare = 0.5;
 
+    private const int Steps = EffortLadder.Steps;
+
     private readonly QueryBlock _block = queries.Block;
-    private readonly int _lastStep = Math.Min(lastStep, EffortLadder.StepOf(LeastShare / Math.Max(1, index.Count)));
-    private readonly List<Member>[] _members = [.. Enumerable.Range(0, EffortLadder.Steps).Select(_ => new List<Member>())];
-    private readonly double[] _terms = new double[index.Clusters];
-    private readonly double[] _weights = new double[index.Clusters];
-    private readonly double[] _restWeights = new double[index.Clusters];
-    private readonly double[] _restLogits = new double[index.Clusters];
-    private readonly float[] _restValues = new float[index.Clusters * valueDimension];
-    private readonly bool[] _touched = new bool[index.Clusters];
-    private readonly List<int> _touchedClusters = [];
-    private readonly float[] _value = new float[valueDimension];
-    private float[] _nearOutputs = [];
-    private float[] _nearMaxima = [];
-    private float[] _nearSums = [];
-    private float[] _masses = [];
-    private int[] _indices = [];
-    private int[] _products = [];
-    private float[] _logits = [];
-    private double _sum;
-    private readonly float[] _output = new float[valueDimension];
-    private double _top;
+    private readonly ProbeMembers _found = new();
+    private readonly float[] _rest = new float[queries.Block.ValueFloats];
+    private int _keys;
+    private int _lastStep;
+
+    // A number a row, or a number (or a padded value) a row and step.
+    private float[] _logSumExps = [];
+    private double[] _thresholds = [];
+    private float[] _outputChanges = [];
+    private double[] _massChanges = [];
+    private int[] _members = [];
 
     /// <summary>‖ô − o‖² of the last row evaluated, a number a step.</summary>
     public float[] SquaredErrors { get; private set; } = [];
@@ -49,25 +41,26 @@ internal sealed class ProbeEvaluation(KeyIndex index, QueryBatch queries, int va
     /// <summary>‖o‖² of the last row evaluated.</summary>
     public double SquaredNorm { get; private set; }
 
-    /// <summary>Computes the exact outputs; row i sees <paramref name="nearVisible"/>[i] near keys.</summary>
-    public void Compute(KeyRegion? near, ReadOnlySpan<int> nearVisible)
+    private int Width => _rest.Length;
+
+    /// <summary>Computes exact outputs and what every step changes; row i sees <paramref name="nearVisible"/>[i] near keys.</summary>
+    /// <param name="index">The far part.</param>
+    /// <param name="near">The near part.</param>
+    /// <param name="nearVisible">Near keys seen, a number a row.</param>
+    /// <param name="lastStep">Last step of the ladder to measure.</param>
+    public void Compute(KeyIndex index, KeyRegion? near, ReadOnlySpan<int> nearVisible, int lastStep)
     {
-        int rows = _block.Rows;
-        _nearOutputs = new float[rows * valueDimension];
-        _nearMaxima = new float[rows];
-        _nearSums = new float[rows];
-        _masses = new float[rows];
+        _keys = index.Count;
+        _lastStep = Math.Min(lastStep, EffortLadder.StepOf(LeastShare / Math.Max(1, index.Count)));
+        Reserve(_block.Rows);
         AttendNear(near, nearVisible);
-        for (int row = 0; row < rows; row++)
-        {
-            _block.ReadState(row, out _nearMaxima[row], out _nearSums[row], _nearOutputs.AsSpan(row * valueDimension, valueDimension));
-        }
+        KeepNear();
         if (index.Count > 0)
         {
-            _block.AttendCentroids(index.Centroids, 0, rows);
-            for (int row = 0; row < rows; row++)
+            _block.AttendCentroids(index.Centroids, 0, _block.Rows);
+            for (int row = 0; row < _block.Rows; row++)
             {
-                _masses[row] = _block.LogSumExp(row);
+                SetThresholds(row, _block.LogSumExp(row));
                 queries.SetSketch(index, row);
             }
         }
@@ -75,25 +68,48 @@ internal sealed class ProbeEvaluation(KeyIndex index, QueryBatch queries, int va
         AttendNear(near, nearVisible);
         for (int cluster = 0; cluster < index.Clusters; cluster++)
         {
-            _block.Attend(index.Region(cluster), 0, rows, default);
+            _block.Attend(index.Region(cluster), 0, _block.Rows, default);
+        }
+        if (index.Count > 0)
+        {
+            Climb(index);
         }
     }
 
     /// <summary>Writes a row's exact output, fills the errors, and returns its log-sum-exp.</summary>
     public float Evaluate(int row, Span<float> exact)
     {
-        SquaredErrors = new float[EffortLadder.Steps];
-        Members = new int[EffortLadder.Steps];
+        SquaredErrors = new float[Steps];
+        Members = new int[Steps];
         float logSumExp = _block.Finish(row, exact);
         SquaredNorm = TensorPrimitives.SumOfSquares<float>(exact);
-        if (float.IsNegativeInfinity(logSumExp) || index.Count == 0)
+        if (float.IsNegativeInfinity(logSumExp) || _keys == 0)
         {
             return logSumExp;
         }
-        _top = logSumExp;
-        Begin(row);
-        Collect(row);
-        Climb(exact);
+        Span<float> output = OutputChange(row, 0)[..exact.Length];
+        Span<float> error = _rest.AsSpan(0, exact.Length);
+        double mass = 0;
+        int taken = 0;
+        for (int step = 0; step < Steps; step++)
+        {
+            if (step > _lastStep)
+            {
+                SquaredErrors[step] = SquaredErrors[step - 1];
+                Members[step] = _keys;
+                continue;
+            }
+            if (step > 0)
+            {
+                TensorPrimitives.Add(output, OutputChange(row, step)[..exact.Length], output);
+            }
+            mass += _massChanges[row * Steps + step];
+            taken += _members[row * Steps + step];
+            TensorPrimitives.Divide(output, (float)mass, error);
+            TensorPrimitives.Subtract(error, exact, error);
+            SquaredErrors[step] = TensorPrimitives.SumOfSquares<float>(error);
+            Members[step] = taken;
+        }
         return logSumExp;
     }
 
@@ -105,136 +121,110 @@ internal sealed class ProbeEvaluation(KeyIndex index, QueryBatch queries, int va
         }
     }
 
-    /// <summary>Near part and whole clusters.</summary>
-    private void Begin(int row)
+    /// <summary>What the near part adds belongs to step 0; relative to the largest near logit until <see cref="Climb"/>.</summary>
+    private void KeepNear()
     {
-        CentroidSet centroids = index.Centroids;
-        float nearWeight = _nearSums[row] == 0 ? 0 : (float)Math.Exp(_nearMaxima[row] - _top);
-        TensorPrimitives.Multiply(_nearOutputs.AsSpan(row * valueDimension, valueDimension), nearWeight, _output);
-        _sum = (double)nearWeight * _nearSums[row];
+        for (int row = 0; row < _block.Rows; row++)
+        {
+            _block.ReadState(row, out _logSumExps[row], out float sum, OutputChange(row, 0)[.._block.ValueDimension]);
+            _massChanges[row * Steps] = sum;
+        }
+    }
+
+    private void SetThresholds(int row, float mass)
+    {
+        for (int step = 0; step < Steps; step++)
+        {
+            _thresholds[row * Steps + step] = mass + EffortLadder.LogShare(step);
+        }
+    }
+
+    private void Climb(KeyIndex index)
+    {
+        for (int row = 0; row < _block.Rows; row++)
+        {
+            float logSumExp = _block.LogSumExp(row);
+            var near = (float)Math.Exp(_logSumExps[row] - logSumExp);
+            Span<float> output = OutputChange(row, 0);
+            TensorPrimitives.Multiply(output, near, output);
+            _massChanges[row * Steps] *= near;
+            _logSumExps[row] = logSumExp;
+        }
         for (int cluster = 0; cluster < index.Clusters; cluster++)
         {
-            float logit = _block.CentroidLogit(row, cluster);
-            _weights[cluster] = _restWeights[cluster] = Math.Exp(centroids.LogWeight(cluster));
-            _restLogits[cluster] = _restWeights[cluster] * logit;
-            centroids.Means.ReadValue(cluster, _value);
-            TensorPrimitives.Multiply(_value, (float)_restWeights[cluster], _restValues.AsSpan(cluster * valueDimension, valueDimension));
-            _terms[cluster] = Math.Exp(logit - _top);
-            AddRest(cluster, 1);
+            double weight = Math.Exp(index.Centroids.LogWeight(cluster));
+            _block.OpenRegion(index.Region(cluster));
+            for (int row = 0; row < _block.Rows; row++)
+            {
+                AddCluster(index, cluster, weight, row);
+            }
         }
     }
 
-    /// <summary>All members of the last step, by the step they come with, in order of cluster and slot.</summary>
-    private void Collect(int row)
+    /// <summary>Adds what a cluster gives a row at step 0 and how every step changes it.</summary>
+    private void AddCluster(KeyIndex index, int cluster, double weight, int row)
     {
-        foreach (List<Member> members in _members)
+        index.Centroids.Means.ReadValue(cluster, _rest.AsSpan(0, _block.ValueDimension));
+        float logit = _block.CentroidLogit(row, cluster);
+        double term = Math.Exp(logit - _logSumExps[row]);
+        TensorPrimitives.Multiply(_rest, (float)weight, _rest);
+        AddRest(row, 0, term, weight);
+        _found.Collect(
+            _block, row, cluster, index.Sketches(cluster), index.Centroids, _thresholds.AsSpan(row * Steps, _lastStep + 1));
+        if (_found.Count == 0)
         {
-            members.Clear();
+            return;
         }
-        Span<int> least = stackalloc int[EffortLadder.Steps];
-        for (int cluster = 0; cluster < index.Clusters && _lastStep > 0; cluster++)
+        _found.Weigh(index.Region(cluster), _logSumExps[row]);
+        double restWeight = weight, restLogits = weight * logit;
+        for (int step = 1; step <= _lastStep; step++)
         {
-            KeySketches sketches = index.Sketches(cluster);
-            if (_block.LeastProduct(row, cluster, sketches, index.Centroids, _masses[row] + EffortLadder.LogShare(_lastStep)) == int.MaxValue)
+            Range members = _found.OfStep(step);
+            (int start, int count) = members.GetOffsetAndLength(_found.Count);
+            if (count == 0)
             {
                 continue;
             }
-            for (int step = 1; step <= _lastStep; step++)
+            ReadOnlySpan<int> slots = _found.Slots[members];
+            double mass = -term * restWeight;
+            for (int i = start; i < start + count; i++)
             {
-                least[step] = _block.LeastProduct(row, cluster, sketches, index.Centroids, _masses[row] + EffortLadder.LogShare(step));
+                mass += _found.Weights[i];
+                restWeight += _found.NegativeUnits[i];
+                restLogits += (double)_found.NegativeUnits[i] * _found.Logits[i];
             }
-            Reserve(sketches.PaddedCount);
-            int found = _block.Screen(row, sketches, least[_lastStep], _indices, _products);
-            _block.MemberLogits(row, index.Region(cluster), _indices.AsSpan(0, found), _logits);
-            for (int i = 0; i < found; i++)
-            {
-                int step = _lastStep;
-                while (step > 1 && _products[i] >= least[step - 1])
-                {
-                    step--;
-                }
-                _members[step].Add(new Member(cluster, _indices[i], _logits[i]));
-            }
+            _block.AddMembers(slots, _found.Weights[members], OutputChange(row, step), _rest, (float)-term);
+            _block.AddMembers(slots, _found.NegativeUnits[members], _rest, _rest, 0);
+            _massChanges[row * Steps + step] += mass;
+            _members[row * Steps + step] += count;
+            term = restWeight < QueryBlock.LeastRest * weight ? 0 : Math.Exp(restLogits / restWeight - _logSumExps[row]);
+            AddRest(row, step, term, restWeight);
         }
     }
 
-    /// <summary>Takes the members of one step after the other and measures the error; steps beyond the last have its error.</summary>
-    private void Climb(ReadOnlySpan<float> exact)
+    private void AddRest(int row, int step, double term, double weight)
     {
-        var estimate = new float[valueDimension];
-        int taken = 0;
-        for (int step = 0; step < EffortLadder.Steps; step++)
-        {
-            if (step > _lastStep)
-            {
-                SquaredErrors[step] = SquaredErrors[step - 1];
-                Members[step] = index.Count;
-                continue;
-            }
-            Take(_members[step]);
-            taken += _members[step].Count;
-            TensorPrimitives.Divide(_output, (float)_sum, estimate);
-            TensorPrimitives.Subtract(estimate, exact, estimate);
-            SquaredErrors[step] = TensorPrimitives.SumOfSquares<float>(estimate);
-            Members[step] = taken;
-        }
+        Span<float> output = OutputChange(row, step);
+        TensorPrimitives.MultiplyAdd(_rest, (float)term, output, output);
+        _massChanges[row * Steps + step] += term * weight;
     }
 
-    private void Take(List<Member> members)
+    private Span<float> OutputChange(int row, int step) => _outputChanges.AsSpan((row * Steps + step) * Width, Width);
+
+    private void Reserve(int rows)
     {
-        foreach (Member member in members)
+        if (_logSumExps.Length < rows)
         {
-            Touch(member.Cluster);
-            KeyRegion region = index.Region(member.Cluster);
-            float logWeight = region.LogWeight(member.Slot);
-            double unit = Math.Exp(logWeight);
-            float weight = (float)Math.Exp(member.Logit + logWeight - _top);
-            region.ReadValue(member.Slot, _value);
-            TensorPrimitives.MultiplyAdd(_value, weight, _output, _output);
-            _sum += weight;
-            _restWeights[member.Cluster] -= unit;
-            _restLogits[member.Cluster] -= unit * member.Logit;
-            Span<float> rest = _restValues.AsSpan(member.Cluster * valueDimension, valueDimension);
-            TensorPrimitives.MultiplyAdd(_value, -(float)unit, rest, rest);
+            _logSumExps = new float[rows];
+            _thresholds = new double[rows * Steps];
+            _outputChanges = new float[rows * Steps * Width];
+            _massChanges = new double[rows * Steps];
+            _members = new int[rows * Steps];
         }
-        foreach (int cluster in _touchedClusters)
-        {
-            _touched[cluster] = false;
-            double rest = _restWeights[cluster];
-            _terms[cluster] = rest < QueryBlock.LeastRest * _weights[cluster] ? 0 : Math.Exp(_restLogits[cluster] / rest - _top);
-            AddRest(cluster, 1);
-        }
-        _touchedClusters.Clear();
+        Array.Clear(_outputChanges);
+        Array.Clear(_massChanges);
+        Array.Clear(_members);
+        // Padding takes part in sums.
+        Array.Clear(_rest);
     }
-
-    /// <summary>The first member of a step that leaves a cluster takes the cluster's term away; <see cref="Take"/> brings the new one.</summary>
-    private void Touch(int cluster)
-    {
-        if (!_touched[cluster])
-        {
-            _touched[cluster] = true;
-            _touchedClusters.Add(cluster);
-            AddRest(cluster, -1);
-        }
-    }
-
-    private void AddRest(int cluster, double sign)
-    {
-        double term = sign * _terms[cluster];
-        TensorPrimitives.MultiplyAdd(_restValues.AsSpan(cluster * valueDimension, valueDimension), (float)term, _output, _output);
-        _sum += term * _restWeights[cluster];
-    }
-
-    private void Reserve(int members)
-    {
-        if (_indices.Length < members)
-        {
-            _indices = new int[2 * members];
-            _products = new int[2 * members];
-            _logits = new float[2 * members];
-        }
-    }
-
-    /// <summary>A key that a step makes a member.</summary>
-    private readonly record struct Member(int Cluster, int Slot, float Logit);
 }

@@ -21,7 +21,12 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
     private int[] _products = [];
     private int[] _visible = [];
 
+    private ProbeEvaluation? _probes;
+
     public QueryBlock Block => block;
+
+    /// <summary>Evaluates rows that are probes.</summary>
+    public ProbeEvaluation Probes => _probes ??= new ProbeEvaluation(this);
 
     /// <summary>Position and query head of each row.</summary>
     public IReadOnlyList<(int Position, int Head)> Rows => _rows;

@@ -137,8 +137,8 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
         }
         var control = new EffortControl(0, _shape.QueryHeads, options);
         var others = new List<ProbeRecord>();
-        var evaluation = new ProbeEvaluation(index, queries, _shape.ValueDimension, options.LargestEffort);
-        evaluation.Compute(near: null, default);
+        ProbeEvaluation evaluation = queries.Probes;
+        evaluation.Compute(index, near: null, default, options.LargestEffort);
         for (int row = 0; row < queries.Block.Rows; row++)
         {
             (int position, int queryHead) = queries.Rows[row];
