@@ -20,9 +20,6 @@ internal sealed unsafe class KeyRegion<TKernel>(
 
     private nint KeyFloats(int capacity) => (nint)capacity * KeySize;
 
-    /// <summary>Distance of the components of a key.</summary>
-    private nint KeyStep => Order == KeyOrder.Panels ? Width : 1;
-
     /// <summary>Floats between keys that lie in rows.</summary>
     public static int RowStride(int dimension) => (dimension + 15) & ~15;
 
@@ -86,19 +83,15 @@ internal sealed unsafe class KeyRegion<TKernel>(
     public override void ReadKey(int index, Span<float> key)
     {
         nint start = KeyStart(index);
-        if (Storage == KeyValueStorage.Fp32)
+        if (Order == KeyOrder.Rows)
         {
-            float* from = (float*)Memory + start;
-            for (int l = 0; l < key.Length; l++)
-            {
-                key[l] = from[l * KeyStep];
-            }
+            Read(start, key);
             return;
         }
-        Half* half = (Half*)Memory + start;
         for (int l = 0; l < key.Length; l++)
         {
-            key[l] = (float)half[l * KeyStep];
+            nint at = start + l * (nint)Width;
+            key[l] = Storage == KeyValueStorage.Fp32 ? ((float*)Memory)[at] : (float)((Half*)Memory)[at];
         }
     }
 
@@ -106,16 +99,7 @@ internal sealed unsafe class KeyRegion<TKernel>(
     {
         for (int column = 0; column < ValueDimension; column += Width)
         {
-            Span<float> part = value.Slice(column, Math.Min(Width, ValueDimension - column));
-            nint at = ValueStart(index, column);
-            if (Storage == KeyValueStorage.Fp32)
-            {
-                new ReadOnlySpan<float>((float*)Memory + at, part.Length).CopyTo(part);
-            }
-            else
-            {
-                TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>((Half*)Memory + at, part.Length), part);
-            }
+            Read(ValueStart(index, column), value.Slice(column, Math.Min(Width, ValueDimension - column)));
         }
     }
 
@@ -175,37 +159,10 @@ internal sealed unsafe class KeyRegion<TKernel>(
 
     protected override void Write(int index, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
     {
-        nint start = KeyStart(index);
-        if (Storage == KeyValueStorage.Fp32)
-        {
-            float* to = (float*)Memory + start;
-            for (int l = 0; l < key.Length; l++)
-            {
-                to[l * KeyStep] = key[l];
-            }
-            ClearTail(to);
-        }
-        else
-        {
-            Half* to = (Half*)Memory + start;
-            for (int l = 0; l < key.Length; l++)
-            {
-                to[l * KeyStep] = (Half)key[l];
-            }
-            ClearTail(to);
-        }
+        WriteKey(KeyStart(index), key);
         for (int column = 0; column < ValueDimension; column += Width)
         {
-            ReadOnlySpan<float> part = value.Slice(column, Math.Min(Width, ValueDimension - column));
-            nint at = ValueStart(index, column);
-            if (Storage == KeyValueStorage.Fp32)
-            {
-                part.CopyTo(new Span<float>((float*)Memory + at, part.Length));
-            }
-            else
-            {
-                TensorPrimitives.ConvertToHalf(part, new Span<Half>((Half*)Memory + at, part.Length));
-            }
+            Write(ValueStart(index, column), value.Slice(column, Math.Min(Width, ValueDimension - column)));
         }
     }
 
@@ -237,13 +194,8 @@ internal sealed unsafe class KeyRegion<TKernel>(
 
     /// <summary>Padding of a row is 0: whole vectors of it are multiplied.</summary>
     private void ClearTail<T>(T* key)
-        where T : unmanaged
-    {
-        if (Order == KeyOrder.Rows)
-        {
-            new Span<T>(key + Dimension, KeySize - Dimension).Clear();
-        }
-    }
+        where T : unmanaged =>
+        new Span<T>(key + Dimension, KeySize - Dimension).Clear();
 
     private nint ValueStart(int index, int column) =>
         KeyFloats(Capacity) + ((nint)(column / Width) * Capacity + index) * Width + column % Width;
@@ -252,11 +204,18 @@ internal sealed unsafe class KeyRegion<TKernel>(
         where T : unmanaged
     {
         T* source = memory + KeyStart(from), target = memory + KeyStart(to);
-        for (int l = 0; l < Dimension; l++)
+        if (Order == KeyOrder.Rows)
         {
-            target[l * KeyStep] = source[l * KeyStep];
+            // The padding is alike.
+            new ReadOnlySpan<T>(source, KeySize).CopyTo(new Span<T>(target, KeySize));
         }
-        ClearTail(target);
+        else
+        {
+            for (int l = 0; l < Dimension; l++)
+            {
+                target[l * (nint)Width] = source[l * (nint)Width];
+            }
+        }
         for (int column = 0; column < ValueDimension; column += Width)
         {
             int length = Math.Min(Width, ValueDimension - column);
@@ -282,6 +241,60 @@ internal sealed unsafe class KeyRegion<TKernel>(
         }
         Widen((nint)first * Dimension, padded * Dimension, expansion);
         return expansion;
+    }
+
+    private void WriteKey(nint start, ReadOnlySpan<float> key)
+    {
+        if (Order == KeyOrder.Rows)
+        {
+            Write(start, key);
+            if (Storage == KeyValueStorage.Fp32)
+            {
+                ClearTail((float*)Memory + start);
+            }
+            else
+            {
+                ClearTail((Half*)Memory + start);
+            }
+            return;
+        }
+        for (int l = 0; l < key.Length; l++)
+        {
+            nint at = start + l * (nint)Width;
+            if (Storage == KeyValueStorage.Fp32)
+            {
+                ((float*)Memory)[at] = key[l];
+            }
+            else
+            {
+                ((Half*)Memory)[at] = (Half)key[l];
+            }
+        }
+    }
+
+    /// <summary>Neighbouring elements.</summary>
+    private void Read(nint start, Span<float> elements)
+    {
+        if (Storage == KeyValueStorage.Fp32)
+        {
+            new ReadOnlySpan<float>((float*)Memory + start, elements.Length).CopyTo(elements);
+        }
+        else
+        {
+            TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>((Half*)Memory + start, elements.Length), elements);
+        }
+    }
+
+    private void Write(nint start, ReadOnlySpan<float> elements)
+    {
+        if (Storage == KeyValueStorage.Fp32)
+        {
+            elements.CopyTo(new Span<float>((float*)Memory + start, elements.Length));
+        }
+        else
+        {
+            TensorPrimitives.ConvertToHalf(elements, new Span<Half>((Half*)Memory + start, elements.Length));
+        }
     }
 
     /// <summary>Widens 16-bit elements.</summary>

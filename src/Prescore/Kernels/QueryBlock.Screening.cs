@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
 
 namespace Prescore.Kernels;
 
@@ -87,6 +88,9 @@ internal sealed unsafe partial class QueryBlock<TKernel>
     /// <summary>Members that wait before they are attended together.</summary>
     private const int WaitingMembers = 2048;
 
+    /// <summary>Rows whose logits are transposed at a time.</summary>
+    private const int TransposedRows = 8;
+
     private NativeBuffer? _centroidLogits;
     private NativeBuffer? _centroidWeights;
     private NativeBuffer? _memberRows;
@@ -157,32 +161,24 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         {
             _sketches = new int[_capacity * _quads];
         }
-        float largest = 0;
-        foreach (float coordinate in coordinates)
-        {
-            largest = Math.Max(largest, Math.Abs(coordinate));
-        }
-        int levels = KeySketches.QueryLevels(rank);
-        float step = largest / levels;
+        float step = MathF.Abs(TensorPrimitives.MaxMagnitude(coordinates)) / KeySketches.QueryLevels(rank);
         // A query so large or small that the step is no number: its sketch is empty, the clusters' logits alone decide.
         float perStep = float.IsNormal(step) && float.IsNormal(1 / step) ? 1 / step : 0;
-        int sum = 0, squared = 0;
-        fixed (int* quads = &_sketches[row * _quads])
+        Vector128<int> sums = default, squares = default;
+        for (int quad = 0; quad < _quads; quad++)
         {
-            var bytes = (sbyte*)quads;
-            for (int i = 0; i < rank; i++)
-            {
-                int level = (int)MathF.Round(coordinates[i] * perStep);
-                bytes[i] = (sbyte)level;
-                sum += level;
-                squared += level * level;
-            }
+            Vector128<float> scaled = Vector128.Create(coordinates[(4 * quad)..]) * perStep;
+            Vector128<int> levels = perStep == 0 ? default : Vector128.ConvertToInt32(Vector128.Round(scaled));
+            Vector128<short> narrow = Vector128.Narrow(levels, levels);
+            _sketches[row * _quads + quad] = Vector128.Narrow(narrow, narrow).AsInt32()[0];
+            sums += levels;
+            squares += levels * levels;
         }
         _screens[row] = new ScreenState
         {
             Step = perStep == 0 ? 0 : step,
-            Offset = KeySketches.Offset * sum,
-            Norm = MathF.Sqrt(squared),
+            Offset = KeySketches.Offset * Vector128.Sum(sums),
+            Norm = MathF.Sqrt(Vector128.Sum(squares)),
         };
     }
 
@@ -457,21 +453,25 @@ internal sealed unsafe partial class QueryBlock<TKernel>
     {
         nint stride = (clusters + TKernel.PanelWidth - 1) / TKernel.PanelWidth * TKernel.PanelWidth;
         _centroidStride = stride;
-        _logitStride = Aligned(_capacity);
-        Reserve(ref _centroidLogits, clusters * _logitStride);
+        _logitStride = Aligned(_capacity + TransposedRows);
+        Reserve(ref _centroidLogits, (nint)(clusters + TransposedRows) * _logitStride);
         Reserve(ref _centroidWeights, (StripRows + TileRows) * stride);
     }
 
-    /// <summary>Keeps a strip's logits, those of one cluster side by side: screening goes by cluster.</summary>
+    /// <summary>
+    /// Keeps a strip's logits, those of one cluster side by side: screening goes by cluster. Eight rows at a time: what is
+    /// written for rows beyond the last is overwritten when they come.
+    /// </summary>
     private void KeepLogits(float* logits, int clusters, int first, int rows)
     {
-        for (int cluster = 0; cluster < clusters; cluster++)
+        float** from = stackalloc float*[TransposedRows];
+        for (int start = 0; start < rows; start += TransposedRows)
         {
-            float* to = _centroidLogits!.Pointer + cluster * _logitStride + first;
-            for (int row = 0; row < rows; row++)
+            for (int i = 0; i < TransposedRows; i++)
             {
-                to[row] = logits[row * _centroidStride + cluster];
+                from[i] = logits + (nint)Math.Min(start + i, rows - 1) * _centroidStride;
             }
+            Transpose.Eight(from, clusters, _centroidLogits!.Pointer + first + start, (int)_logitStride);
         }
     }
 

@@ -19,7 +19,7 @@ internal sealed class KeyIndex : IDisposable
     /// <summary>Keys whose distances to their centres the sketches' basis is fitted to.</summary>
     private const int BasisKeys = 512;
 
-    /// <summary>Keys that look for their cluster together: a few register tiles of rows.</summary>
+    /// <summary>Keys that are looked at together: a few register tiles of rows.</summary>
     private const int JoinRows = 24;
 
     private readonly ClusteredOptions _options;
@@ -291,20 +291,25 @@ internal sealed class KeyIndex : IDisposable
     {
         var moment = new SecondMoment(_dimension);
         Span<float> mean = stackalloc float[_dimension];
-        Span<float> key = stackalloc float[_dimension];
         int spacing = Math.Max(1, Count / BasisKeys);
-        int next = 0, start = 0;
+        int next = 0, start = 0, rows = 0;
         foreach (KeyCluster cluster in _clusters)
         {
             cluster.MeanKey(mean);
             for (; next < start + cluster.Count; next += spacing)
             {
+                Span<float> key = _joining.AsSpan(rows * _dimension, _dimension);
                 cluster.Region.ReadKey(next - start, key);
                 TensorPrimitives.Subtract(key, mean, key);
-                moment.Add(key);
+                if (++rows == JoinRows)
+                {
+                    moment.Add(_joining);
+                    rows = 0;
+                }
             }
             start += cluster.Count;
         }
+        moment.Add(_joining.AsSpan(0, rows * _dimension));
         return moment;
     }
 

@@ -54,10 +54,8 @@ internal sealed class QuerySample(ClusteredOptions options, int dimension, int g
         }
         Moment.Decay(BlockDecay);
         ReadOnlySpan<float> queries = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_queries);
-        for (; _taken < end; _taken++)
-        {
-            Moment.Add(queries.Slice(_taken * dimension, dimension));
-        }
+        Moment.Add(queries[(_taken * dimension)..(end * dimension)]);
+        _taken = end;
     }
 
     /// <summary>Forgets queries from <paramref name="length"/> on.</summary>

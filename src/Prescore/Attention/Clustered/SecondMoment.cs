@@ -1,10 +1,12 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
-/// E[x xᵀ] of the vectors seen so far, in doubles. Every entry is a chain of its own, so bits do not depend on the width of vectors.
+/// E[x xᵀ] of the vectors seen so far, in doubles. Every entry is a chain of its own, so bits do not depend on the width of
+/// vectors or on how vectors come together.
 /// </summary>
 /// <param name="dimension">Length of a vector.</param>
 internal sealed class SecondMoment(int dimension)
@@ -12,12 +14,15 @@ internal sealed class SecondMoment(int dimension)
     /// <summary>Entries computed at a time; rows are padded to it so that there are no tails.</summary>
     private const int Step = 4;
 
+    /// <summary>Vectors that pass the sums at a time: one alone would wait for memory.</summary>
+    private const int Together = 4;
+
     private readonly int _vectors = (dimension + Step - 1) / Step;
 
     /// <summary>Rows of vectors; only entries up to the diagonal count.</summary>
     private readonly Vector256<double>[] _sum = new Vector256<double>[dimension * ((dimension + Step - 1) / Step)];
 
-    private readonly Vector256<double>[] _wide = new Vector256<double>[(dimension + Step - 1) / Step];
+    private readonly Vector256<double>[] _wide = new Vector256<double>[Together * ((dimension + Step - 1) / Step)];
 
     /// <summary>Number of vectors added since the start.</summary>
     public int Count { get; private set; }
@@ -25,30 +30,18 @@ internal sealed class SecondMoment(int dimension)
     /// <summary>Sum of the vectors' weights: each came with 1 and has decayed since.</summary>
     public double Weight { get; private set; }
 
-    /// <summary>Adds a vector with weight 1.</summary>
-    public void Add(ReadOnlySpan<float> x)
+    /// <summary>Adds vectors with weight 1.</summary>
+    /// <param name="rows">Dense [any number, d].</param>
+    public void Add(ReadOnlySpan<float> rows)
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(x.Length, dimension);
-        Span<double> wide = MemoryMarshal.Cast<Vector256<double>, double>(_wide.AsSpan());
-        for (int l = 0; l < x.Length; l++)
+        ArgumentOutOfRangeException.ThrowIfNotEqual(rows.Length % dimension, 0, nameof(rows));
+        int count = rows.Length / dimension;
+        for (int first = 0; first < count; first += Together)
         {
-            wide[l] = x[l];
+            AddTogether(rows[(first * dimension)..Math.Min(rows.Length, (first + Together) * dimension)]);
         }
-        ReadOnlySpan<Vector256<double>> right = _wide;
-        for (int row = 0; row < x.Length; row++)
-        {
-            Vector256<double> left = Vector256.Create((double)x[row]);
-            int count = row / Step + 1;
-            Span<Vector256<double>> sums = _sum.AsSpan(row * _vectors, count);
-            ReadOnlySpan<Vector256<double>> columns = right[..count];
-            for (int i = 0; i < sums.Length; i++)
-            {
-                // A product of two floats is exact in a double, so it is the same fused or not.
-                sums[i] += left * columns[i];
-            }
-        }
-        Count++;
-        Weight++;
+        Count += count;
+        Weight += count;
     }
 
     /// <summary>Scales the weights of all vectors so far, so that later ones count more.</summary>
@@ -86,5 +79,32 @@ internal sealed class SecondMoment(int dimension)
     {
         Array.Clear(_sum);
         (Count, Weight) = (0, 0);
+    }
+
+    /// <summary>Up to <see cref="Together"/> vectors; those that are missing are zeros, which change no sum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void AddTogether(ReadOnlySpan<float> rows)
+    {
+        Span<double> wide = MemoryMarshal.Cast<Vector256<double>, double>(_wide.AsSpan());
+        wide.Clear();
+        for (int i = 0; i < rows.Length; i++)
+        {
+            wide[i / dimension * _vectors * Step + i % dimension] = rows[i];
+        }
+        int stride = _vectors * Step;
+        for (int row = 0; row < dimension; row++)
+        {
+            Vector256<double> l0 = Vector256.Create(wide[row]), l1 = Vector256.Create(wide[stride + row]);
+            Vector256<double> l2 = Vector256.Create(wide[2 * stride + row]), l3 = Vector256.Create(wide[3 * stride + row]);
+            int count = row / Step + 1;
+            Span<Vector256<double>> sums = _sum.AsSpan(row * _vectors, count);
+            ReadOnlySpan<Vector256<double>> c0 = _wide.AsSpan(0, count), c1 = _wide.AsSpan(_vectors, count);
+            ReadOnlySpan<Vector256<double>> c2 = _wide.AsSpan(2 * _vectors, count), c3 = _wide.AsSpan(3 * _vectors, count);
+            for (int i = 0; i < sums.Length; i++)
+            {
+                // A product of two floats is exact in a double, so it is the same fused or not.
+                sums[i] = sums[i] + l0 * c0[i] + l1 * c1[i] + l2 * c2[i] + l3 * c3[i];
+            }
+        }
     }
 }

@@ -1,5 +1,5 @@
 using System.Buffers;
-using System.Runtime.InteropServices;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Prescore.Kernels;
 
@@ -192,36 +192,38 @@ internal sealed class SketchBasis
     }
 
     /// <summary>Every coordinate is a chain of multiply-adds over l in order, so bits do not depend on the width of vectors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Project(float[] matrix, ReadOnlySpan<float> x, Span<float> coordinates)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(x.Length, Dimension);
         ArgumentOutOfRangeException.ThrowIfNotEqual(coordinates.Length, Rank);
-        ReadOnlySpan<Vector128<float>> columns = MemoryMarshal.Cast<float, Vector128<float>>(matrix);
-        Span<Vector128<float>> sums = MemoryMarshal.Cast<float, Vector128<float>>(coordinates);
-        int width = sums.Length, j = 0;
+        int c = 0;
         // Four chains side by side: one alone would wait for each sum.
-        for (; j + 4 <= width; j += 4)
+        for (; c + 32 <= Rank; c += 32)
         {
-            Vector128<float> s0 = default, s1 = default, s2 = default, s3 = default;
+            Vector256<float> s0 = default, s1 = default, s2 = default, s3 = default;
             for (int l = 0; l < x.Length; l++)
             {
-                Vector128<float> factor = Vector128.Create(x[l]);
-                ReadOnlySpan<Vector128<float>> row = columns.Slice(l * width + j, 4);
-                s0 = Vector128.FusedMultiplyAdd(factor, row[0], s0);
-                s1 = Vector128.FusedMultiplyAdd(factor, row[1], s1);
-                s2 = Vector128.FusedMultiplyAdd(factor, row[2], s2);
-                s3 = Vector128.FusedMultiplyAdd(factor, row[3], s3);
+                Vector256<float> factor = Vector256.Create(x[l]);
+                ReadOnlySpan<float> row = matrix.AsSpan(l * Rank + c, 32);
+                s0 = Vector256.FusedMultiplyAdd(factor, Vector256.Create(row), s0);
+                s1 = Vector256.FusedMultiplyAdd(factor, Vector256.Create(row[8..]), s1);
+                s2 = Vector256.FusedMultiplyAdd(factor, Vector256.Create(row[16..]), s2);
+                s3 = Vector256.FusedMultiplyAdd(factor, Vector256.Create(row[24..]), s3);
             }
-            (sums[j], sums[j + 1], sums[j + 2], sums[j + 3]) = (s0, s1, s2, s3);
+            s0.CopyTo(coordinates[c..]);
+            s1.CopyTo(coordinates[(c + 8)..]);
+            s2.CopyTo(coordinates[(c + 16)..]);
+            s3.CopyTo(coordinates[(c + 24)..]);
         }
-        for (; j < width; j++)
+        for (; c < Rank; c += 4)
         {
             Vector128<float> sum = default;
             for (int l = 0; l < x.Length; l++)
             {
-                sum = Vector128.FusedMultiplyAdd(Vector128.Create(x[l]), columns[l * width + j], sum);
+                sum = Vector128.FusedMultiplyAdd(Vector128.Create(x[l]), Vector128.Create(matrix.AsSpan(l * Rank + c, 4)), sum);
             }
-            sums[j] = sum;
+            sum.CopyTo(coordinates[c..]);
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Prescore.Kernels;
@@ -131,6 +132,7 @@ internal readonly ref struct SubspaceIteration
     }
 
     /// <summary>to = matrix·from. The matrix is symmetric: a tile reads its columns, which are contiguous as rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Multiply(ReadOnlySpan<double> matrix, Span<double> from, Span<double> to)
     {
         int width = _rank / Step;
@@ -209,6 +211,7 @@ internal readonly ref struct SubspaceIteration
     }
 
     /// <summary>products[j] = a_j·b_j of every column j.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ColumnProducts(Span<double> a, Span<double> b, Span<double> products)
     {
         int width = _rank / Step;
@@ -225,6 +228,7 @@ internal readonly ref struct SubspaceIteration
     }
 
     /// <summary>g[j] = z_c·x_j for the columns j from c on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ProductsWith(int c)
     {
         int width = _rank / Step;
@@ -256,6 +260,7 @@ internal readonly ref struct SubspaceIteration
         Subtract(Vectors(Z), Z, c, scale, g, first, width);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Subtract(
         Span<Vector256<double>> vectors, Span<double> numbers, int c, double scale, ReadOnlySpan<Vector256<double>> g, int first, int width)
     {
