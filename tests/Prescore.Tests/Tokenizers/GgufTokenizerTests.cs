@@ -76,8 +76,8 @@ public class GgufTokenizerTests
     [Fact]
     public void Decoding_gives_the_text_back() => Texts.Sample(text =>
     {
-        // Byte 0x04 has no token in this vocabulary; lone surrogates have no UTF-8.
-        string expected = string.Concat(text.Replace("\u0004", "").EnumerateRunes());
+        // Byte 0x04 has no token in this vocabulary; lone surrogates have no UTF-8, even where only a 0x04 parts a pair.
+        string expected = string.Concat(text.EnumerateRunes().Where(rune => rune.Value != 4));
         Embedded.Value.Decode(Embedded.Value.Encode(text)).ShouldBe(expected);
         Embedded.Value.Decode(Embedded.Value.Encode(text, special: true)).ShouldBe(expected);
     });

@@ -24,7 +24,7 @@ public sealed record ClusteredOptions
     public int Near { get; init; } = 128;
 
     /// <summary>κ: the index has κ·√far clusters.</summary>
-    public double ClusterFactor { get; init; } = 1.5;
+    public double ClusterFactor { get; init; } = 1;
 
     /// <summary>Queries a head that are computed exactly in a probe block.</summary>
     public int Probes { get; init; } = 8;
@@ -36,7 +36,7 @@ public sealed record ClusteredOptions
     public double ProbeDecay { get; init; } = 0.7;
 
     /// <summary>The clusters are refined when the far part has grown by this factor, above 1.</summary>
-    public double RefitGrowth { get; init; } = 1.2;
+    public double RefitGrowth { get; init; } = 1.3;
 
     /// <summary>Lloyd steps of the first fit and of a refinement.</summary>
     public int FitSteps { get; init; } = 2;

@@ -13,7 +13,7 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     /// The step that just reaches a target on its own probes misses it on others by about a quarter: steps are chosen
     /// against this part of the target, so that certified errors come out near the target itself.
     /// </summary>
-    internal const double Margin = 0.8;
+    internal const double Margin = 0.65;
 
     /// <summary>Time of a member, whose key and value are fetched singly, in keys of the exact kernel: measured.</summary>
     private const double MemberCost = 3;

@@ -8,8 +8,8 @@ namespace Prescore.Attention.Clustered;
 /// </summary>
 internal static class ProbeSchedule
 {
-    /// <summary>Half the number of blocks with the first spacing: 32,768 tokens in blocks of 256.</summary>
-    private const int WideningBlock = 64;
+    /// <summary>Half the number of blocks with the first spacing: 16,384 tokens in blocks of 256.</summary>
+    private const int WideningBlock = 32;
 
     /// <summary>Whether a block has probes.</summary>
     public static bool IsProbeBlock(ClusteredOptions options, int block) =>

@@ -95,16 +95,20 @@ internal readonly ref struct SubspaceIteration
         }
     }
 
-    /// <summary>Runs some steps. Afterwards XᵀMX = I but for columns of no worth, which are zero, and Z = M·X.</summary>
+    /// <summary>
+    /// Runs some steps, one at least. Afterwards XᵀMX = I but for columns of no worth, which are zero, and Z = M·X. On the
+    /// way columns need only be kept apart; the second pass of the last step takes away what rounding left of the first.
+    /// </summary>
     public void Run(int steps)
     {
-        Orthonormalise();
+        Multiply(_m, X, Z);
         for (int step = 0; step < steps; step++)
         {
             Multiply(_s, Z, _y);
             _y.CopyTo(X);
             Orthonormalise();
         }
+        Orthonormalise();
     }
 
     /// <summary>zᵀSz of every column z of Z.</summary>
@@ -170,18 +174,13 @@ internal readonly ref struct SubspaceIteration
         }
     }
 
-    /// <summary>Makes X M-orthonormal and Z = M·X. The second pass takes away what rounding left of the first.</summary>
+    /// <summary>
+    /// Makes X M-orthonormal and Z = M·X, by modified Gram-Schmidt: a column that is done is at once taken out of all later
+    /// ones, in X and Z alike.
+    /// </summary>
     private void Orthonormalise()
     {
         Multiply(_m, X, Z);
-        OrthonormaliseOnce();
-        Multiply(_m, X, Z);
-        OrthonormaliseOnce();
-    }
-
-    /// <summary>Modified Gram-Schmidt: a column that is done is at once taken out of all later ones, in X and Z alike.</summary>
-    private void OrthonormaliseOnce()
-    {
         double least = Negligible * LargestSquaredNorm();
         for (int c = 0; c < _rank; c++)
         {

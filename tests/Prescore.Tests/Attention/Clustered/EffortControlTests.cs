@@ -13,7 +13,7 @@ public class EffortControlTests
     private const int Far = 1000;
 
     /// <summary>Steps are chosen against four fifths of the target: an error of 0.2, a squared one of 0.04.</summary>
-    private static readonly ClusteredOptions Options = new() { BlockSize = 16, TargetError = 0.25, ProbeDecay = 0.7 };
+    private static readonly ClusteredOptions Options = new() { BlockSize = 16, TargetError = 0.2 / 0.65, ProbeDecay = 0.7 };
 
     [Fact]
     public void Choice_equals_a_naive_one_whatever_the_order_within_a_block() =>
@@ -162,8 +162,8 @@ public class EffortControlTests
             for (int b = 0; b < 300; b++)
             {
                 int[] positions = ProbeSchedule.Positions(options, b);
-                // Half as often from 128 blocks on, and again from 256.
-                int spacing = b < 128 ? every : b < 256 ? 2 * every : 4 * every;
+                // Half as often from 64 blocks on, and again from 128 and 256.
+                int spacing = b < 64 ? every : b < 128 ? 2 * every : b < 256 ? 4 * every : 8 * every;
                 bool due = b * block - near > 4 && b % spacing == 1 % spacing;
                 positions.Length.ShouldBe(due ? Math.Min(probes, block) : 0);
                 positions.ShouldAllBe(position => position / block == b);

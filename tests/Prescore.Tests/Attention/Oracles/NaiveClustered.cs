@@ -67,7 +67,7 @@ internal sealed partial class NaiveClustered
         _trace.Report.Screened.ShouldBeInRange(Screened.Least, Screened.Most);
         // What cannot be told is next to nothing.
         (Interactions.Most - Interactions.Least).ShouldBeLessThanOrEqualTo(2 + Interactions.Most / 1000);
-        (Screened.Most - Screened.Least).ShouldBeLessThanOrEqualTo(Screened.Most / 200);
+        (Screened.Most - Screened.Least).ShouldBeLessThanOrEqualTo(Screened.Most / 100);
         CheckCertificates();
     }
 
@@ -328,7 +328,10 @@ internal sealed partial class NaiveClustered
             return ProbePositions().Contains(query);
         }
         int start = block * _options.BlockSize;
-        if (start - _options.Near <= 4 || block % _options.ProbeSpacing != 1 % _options.ProbeSpacing || _trace.Blocks[batch][block].Heads[keyValueHead].Labels.Length == 0)
+        // Half as often from 64 blocks on; the tests stay below 128.
+        int spacing = block < 64 ? _options.ProbeSpacing : 2 * _options.ProbeSpacing;
+        block.ShouldBeLessThan(128);
+        if (start - _options.Near <= 4 || block % spacing != 1 % spacing || _trace.Blocks[batch][block].Heads[keyValueHead].Labels.Length == 0)
         {
             return false;
         }
