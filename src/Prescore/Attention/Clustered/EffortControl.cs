@@ -10,12 +10,12 @@ namespace Prescore.Attention.Clustered;
 internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOptions options)
 {
     /// <summary>
-    /// The step that just reaches a target on its own probes misses it on others by about a quarter: steps are chosen
-    /// against this part of the target, so that certified errors come out near the target itself.
+    /// The step that just reaches a target on its own probes misses it on others by about a quarter. Steps are chosen
+    /// against this part of the target, so that most heads are certified to stay within it.
     /// </summary>
     internal const double Margin = 0.65;
 
-    /// <summary>Time of a member, whose key and value are fetched singly, in keys of the exact kernel: measured.</summary>
+    /// <summary>Time of a member and of the keys screened to find it, in keys of the exact kernel: measured.</summary>
     private const double MemberCost = 3;
 
     private readonly List<ProbeRecord> _records = [];
