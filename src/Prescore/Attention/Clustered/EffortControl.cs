@@ -11,9 +11,9 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
 {
     /// <summary>
     /// The step that just reaches a target on its own probes misses it on others by about a quarter. Steps are chosen
-    /// against this part of the target, so that nine heads in ten are certified to stay within it.
+    /// against this part of the target, so that most heads are certified to stay within it.
     /// </summary>
-    internal const double Margin = 0.55;
+    internal const double Margin = 0.65;
 
     /// <summary>Time of a member and of the keys screened to find it, in keys of the exact kernel: measured.</summary>
     private const double MemberCost = 3;
