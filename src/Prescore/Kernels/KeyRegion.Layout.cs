@@ -192,11 +192,6 @@ internal sealed unsafe class KeyRegion<TKernel>(
         ? (nint)index * KeySize
         : (nint)(index / Width) * Width * Dimension + index % Width;
 
-    /// <summary>Padding of a row is 0: whole vectors of it are multiplied.</summary>
-    private void ClearTail<T>(T* key)
-        where T : unmanaged =>
-        new Span<T>(key + Dimension, KeySize - Dimension).Clear();
-
     private nint ValueStart(int index, int column) =>
         KeyFloats(Capacity) + ((nint)(column / Width) * Capacity + index) * Width + column % Width;
 
@@ -248,14 +243,8 @@ internal sealed unsafe class KeyRegion<TKernel>(
         if (Order == KeyOrder.Rows)
         {
             Write(start, key);
-            if (Storage == KeyValueStorage.Fp32)
-            {
-                ClearTail((float*)Memory + start);
-            }
-            else
-            {
-                ClearTail((Half*)Memory + start);
-            }
+            // Padding of a row is 0: whole vectors of it are multiplied. In either storage a zero is all zero bits.
+            new Span<byte>((byte*)Memory + (start + Dimension) * ElementSize, (KeySize - Dimension) * ElementSize).Clear();
             return;
         }
         for (int l = 0; l < key.Length; l++)
@@ -272,7 +261,7 @@ internal sealed unsafe class KeyRegion<TKernel>(
         }
     }
 
-    /// <summary>Neighbouring elements.</summary>
+    /// <summary>Reads neighbouring elements.</summary>
     private void Read(nint start, Span<float> elements)
     {
         if (Storage == KeyValueStorage.Fp32)
@@ -285,6 +274,7 @@ internal sealed unsafe class KeyRegion<TKernel>(
         }
     }
 
+    /// <summary>Writes neighbouring elements.</summary>
     private void Write(nint start, ReadOnlySpan<float> elements)
     {
         if (Storage == KeyValueStorage.Fp32)

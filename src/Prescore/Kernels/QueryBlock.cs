@@ -112,7 +112,7 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
             rows * (_queryStride + _outputStride) + 4 * state + strip * BlockKeys + expansion);
         _memory.Clear();
         _screens = new ScreenState[capacity];
-        _candidates = new int[capacity + TKernel.Lanes];
+        _candidates = new int[capacity];
         _queries = _memory.Pointer;
         _outputs = _queries + rows * _queryStride;
         _maxima = _outputs + rows * _outputStride;
@@ -219,7 +219,18 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     public override void Dispose()
     {
         _memory.Dispose();
-        DisposeScreening();
+        _centroidLogits?.Dispose();
+        _centroidWeights?.Dispose();
+        _memberRows?.Dispose();
+    }
+
+    private static void Reserve(ref NativeBuffer? buffer, nint length)
+    {
+        if (buffer is null || buffer.Length < length)
+        {
+            buffer?.Dispose();
+            buffer = NativeBuffer.Rent(length);
+        }
     }
 
     private static nint Aligned(nint length) => (length + 15) & ~15;

@@ -80,8 +80,12 @@ public class ModelLoadingTests
     [Theory]
     [InlineData("g29-architecture-missing.gguf", "general.architecture")]
     [InlineData("g30-wrong-value-type.gguf", "the metadata key 'llama.")]
-    public void Well_formed_files_without_a_usable_model_are_refused(string file, string key) =>
-        Should.Throw<ModelFormatException>(() => CausalModel.Load(SharedData.Golden("gguf", "malformed", file))).Message.ShouldContain(key);
+    public void Well_formed_files_without_a_usable_model_are_refused(string file, string key)
+    {
+        // Asked for outside of what has to throw: where there is no data, that throws as well.
+        string path = SharedData.Golden("gguf", "malformed", file);
+        Should.Throw<ModelFormatException>(() => CausalModel.Load(path)).Message.ShouldContain(key);
+    }
 
     [Fact]
     public void Cancelled_loading_stops()

@@ -91,15 +91,19 @@ public class CapturedLayersTests
         new CapturedLayers(Model, Text, layers: null, [33, n], AttentionOptions.Default).Description.ShouldEndWith(end);
 
     [Fact]
-    public void A_capture_budget_out_of_reach_is_refused_at_once() =>
-        Should.Throw<BudgetException>(() => new CapturedLayers(Model, Text, null, [700], AttentionOptions.Default, "clustered:budget=0.01"));
+    public void A_capture_budget_out_of_reach_is_refused_at_once()
+    {
+        var (model, text) = (Model, Text);
+        Should.Throw<BudgetException>(() => new CapturedLayers(model, text, null, [700], AttentionOptions.Default, "clustered:budget=0.01"));
+    }
 
     [Fact]
     public void A_layer_that_the_model_lacks_is_refused()
     {
-        Should.Throw<BadInputException>(() => new CapturedLayers(Model, Text, [3], [33], AttentionOptions.Default))
+        var (model, text) = (Model, Text);
+        Should.Throw<BadInputException>(() => new CapturedLayers(model, text, [3], [33], AttentionOptions.Default))
             .Message.ShouldContain("3 layers");
-        new CapturedLayers(Model, Text, [1], [33], AttentionOptions.Default).Load(33, null, default).Single().Layer.ShouldBe(1);
+        new CapturedLayers(model, text, [1], [33], AttentionOptions.Default).Load(33, null, default).Single().Layer.ShouldBe(1);
     }
 
     private static int[] Tokens(int count)

@@ -26,6 +26,7 @@ internal sealed class ProbeEvaluation(QueryBatch queries)
     private int _lastStep;
 
     // A number a row, or a number (or a padded value) a row and step.
+    private float[] _nearMaxima = [];
     private float[] _logSumExps = [];
     private double[] _thresholds = [];
     private float[] _outputChanges = [];
@@ -126,7 +127,7 @@ internal sealed class ProbeEvaluation(QueryBatch queries)
     {
         for (int row = 0; row < _block.Rows; row++)
         {
-            _block.ReadState(row, out _logSumExps[row], out float sum, OutputChange(row, 0)[.._block.ValueDimension]);
+            _block.ReadState(row, out _nearMaxima[row], out float sum, OutputChange(row, 0)[.._block.ValueDimension]);
             _massChanges[row * Steps] = sum;
         }
     }
@@ -143,12 +144,11 @@ internal sealed class ProbeEvaluation(QueryBatch queries)
     {
         for (int row = 0; row < _block.Rows; row++)
         {
-            float logSumExp = _block.LogSumExp(row);
-            var near = (float)Math.Exp(_logSumExps[row] - logSumExp);
+            _logSumExps[row] = _block.LogSumExp(row);
+            var near = (float)Math.Exp(_nearMaxima[row] - _logSumExps[row]);
             Span<float> output = OutputChange(row, 0);
             TensorPrimitives.Multiply(output, near, output);
             _massChanges[row * Steps] *= near;
-            _logSumExps[row] = logSumExp;
         }
         for (int cluster = 0; cluster < index.Clusters; cluster++)
         {
@@ -215,6 +215,7 @@ internal sealed class ProbeEvaluation(QueryBatch queries)
     {
         if (_logSumExps.Length < rows)
         {
+            _nearMaxima = new float[rows];
             _logSumExps = new float[rows];
             _thresholds = new double[rows * Steps];
             _outputChanges = new float[rows * Steps * Width];

@@ -93,6 +93,7 @@ internal sealed class ProbeMembers
             {
                 step--;
             }
+            // From here on the step matters, no longer the product.
             _products[i] = step;
             _ends[step]++;
         }

@@ -20,7 +20,6 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
     private int[] _indices = [];
     private int[] _products = [];
     private int[] _visible = [];
-
     private ProbeEvaluation? _probes;
 
     public QueryBlock Block => block;

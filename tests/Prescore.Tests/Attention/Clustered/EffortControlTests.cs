@@ -12,7 +12,7 @@ public class EffortControlTests
 
     private const int Far = 1000;
 
-    /// <summary>Steps are chosen against four fifths of the target: an error of 0.2, a squared one of 0.04.</summary>
+    /// <summary>Steps are chosen against 0.65 of the target: an error of 0.2, a squared one of 0.04.</summary>
     private static readonly ClusteredOptions Options = new() { BlockSize = 16, TargetError = 0.2 / 0.65, ProbeDecay = 0.7 };
 
     [Fact]

@@ -67,7 +67,7 @@ internal sealed partial class NaiveClustered
         _trace.Report.Screened.ShouldBeInRange(Screened.Least, Screened.Most);
         // What cannot be told is next to nothing.
         (Interactions.Most - Interactions.Least).ShouldBeLessThanOrEqualTo(2 + Interactions.Most / 1000);
-        (Screened.Most - Screened.Least).ShouldBeLessThanOrEqualTo(Screened.Most / 100);
+        (Screened.Most - Screened.Least).ShouldBeLessThanOrEqualTo(Screened.Most / 200);
         CheckCertificates();
     }
 
