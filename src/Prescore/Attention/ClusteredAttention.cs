@@ -30,7 +30,7 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
             }
             parts.Add(FormattableString.Invariant($"block={options.BlockSize},w={options.Near},kappa={options.ClusterFactor}"));
             parts.Add(FormattableString.Invariant($"probes={options.Probes},every={options.ProbeSpacing},decay={options.ProbeDecay}"));
-            parts.Add(FormattableString.Invariant($"growth={options.RefitGrowth},steps={options.FitSteps},ladder={options.LargestEffort},sketch={options.SketchRank}"));
+            parts.Add(FormattableString.Invariant($"growth={options.RefitGrowth},generation={options.FirstGeneration},steps={options.FitSteps},ladder={options.LargestEffort},sketch={options.SketchRank}"));
             parts.Add(options.Storage == KeyValueStorage.Fp16 ? "storage=fp16" : "storage=fp32");
             return "clustered:" + string.Join(',', parts);
         }
@@ -52,12 +52,13 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
             ProbeSpacing = spec.Integer("every", 1) ?? defaults.ProbeSpacing,
             ProbeDecay = spec.Fraction("decay") ?? defaults.ProbeDecay,
             RefitGrowth = spec.Fraction("growth", 16) ?? defaults.RefitGrowth,
+            FirstGeneration = spec.Integer("generation", 1) ?? defaults.FirstGeneration,
             FitSteps = spec.Integer("steps", 0) ?? defaults.FitSteps,
             LargestEffort = LargestEffort(spec) ?? defaults.LargestEffort,
             SketchRank = SketchRank(spec) ?? defaults.SketchRank,
             Storage = spec.Choice("storage", "fp32", "fp16") == "fp16" ? KeyValueStorage.Fp16 : KeyValueStorage.Fp32,
         };
-        spec.RefuseUnread("error", "budget", "block", "w", "kappa", "probes", "every", "decay", "growth", "steps", "ladder", "sketch", "storage");
+        spec.RefuseUnread("error", "budget", "block", "w", "kappa", "probes", "every", "decay", "growth", "generation", "steps", "ladder", "sketch", "storage");
         return new ClusteredAttention(options);
     }
 
@@ -87,7 +88,7 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
         {
             return;
         }
-        double floor = causal ? BudgetFloor(shape.Keys) : (double)options.ClustersFor(shape.Keys) / Math.Max(1, shape.Keys);
+        double floor = causal ? BudgetFloor(shape.Keys) : (double)options.ClustersFor(0, shape.Keys) / Math.Max(1, shape.Keys);
         if (budget < floor)
         {
             throw new BudgetException(budget, floor, shape.Keys);

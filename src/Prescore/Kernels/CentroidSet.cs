@@ -30,18 +30,20 @@ internal sealed unsafe class CentroidSet(SimdPath path, int dimension, int value
     /// <summary>‖μ‖²/2 of each cluster.</summary>
     public ReadOnlySpan<float> HalfNorms => _halfNorms.AsSpan(0, Count);
 
-    /// <summary>Empties the set and makes room for <paramref name="count"/> clusters.</summary>
-    public void Clear(int count)
+    /// <summary>Keeps the first <paramref name="kept"/> clusters alone and makes room for <paramref name="count"/>.</summary>
+    public void Resize(int kept, int count)
     {
-        Means.Truncate(0);
+        Means.Truncate(kept);
         Means.Reserve(count);
         if (_halfNorms.Length < count)
         {
-            _halfNorms = new float[count + count / 4];
-            _meanLogWeights = new float[_halfNorms.Length];
+            Array.Resize(ref _halfNorms, count + count / 4);
+            Array.Resize(ref _meanLogWeights, _halfNorms.Length);
+            NativeBuffer logWeights = NativeBuffer.Rent(_halfNorms.Length + 64);
+            logWeights.Clear();
+            _logWeights?.Span[..kept].CopyTo(logWeights.Span);
             _logWeights?.Dispose();
-            _logWeights = NativeBuffer.Rent(_halfNorms.Length + 64);
-            _logWeights.Clear();
+            _logWeights = logWeights;
         }
     }
 

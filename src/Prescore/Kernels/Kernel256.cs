@@ -65,6 +65,7 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add(float* row, float* bias, nint count)
     {
         for (nint i = 0; i < count; i += 8)
@@ -73,6 +74,7 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Scale(float* row, float factor, nint count)
     {
         Vector256<float> f = Vector256.Create(factor);
@@ -82,6 +84,7 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Max(float* row, nint count)
     {
         Vector256<float> m0 = Vector256.Load(row), m1 = m0;
@@ -99,6 +102,7 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         return Largest(m0);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float ExpSum(float* row, float maximum, nint count)
     {
         Vector256<float> m = Vector256.Create(maximum);
@@ -162,6 +166,7 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         return found;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void DotRows(float* query, float* keys, nint stride, int* indices, int count, float* products)
     {
         for (int i = 0; i < count; i++)
@@ -178,6 +183,7 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SumMax(float* row, nint count, out float sum, out float largest)
     {
         Vector256<float> total = default, most = Vector256.Create(float.NegativeInfinity);
@@ -191,6 +197,7 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         largest = Largest(most);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float ExpLess(float* row, float maximum, float less, nint count)
     {
         Vector256<float> m = Vector256.Create(maximum), part = Vector256.Create(less), sum = default;
@@ -204,6 +211,7 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         return Vector256.Sum(sum);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddRows(float* values, int* indices, float* weights, int count, float* output, float* first, float firstWeight)
     {
         Vector256<float> weight = Vector256.Create(firstWeight);
@@ -231,6 +239,7 @@ internal readonly unsafe struct Kernel256 : IKernelPath
             : ScreenAny(codes, count, quads, query, threshold, indices, dots);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int CollectReaching(float* logits, float offset, float* reaches, float reach, float* least, int count, int* indices)
     {
         Vector256<float> shift = Vector256.Create(offset), factor = Vector256.Create(reach);
@@ -251,6 +260,7 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         return found;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool AllFinite(float* row, nint count)
     {
         // x − x is 0 for a finite x and NaN for the others.

@@ -85,6 +85,7 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add(float* row, float* bias, nint count)
     {
         for (nint i = 0; i < count; i += 16)
@@ -93,6 +94,7 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Scale(float* row, float factor, nint count)
     {
         Vector512<float> f = Vector512.Create(factor);
@@ -102,6 +104,7 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Max(float* row, nint count)
     {
         Vector512<float> m = Vector512.Load(row);
@@ -112,6 +115,7 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         return Largest(m);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float ExpSum(float* row, float maximum, nint count)
     {
         Vector512<float> m = Vector512.Create(maximum);
@@ -165,6 +169,7 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         return found;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void DotRows(float* query, float* keys, nint stride, int* indices, int count, float* products)
     {
         for (int i = 0; i < count; i += 4)
@@ -186,6 +191,7 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SumMax(float* row, nint count, out float sum, out float largest)
     {
         Vector512<float> total = default, most = Vector512.Create(float.NegativeInfinity);
@@ -199,6 +205,7 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         largest = Largest(most);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float ExpLess(float* row, float maximum, float less, nint count)
     {
         Vector512<float> m = Vector512.Create(maximum), part = Vector512.Create(less), sum = default;
@@ -212,6 +219,7 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         return Vector512.Sum(sum);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddRows(float* values, int* indices, float* weights, int count, float* output, float* first, float firstWeight)
     {
         Vector512<float> weight = Vector512.Create(firstWeight);
@@ -248,6 +256,7 @@ internal readonly unsafe struct Kernel512 : IKernelPath
         };
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int CollectReaching(float* logits, float offset, float* reaches, float reach, float* least, int count, int* indices)
     {
         Vector512<float> shift = Vector512.Create(offset), factor = Vector512.Create(reach);

@@ -25,11 +25,14 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
     /// <summary>Bytes of a quad of a group: the widest vector.</summary>
     public const int QuadBytes = GroupKeys * 4;
 
-    /// <summary>Deviations beyond which a key along the query is not looked for.</summary>
-    private const float Deviations = 3;
+    /// <summary>
+    /// Part of the longest sketch's norm that a key is taken to reach along a query. In 32 dimensions a key has twice the
+    /// deviation of any one direction there. Relative to the longest, not to the mean: a cluster with an outlier is looked
+    /// into from further away.
+    /// </summary>
+    private const float Alignment = 0.4f;
 
     private nint _memory;
-    private long _squares;
 
     ~KeySketches() => Free();
 
@@ -51,13 +54,10 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
     /// <summary>Bytes held.</summary>
     public long Bytes => (long)Capacity * Rank;
 
-    /// <summary>Largest sum of squared coordinates of a key: bounds what a query can reach here.</summary>
+    /// <summary>Largest sum of squared coordinates of a key.</summary>
     public int SquaredRadius { get; private set; }
 
-    /// <summary>
-    /// What a query's product with a key is taken to reach, for a query of norm 1: the longest sketch's norm (Cauchy and
-    /// Schwarz), and no more than <see cref="Deviations"/> deviations of a coordinate.
-    /// </summary>
+    /// <summary>What a query's product with a key is taken to reach, for a query of norm 1.</summary>
     public float Reach { get; private set; }
 
     /// <summary>First group, aligned to a cache line; null where there is no room. Lanes beyond the last key are arbitrary.</summary>
@@ -75,7 +75,6 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
     {
         Count = 0;
         SquaredRadius = 0;
-        _squares = 0;
         Reach = 0;
     }
 
@@ -121,9 +120,7 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
             to[3] = (byte)(code[d + 3] + Offset);
         }
         Count++;
-        SquaredRadius = Math.Max(SquaredRadius, squares);
-        _squares += squares;
-        UpdateReach();
+        Include(squares);
     }
 
     /// <summary>
@@ -149,13 +146,11 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
                 norms.CopyTo(squares);
                 foreach (int squared in squares[..Math.Min(GroupKeys, count - key)])
                 {
-                    SquaredRadius = Math.Max(SquaredRadius, squared);
-                    _squares += squared;
+                    Include(squared);
                 }
             }
         }
         Count += count;
-        UpdateReach();
     }
 
     /// <summary>
@@ -234,8 +229,14 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
         return norms;
     }
 
-    private void UpdateReach() =>
-        Reach = MathF.Sqrt(Math.Min(SquaredRadius, Deviations * Deviations * _squares / ((float)Count * Rank)));
+    private void Include(int squares)
+    {
+        if (squares > SquaredRadius)
+        {
+            SquaredRadius = squares;
+            Reach = Alignment * MathF.Sqrt(squares);
+        }
+    }
 
     private void Free()
     {

@@ -69,12 +69,11 @@ internal sealed unsafe partial class QueryBlock<TKernel>
             sums += levels;
             squares += levels * levels;
         }
-        _screens[row] = new ScreenState
-        {
-            Step = perStep == 0 ? 0 : step,
-            Offset = KeySketches.Offset * Vector128.Sum(sums),
-            Norm = MathF.Sqrt(Vector128.Sum(squares)),
-        };
+        ref ScreenState screen = ref _screens[row];
+        screen.Step = perStep == 0 ? 0 : step;
+        screen.PerStep = 1.0 / step;
+        screen.Offset = KeySketches.Offset * Vector128.Sum(sums);
+        screen.Norm = MathF.Sqrt(Vector128.Sum(squares));
     }
 
     public override void SetThreshold(int row, double threshold)
@@ -140,7 +139,7 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         {
             return missing <= 0 ? int.MinValue / 2 : int.MaxValue;
         }
-        double least = Math.Ceiling(missing / screen.Step);
+        double least = Math.Ceiling(missing * screen.PerStep);
         return least > screen.Norm * sketches.Reach ? int.MaxValue : (int)Math.Max(least, int.MinValue / 2);
     }
 
@@ -152,6 +151,9 @@ internal sealed unsafe partial class QueryBlock<TKernel>
 
         /// <summary>Logit of one unit of the products.</summary>
         public float Step;
+
+        /// <summary>Its reciprocal, where there is one.</summary>
+        public double PerStep;
 
         /// <summary>What the offset of the keys' codes adds to every product.</summary>
         public int Offset;

@@ -8,6 +8,7 @@ namespace Prescore.Kernels;
 internal static unsafe class Transpose
 {
     /// <summary>panel[l·panelWidth + j] = rows[j][l] for j &lt; 8 and l &lt; depth rounded up to 8.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Eight(float** rows, nint depth, float* panel, nint panelWidth)
     {
         if (Avx.IsSupported)

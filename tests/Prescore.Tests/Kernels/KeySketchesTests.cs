@@ -215,25 +215,21 @@ public class KeySketchesTests
         odd.Count.ShouldBe(0);
     }
 
-    /// <summary>The longest sketch, and no more than three deviations of a coordinate.</summary>
     [Fact]
-    public void Reach_is_the_longest_sketch_or_three_deviations()
+    public void Reach_is_a_part_of_the_longest_sketch()
     {
         using var sketches = new KeySketches(4);
         sketches.Reach.ShouldBe(0);
         sketches.Append([3, 4, 0, 0]);
-        // 9 · 25 / 4 is more than 25.
-        sketches.Reach.ShouldBe(5);
-        for (int i = 0; i < 24; i++)
-        {
-            sketches.Append([0, 0, 0, 0]);
-        }
-        // One in 25 keys: 9 · 25 / 100.
-        sketches.Reach.ShouldBe(1.5f);
+        sketches.Reach.ShouldBe(2);
+        sketches.Append([0, 0, 2, 0]);
+        sketches.Reach.ShouldBe(2);
+        sketches.Append([0, 6, 0, 8]);
+        sketches.Reach.ShouldBe(4);
         sketches.Clear();
         sketches.Reach.ShouldBe(0);
         sketches.Append([1, 0, 0, 0]);
-        sketches.Reach.ShouldBe(1);
+        sketches.Reach.ShouldBe(0.4f);
     }
 
     [Fact]

@@ -17,7 +17,7 @@ public partial class ScreeningTests
             (Path, Dimension, ValueDimension, Rank, Sizes) = (path, d, dv, rank, sizes);
             var random = new Random(seed);
             Set = new CentroidSet(path, d, dv);
-            Set.Clear(sizes.Length);
+            Set.Resize(0, sizes.Length);
             _regions = [.. sizes.Select(_ => KeyRegion.Create(path, d, dv, storage, weighted, KeyOrder.Rows))];
             _sketches = [.. sizes.Select(_ => new KeySketches(rank))];
             _keys = new double[sizes.Length][][];

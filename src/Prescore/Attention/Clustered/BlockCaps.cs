@@ -58,8 +58,8 @@ internal sealed class BlockCaps
         {
             int blockStart = position / options.BlockSize * options.BlockSize;
             int far = Math.Max(0, options.NearStart(blockStart) - ClusteredOptions.Sinks);
-            int cheap = options.NearCount(position) + options.ClustersFor(far);
-            floor += ProbeSchedule.IsProbe(options, position) ? position + 1 + options.ClustersFor(far) : Math.Min(cheap, position + 1);
+            int cheap = options.NearCount(position) + options.AllClusters(far);
+            floor += ProbeSchedule.IsProbe(options, position) ? position + 1 + options.AllClusters(far) : Math.Min(cheap, position + 1);
         }
         return floor / (0.5 * tokens * (tokens + 1.0));
     }

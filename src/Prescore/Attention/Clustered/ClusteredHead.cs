@@ -28,7 +28,7 @@ internal sealed class ClusteredHead : IDisposable
         _weighted = weighted;
         Head = head;
         Queries = new QuerySample(options, _dimension, _group);
-        Index = new KeyIndex(options, run, head, _dimension, _valueDimension, weighted, Queries.Moment);
+        Index = new KeyIndex(new IndexSettings(options, run, head, _dimension, _valueDimension, weighted, Queries.Moment));
         Near = KeyRegion.Create(run.Simd, _dimension, _valueDimension, options.Storage, weighted);
         Near.Reserve(ClusteredOptions.Sinks + options.Near + options.BlockSize);
         Effort = new EffortControl(_firstQueryHead, _group, options);

@@ -23,8 +23,8 @@ public sealed record ClusteredOptions
     /// <summary>w: keys before the block that stay exact.</summary>
     public int Near { get; init; } = 128;
 
-    /// <summary>κ: the index has κ·√far clusters.</summary>
-    public double ClusterFactor { get; init; } = 1;
+    /// <summary>κ: a generation of m far keys, the last of them the n-th, has κ·m/√n clusters.</summary>
+    public double ClusterFactor { get; init; } = 0.7;
 
     /// <summary>Queries a head that are computed exactly in a probe block.</summary>
     public int Probes { get; init; } = 8;
@@ -35,8 +35,14 @@ public sealed record ClusteredOptions
     /// <summary>Weight of the pooled errors of earlier probe blocks relative to the newest, above 0 and at most 1.</summary>
     public double ProbeDecay { get; init; } = 0.7;
 
-    /// <summary>The clusters are refined when the far part has grown by this factor, above 1.</summary>
+    /// <summary>The newest generation's clusters are refined when it has grown by this factor, above 1.</summary>
     public double RefitGrowth { get; init; } = 1.3;
+
+    /// <summary>
+    /// Far keys of the first generation: so many are clustered among themselves before the next ones start anew. Later
+    /// generations hold as many, or half of the keys before them.
+    /// </summary>
+    public int FirstGeneration { get; init; } = 4096;
 
     /// <summary>Lloyd steps of the first fit and of a refinement.</summary>
     public int FitSteps { get; init; } = 2;
@@ -53,8 +59,24 @@ public sealed record ClusteredOptions
     /// <summary>ε with its default: the default where neither knob is set; 0 where only the budget is.</summary>
     internal double EffectiveTargetError => TargetError ?? (Budget is null ? DefaultTargetError : 0);
 
-    /// <summary>Clusters wanted for a number of far keys.</summary>
-    internal int ClustersFor(int far) => far == 0 ? 0 : Math.Clamp((int)Math.Ceiling(ClusterFactor * Math.Sqrt(far)), 1, far);
+    /// <summary>Clusters wanted for a generation of <paramref name="count"/> far keys that follows <paramref name="first"/> others.</summary>
+    internal int ClustersFor(int first, int count) =>
+        count == 0 ? 0 : Math.Clamp((int)Math.Ceiling(ClusterFactor * count / Math.Sqrt((double)first + count)), 1, count);
+
+    /// <summary>Clusters wanted for a number of far keys, all generations together.</summary>
+    internal int AllClusters(int far)
+    {
+        int clusters = 0;
+        for (int first = 0, count; first < far; first += count)
+        {
+            count = Math.Min(far - first, GenerationSize(first));
+            clusters += ClustersFor(first, count);
+        }
+        return clusters;
+    }
+
+    /// <summary>Number of keys at which a generation that follows <paramref name="first"/> keys is complete.</summary>
+    internal int GenerationSize(int first) => (int)Math.Min(int.MaxValue, Math.Max(FirstGeneration, 0.5 * first));
 
     /// <summary>
     /// What reading a key's sketch costs of an interaction: its r bytes of the key's and value's 4(d + d_v).

@@ -13,10 +13,13 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     /// The step that just reaches a target on its own probes misses it on others by about a quarter. Steps are chosen
     /// against this part of the target, so that most heads are certified to stay within it.
     /// </summary>
-    internal const double Margin = 0.65;
+    internal const double Margin = 0.6;
 
-    /// <summary>Time of a member and of the keys screened to find it, in keys of the exact kernel: measured.</summary>
-    private const double MemberCost = 3;
+    /// <summary>
+    /// Time of a member and of the keys screened to find it, in keys of the exact kernel, where members are so many that
+    /// it matters: measured.
+    /// </summary>
+    private const double MemberCost = 2;
 
     private readonly List<ProbeRecord> _records = [];
     private readonly double[] _norms = new double[queryHeads];

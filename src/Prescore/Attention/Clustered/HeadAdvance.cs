@@ -40,13 +40,13 @@ internal sealed class HeadAdvance(
         if (_refining)
         {
             long start = Stopwatch.GetTimestamp();
-            head.Index.Refinement.Apply();
+            head.Index.Newest.Refinement.Apply();
             if (--_stepsLeft > 0)
             {
                 call.Work.AddIndexTime(start);
-                return head.Index.Refinement.Parts;
+                return head.Index.Newest.Refinement.Parts;
             }
-            head.Index.EndRefinement();
+            head.Index.Newest.EndRefinement();
             call.Work.AddIndexTime(start);
             _refining = false;
             BeginBlock();
@@ -63,7 +63,7 @@ internal sealed class HeadAdvance(
         if (_refining)
         {
             long start = Stopwatch.GetTimestamp();
-            head.Index.Refinement.FindMoves(item);
+            head.Index.Newest.Refinement.FindMoves(item);
             call.Work.AddIndexTime(start);
         }
         else if (_probes.Length > 0 && item == 0)
@@ -89,14 +89,14 @@ internal sealed class HeadAdvance(
         }
         else if (head.Index.RefinementDue)
         {
-            head.Index.BeginRefinement();
+            head.Index.Newest.BeginRefinement();
             _refining = true;
             _stepsLeft = options.FitSteps;
         }
         call.Work.AddIndexTime(start);
         if (_refining)
         {
-            return head.Index.Refinement.Parts;
+            return head.Index.Newest.Refinement.Parts;
         }
         BeginBlock();
         return 0;

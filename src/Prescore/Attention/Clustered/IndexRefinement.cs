@@ -10,7 +10,7 @@ namespace Prescore.Attention.Clustered;
 /// are found by parts, which may run on several threads, and then made.
 /// </summary>
 internal sealed class IndexRefinement(
-    List<KeyCluster> clusters, Func<int, KeyCluster> newCluster, int dimension, AttentionOptions run, int head)
+    List<KeyCluster> clusters, Func<int, KeyCluster> newCluster, int dimension, RandomOrigin origin, SimdPath simd)
 {
     /// <summary>Centres a key is compared with, its own among them: a strip of register tiles.</summary>
     private const int Candidates = 24;
@@ -100,7 +100,7 @@ internal sealed class IndexRefinement(
         using NativeBuffer buffer = NativeBuffer.Rent(total + KeyRegion.ChunkKeys);
         double sum = SquaredDistances(buffer.Span);
         double step = sum / missing;
-        double mark = step * new RandomOrigin(run.Seed, run.Layer, head, 0).Uniform(RandomStream.IndexGrowth, total);
+        double mark = step * origin.Uniform(RandomStream.IndexGrowth, total);
         double passed = 0;
         var chosen = new List<int>();
         int start = 0;
@@ -184,7 +184,7 @@ internal sealed class IndexRefinement(
         {
             _neighbours = new int[(count + count / 4) * Candidates];
         }
-        using PackedMatrix packed = PackedMatrix.Pack(_means.AsSpan(0, count * dimension), count, dimension, run.Simd);
+        using PackedMatrix packed = PackedMatrix.Pack(_means.AsSpan(0, count * dimension), count, dimension, simd);
         using NativeBuffer buffer = NativeBuffer.Rent((nint)count * count);
         packed.Multiply(_means, dimension, count, buffer.Span, count, threads: 1);
         for (int c = 0; c < count; c++)
@@ -192,7 +192,7 @@ internal sealed class IndexRefinement(
             Span<float> scores = buffer.Span.Slice(c * count, count);
             TensorPrimitives.Subtract(scores, _halfNorms.AsSpan(0, count), scores);
             scores[c] = float.NegativeInfinity;
-            TopIndices.Select(run.Simd, scores, _neighbours.AsSpan(c * Candidates, _perCluster));
+            TopIndices.Select(simd, scores, _neighbours.AsSpan(c * Candidates, _perCluster));
         }
         _products += (long)count * count;
     }

@@ -62,7 +62,6 @@ internal sealed class ProbeEvaluation(QueryBatch queries)
             for (int row = 0; row < _block.Rows; row++)
             {
                 SetThresholds(row, _block.LogSumExp(row));
-                queries.SetSketch(index, row);
             }
         }
         _block.ResetState();
@@ -150,32 +149,39 @@ internal sealed class ProbeEvaluation(QueryBatch queries)
             TensorPrimitives.Multiply(output, near, output);
             _massChanges[row * Steps] *= near;
         }
-        for (int cluster = 0; cluster < index.Clusters; cluster++)
+        foreach (KeyGeneration generation in index.Generations)
         {
-            double weight = Math.Exp(index.Centroids.LogWeight(cluster));
-            _block.OpenRegion(index.Region(cluster));
             for (int row = 0; row < _block.Rows; row++)
             {
-                AddCluster(index, cluster, weight, row);
+                queries.SetSketch(generation, row);
+            }
+            for (int i = 0; i < generation.Clusters.Count; i++)
+            {
+                _block.OpenRegion(generation.Clusters[i].Region);
+                for (int row = 0; row < _block.Rows; row++)
+                {
+                    AddCluster(index.Centroids, generation.FirstCluster + i, generation.Clusters[i], row);
+                }
             }
         }
     }
 
     /// <summary>Adds what a cluster gives a row at step 0 and how every step changes it.</summary>
-    private void AddCluster(KeyIndex index, int cluster, double weight, int row)
+    private void AddCluster(CentroidSet centroids, int number, KeyCluster cluster, int row)
     {
-        index.Centroids.Means.ReadValue(cluster, _rest.AsSpan(0, _block.ValueDimension));
-        float logit = _block.CentroidLogit(row, cluster);
+        double weight = Math.Exp(centroids.LogWeight(number));
+        centroids.Means.ReadValue(number, _rest.AsSpan(0, _block.ValueDimension));
+        float logit = _block.CentroidLogit(row, number);
         double term = Math.Exp(logit - _logSumExps[row]);
         TensorPrimitives.Multiply(_rest, (float)weight, _rest);
         AddRest(row, 0, term, weight);
         _found.Collect(
-            _block, row, cluster, index.Sketches(cluster), index.Centroids, _thresholds.AsSpan(row * Steps, _lastStep + 1));
+            _block, row, number, cluster.Sketches, centroids, _thresholds.AsSpan(row * Steps, _lastStep + 1));
         if (_found.Count == 0)
         {
             return;
         }
-        _found.Weigh(index.Region(cluster), _logSumExps[row]);
+        _found.Weigh(cluster.Region, _logSumExps[row]);
         double restWeight = weight, restLogits = weight * logit;
         for (int step = 1; step <= _lastStep; step++)
         {

@@ -14,12 +14,16 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
     /// <summary>What lifts a threshold over a score that is equal to it, in steps of the sketch.</summary>
     private const double Above = 1e-3;
 
+    /// <summary>Threshold of a row without members.</summary>
+    private const double NoMembers = double.PositiveInfinity;
+
     private readonly List<(int Position, int Head)> _rows = [];
     private readonly float[] _coordinates = new float[rank];
     private readonly List<double> _scores = [];
     private int[] _indices = [];
     private int[] _products = [];
     private int[] _visible = [];
+    private double[] _thresholds = [];
     private ProbeEvaluation? _probes;
 
     public QueryBlock Block => block;
@@ -47,8 +51,10 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
         if (row >= _visible.Length)
         {
             Array.Resize(ref _visible, Math.Max(64, 2 * _visible.Length));
+            Array.Resize(ref _thresholds, _visible.Length);
         }
         _visible[row] = visible;
+        _thresholds[row] = NoMembers;
         _rows.Add((position, head));
     }
 
@@ -96,9 +102,21 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
     /// <summary>Rows attend the members that pass their thresholds, a cluster at a time.</summary>
     public void AttendMembers(KeyIndex index)
     {
-        for (int cluster = 0; cluster < index.Clusters; cluster++)
+        foreach (KeyGeneration generation in index.Generations)
         {
-            block.AttendMembers(cluster, index.Sketches(cluster), index.Region(cluster), index.Centroids);
+            for (int row = 0; row < block.Rows; row++)
+            {
+                if (_thresholds[row] < NoMembers)
+                {
+                    SetSketch(generation, row);
+                    block.SetThreshold(row, _thresholds[row]);
+                }
+            }
+            for (int i = 0; i < generation.Clusters.Count; i++)
+            {
+                KeyCluster cluster = generation.Clusters[i];
+                block.AttendMembers(generation.FirstCluster + i, cluster.Sketches, cluster.Region, index.Centroids);
+            }
         }
     }
 
@@ -117,10 +135,10 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
         return new HeadWork(interactions, screened, exact);
     }
 
-    /// <summary>Sets the sketch of a row's query.</summary>
-    public void SetSketch(KeyIndex index, int row)
+    /// <summary>Sets the sketch of a row's query for the keys of a generation.</summary>
+    public void SetSketch(KeyGeneration generation, int row)
     {
-        index.Basis.QueryCoordinates(block.Query(row), _coordinates);
+        generation.Basis!.QueryCoordinates(block.Query(row), _coordinates);
         block.SetSketch(row, _coordinates);
     }
 
@@ -148,13 +166,11 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
         {
             return true;
         }
-        SetSketch(index, row);
         double mass = block.LogSumExp(row);
         bool capped = false;
-        double threshold = cap == int.MaxValue
+        _thresholds[row] = cap == int.MaxValue
             ? mass + EffortLadder.LogShare(effort)
             : CappedThreshold(index, row, effort, cap, mass, out capped);
-        block.SetThreshold(row, threshold);
         return capped;
     }
 
@@ -168,12 +184,12 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
         for (int step = Math.Min(last, EffortLadder.StepOf(1.0 / cap)); ; step = Math.Min(last, step + CapStride))
         {
             double threshold = mass + EffortLadder.LogShare(step);
-            CollectScores(index, row, threshold);
+            double unit = CollectScores(index, row, threshold);
             if (_scores.Count > cap)
             {
                 _scores.Sort();
                 capped = true;
-                return _scores[^(cap + 1)] + Above * Math.Max(block.SketchStep(row), 1e-6);
+                return _scores[^(cap + 1)] + Above * Math.Max(unit, 1e-6);
             }
             if (step == last)
             {
@@ -183,29 +199,40 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
         }
     }
 
-    /// <summary>Screened logits of all keys that pass a threshold.</summary>
-    private void CollectScores(KeyIndex index, int row, double threshold)
+    /// <summary>Screened logits of all keys that pass a threshold; returns the largest step of the row's sketches.</summary>
+    private float CollectScores(KeyIndex index, int row, double threshold)
     {
         _scores.Clear();
-        for (int cluster = 0; cluster < index.Clusters; cluster++)
+        float step = 0;
+        foreach (KeyGeneration generation in index.Generations)
         {
-            KeySketches sketches = index.Sketches(cluster);
-            int least = block.LeastProduct(row, cluster, sketches, index.Centroids, threshold);
-            if (least == int.MaxValue)
+            SetSketch(generation, row);
+            step = Math.Max(step, block.SketchStep(row));
+            for (int i = 0; i < generation.Clusters.Count; i++)
             {
-                continue;
+                CollectScores(index.Centroids, generation.FirstCluster + i, generation.Clusters[i].Sketches, row, threshold);
             }
-            if (_indices.Length < sketches.PaddedCount)
-            {
-                Array.Resize(ref _indices, 2 * sketches.PaddedCount);
-                Array.Resize(ref _products, 2 * sketches.PaddedCount);
-            }
-            int found = block.Screen(row, sketches, least, _indices, _products);
-            double centre = (double)block.CentroidLogit(row, cluster) + index.Centroids.MeanLogWeight(cluster);
-            for (int i = 0; i < found; i++)
-            {
-                _scores.Add(centre + (double)block.SketchStep(row) * _products[i]);
-            }
+        }
+        return step;
+    }
+
+    private void CollectScores(CentroidSet centroids, int cluster, KeySketches sketches, int row, double threshold)
+    {
+        int least = block.LeastProduct(row, cluster, sketches, centroids, threshold);
+        if (least == int.MaxValue)
+        {
+            return;
+        }
+        if (_indices.Length < sketches.PaddedCount)
+        {
+            Array.Resize(ref _indices, 2 * sketches.PaddedCount);
+            Array.Resize(ref _products, 2 * sketches.PaddedCount);
+        }
+        int found = block.Screen(row, sketches, least, _indices, _products);
+        double centre = (double)block.CentroidLogit(row, cluster) + centroids.MeanLogWeight(cluster);
+        for (int i = 0; i < found; i++)
+        {
+            _scores.Add(centre + (double)block.SketchStep(row) * _products[i]);
         }
     }
 }

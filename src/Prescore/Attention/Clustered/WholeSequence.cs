@@ -71,7 +71,8 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
             head =>
             {
                 long start = Stopwatch.GetTimestamp();
-                indices[head] = new KeyIndex(options, call.Options, head, _shape.HeadDimension, _shape.ValueDimension, call.HasLogWeights, QueryMoment(head));
+                indices[head] = new KeyIndex(new IndexSettings(
+                    options, call.Options, head, _shape.HeadDimension, _shape.ValueDimension, call.HasLogWeights, QueryMoment(head)));
                 Fill(indices[head], head);
                 call.Work.AddIndexTime(start);
                 call.Work.AddIndexProducts(indices[head].Products);

@@ -7,7 +7,7 @@ namespace Prescore.Tests.Attention.Clustered;
 
 public class ClusteredBudgetTests
 {
-    private static readonly ClusteredOptions Small = new() { BlockSize = 32, Near = 8, Probes = 2, ProbeSpacing = 4, ClusterFactor = 1, RefitGrowth = 1.2 };
+    private static readonly ClusteredOptions Small = new() { BlockSize = 32, Near = 8, Probes = 2, ProbeSpacing = 4, ClusterFactor = 1, RefitGrowth = 1.2, FirstGeneration = 200 };
 
     public static TheoryData<SimdPath> Paths => [SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512];
 
@@ -156,7 +156,7 @@ public class ClusteredBudgetTests
         {
             int start = t / options.BlockSize * options.BlockSize;
             int nearStart = Math.Max(4, start - options.Near);
-            int clusters = (int)Math.Ceiling(options.ClusterFactor * Math.Sqrt(nearStart - 4));
+            int clusters = options.AllClusters(nearStart - 4);
             int near = Enumerable.Range(0, t + 1).Count(key => key < 4 || key >= nearStart);
             floor += ProbeSchedule.IsProbe(options, t) ? t + 1 + clusters : Math.Min(t + 1, near + clusters);
             exact += t + 1;

@@ -8,7 +8,7 @@ namespace Prescore.Tests.Attention.Clustered;
 /// <summary>The whole method against <see cref="NaiveClustered"/>.</summary>
 public class ClusteredOracleTests
 {
-    private static readonly ClusteredOptions Small = new() { BlockSize = 16, Near = 8, TargetError = 0.3, ProbeSpacing = 2, Probes = 4 };
+    private static readonly ClusteredOptions Small = new() { BlockSize = 16, Near = 8, TargetError = 0.3, ProbeSpacing = 2, Probes = 4, FirstGeneration = 100 };
 
     public static TheoryData<SimdPath> Paths => [SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512];
 
@@ -59,6 +59,8 @@ public class ClusteredOracleTests
         // Every query of a probe block is a probe.
         Check(tensors, Small with { Probes = 1000, ProbeSpacing = 3, ProbeDecay = 0.1 });
         Check(tensors, Small with { FitSteps = 0, RefitGrowth = 3 });
+        Check(tensors, Small with { FirstGeneration = 1 });
+        Check(tensors, Small with { FirstGeneration = int.MaxValue });
         Check(tensors, Small with { LargestEffort = 0, TargetError = 1 });
         Check(tensors, Small with { LargestEffort = 7, TargetError = 0.2 });
     }

@@ -9,7 +9,7 @@ public class ClusteredSpecTests
     public void Options_have_the_values_of_the_spec()
     {
         ClusteredOptions options = Create(
-            "clustered:error=0.2,budget=0.7,block=64,w=16,kappa=2,probes=5,every=3,decay=0.5,growth=1.5,steps=2,ladder=12,sketch=20,storage=fp16").Options;
+            "clustered:error=0.2,budget=0.7,block=64,w=16,kappa=2,probes=5,every=3,decay=0.5,growth=1.5,generation=700,steps=2,ladder=12,sketch=20,storage=fp16").Options;
         options.ShouldBe(new ClusteredOptions
         {
             TargetError = 0.2,
@@ -21,6 +21,7 @@ public class ClusteredSpecTests
             ProbeSpacing = 3,
             ProbeDecay = 0.5,
             RefitGrowth = 1.5,
+            FirstGeneration = 700,
             FitSteps = 2,
             LargestEffort = 12,
             SketchRank = 20,

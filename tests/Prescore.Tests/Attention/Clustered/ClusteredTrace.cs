@@ -77,8 +77,8 @@ internal sealed class ClusteredTrace
     /// <summary>What cannot be recomputed of one key/value head's far part. Keys are in order of arrival, removed ones left out.</summary>
     /// <param name="Labels">Cluster of each key.</param>
     /// <param name="Codes">Sketch of each key.</param>
-    /// <param name="Basis">What queries are sketched with; null: there are no keys.</param>
-    public sealed record KeyValueHead(int[] Labels, sbyte[][] Codes, SketchBasis? Basis)
+    /// <param name="Bases">What queries are sketched with for each cluster.</param>
+    public sealed record KeyValueHead(int[] Labels, sbyte[][] Codes, SketchBasis[] Bases)
     {
         public static KeyValueHead Of(KeyIndex index)
         {
@@ -92,7 +92,8 @@ internal sealed class ClusteredTrace
                     codes[index.Indices(cluster)[slot]] = Code(sketches, slot);
                 }
             }
-            return new KeyValueHead(index.Labels(), codes, index.Count == 0 ? null : index.Basis);
+            SketchBasis[] bases = [.. index.Generations.SelectMany(generation => Enumerable.Repeat(generation.Basis!, generation.Clusters.Count))];
+            return new KeyValueHead(index.Labels(), codes, bases);
         }
 
         /// <summary>Reads a sketch where <see cref="KeySketches"/> says that it lies.</summary>

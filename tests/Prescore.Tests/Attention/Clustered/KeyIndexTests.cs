@@ -142,13 +142,13 @@ public class KeyIndexTests
             grown.Join(300);
             // The first keys are fitted as they come.
             double[][] anchors = grown.Centroids();
-            SketchBasis basis = grown.Index.Basis;
+            SketchBasis basis = grown.Index.Newest.Basis!;
             grown.CheckSketches(anchors);
             grown.Join(40);
-            grown.Index.Basis.ShouldBeSameAs(basis);
+            grown.Index.Newest.Basis!.ShouldBeSameAs(basis);
             grown.CheckSketches(anchors, fitted: 300);
             grown.Refine();
-            grown.Index.Basis.ShouldNotBeSameAs(basis);
+            grown.Index.Newest.Basis!.ShouldNotBeSameAs(basis);
             anchors = grown.Centroids();
             grown.CheckSketches(anchors);
             grown.Join(100);
@@ -171,7 +171,7 @@ public class KeyIndexTests
         foreach (float[] query in grown.NewQueries(50))
         {
             var coordinates = new float[16];
-            grown.Index.Basis.QueryCoordinates(query, coordinates);
+            grown.Index.Newest.Basis!.QueryCoordinates(query, coordinates);
             for (int key = 0; key < labels.Length; key++)
             {
                 double exact = query.Select((x, l) => x * (grown.Keys[key][l] - means[labels[key]][l])).Sum();
@@ -193,20 +193,114 @@ public class KeyIndexTests
             grown.Queries.Add([0, 0, 3 - i % 2, 0, 0, i % 3, 0, 0]);
         }
         grown.Join(200);
-        float[] keys = [.. grown.Index.Basis.Keys];
+        float[] keys = [.. grown.Index.Newest.Basis!.Keys];
         double Seen(int l) => Enumerable.Range(0, 2).Sum(c => Math.Abs(keys[l * 4 + c]));
         (Seen(2) + Seen(5)).ShouldBeGreaterThan(20 * new[] { 0, 1, 3, 4, 6, 7 }.Max(Seen));
     }
 
+    /// <summary>A generation is complete at its size, counted in whole joins; the next is no smaller, and at last half of what is before it.</summary>
     [Fact]
-    public void An_empty_index_has_no_sketches()
+    public void Generations_follow_each_other_and_grow()
     {
-        using var index = new KeyIndex(Options, AttentionOptions.Default, 0, 8, ValueDimension, weighted: false, new SecondMoment(8));
-        Should.Throw<InvalidOperationException>(() => index.Basis);
+        using var grown = new Grown(SimdPaths.Best, KeyValueStorage.Fp32, weighted: false, dimension: 6, seed: 8, generation: 100);
+        for (int i = 0; i < 20; i++)
+        {
+            grown.Join(40);
+            grown.Check();
+            grown.RefineIfDue();
+            grown.Check();
+        }
+        grown.Index.Generations.Select(generation => (generation.FirstKey, generation.Count)).ShouldBe([(0, 120), (120, 120), (240, 120), (360, 200), (560, 240)]);
+        (grown.Index.Newest.Size, grown.Index.RefinementDue).ShouldBe((280, false));
+        foreach (KeyGeneration generation in grown.Index.Generations)
+        {
+            int wanted = (int)Math.Ceiling(2 * generation.Count / Math.Sqrt(generation.FirstKey + generation.Count));
+            generation.Clusters.Count.ShouldBeInRange(wanted * 4 / 5, wanted);
+            int[] keys = [.. generation.Clusters.SelectMany(cluster => cluster.Indices.ToArray()).Order()];
+            keys.ShouldBe(Enumerable.Range(generation.FirstKey, generation.Count));
+        }
+        grown.Index.Generations.Select(generation => generation.Basis).Distinct().Count().ShouldBe(5);
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Later_keys_change_nothing_in_a_complete_generation(SimdPath path, KeyValueStorage storage, bool weighted)
+    {
+        using var grown = new Grown(path, storage, weighted, dimension: 12, seed: 8, generation: 150);
+        grown.Join(150);
+        // Complete: one more refinement, whatever the growth.
+        grown.Index.RefinementDue.ShouldBeTrue();
+        grown.RefineIfDue();
+        grown.Index.RefinementDue.ShouldBeFalse();
+        int[] labels = grown.Index.Labels();
+        double[][] centroids = grown.Centroids();
+        SketchBasis basis = grown.Index.Newest.Basis!;
+        sbyte[][] codes = ClusteredTrace.KeyValueHead.Of(grown.Index).Codes;
+        for (int i = 0; i < 3; i++)
+        {
+            grown.Join(90);
+            grown.RefineIfDue();
+            grown.Check();
+            grown.Index.Labels()[..150].ShouldBe(labels);
+            grown.Index.Labels()[150..].Min().ShouldBe(centroids.Length);
+            grown.Centroids().Take(centroids.Length).ShouldBe(centroids);
+            grown.Index.Generations[0].Basis.ShouldBeSameAs(basis);
+            ClusteredTrace.KeyValueHead.Of(grown.Index).Codes.Take(150).ShouldBe(codes);
+        }
+        grown.Index.Generations.Count.ShouldBe(3);
+    }
+
+    /// <summary>Clusters of earlier generations may be nearer, and more than one chunk of the kernel.</summary>
+    [Fact]
+    public void A_key_joins_the_nearest_centroid_of_the_newest_generation()
+    {
+        using var grown = new Grown(SimdPaths.Best, KeyValueStorage.Fp32, weighted: false, dimension: 16, seed: 3, ClusterFactor: 6, generation: 500);
+        grown.Join(500);
+        grown.Join(300);
+        int first = grown.Index.Newest.FirstCluster, before = grown.Index.Count;
+        first.ShouldBeGreaterThan(KeyRegion.ChunkKeys);
+        double[][] centroids = grown.Centroids();
+        centroids.Length.ShouldBeGreaterThan(first);
+        grown.Join(50);
+        int nearerBefore = 0;
+        for (int key = before; key < grown.Index.Count; key++)
+        {
+            double[] distances = [.. centroids.Select(centroid => SquaredDistance(grown.Keys[key], centroid))];
+            grown.Index.Labels()[key].ShouldBeGreaterThanOrEqualTo(first);
+            distances[grown.Index.Labels()[key]].ShouldBeLessThanOrEqualTo(distances[first..].Min() + 1e-4);
+            nearerBefore += distances[..first].Min() < distances[first..].Min() ? 1 : 0;
+        }
+        nearerBefore.ShouldBeGreaterThan(5);
+    }
+
+    [Theory]
+    [InlineData(100)]
+    [InlineData(4096)]
+    public void Clusters_are_foretold_for_all_generations(int generation)
+    {
+        ClusteredOptions options = new() { FirstGeneration = generation, ClusterFactor = 1.5 };
+        foreach (int far in new[] { 0, 1, 50, 100, 101, 5000, 20000 })
+        {
+            int expected = 0, keys = 0;
+            while (keys < far)
+            {
+                int size = Math.Min(far - keys, Math.Max(generation, keys / 2));
+                expected += (int)Math.Ceiling(1.5 * size / Math.Sqrt(keys + size));
+                keys += size;
+            }
+            options.AllClusters(far).ShouldBe(Math.Min(expected, far), $"{far} keys");
+        }
+    }
+
+    [Fact]
+    public void An_empty_index_has_no_generation()
+    {
+        using var index = new KeyIndex(new IndexSettings(Options, AttentionOptions.Default, 0, 8, ValueDimension, Weighted: false, new SecondMoment(8)));
+        index.Generations.ShouldBeEmpty();
         index.Join(new float[8], new float[ValueDimension], default, 1);
-        index.Basis.Rank.ShouldBe(32);
+        index.Newest.Basis!.Rank.ShouldBe(32);
         index.Clear();
-        Should.Throw<InvalidOperationException>(() => index.Basis);
+        index.Generations.ShouldBeEmpty();
         index.Join([], [], default, 0);
         (index.Count, index.Clusters).ShouldBe((0, 0));
     }
@@ -214,7 +308,7 @@ public class KeyIndexTests
     [Fact]
     public void Keys_that_are_equal_stay_one_cluster()
     {
-        using var index = new KeyIndex(Options, AttentionOptions.Default, 0, 8, ValueDimension, weighted: false, new SecondMoment(8));
+        using var index = new KeyIndex(new IndexSettings(Options, AttentionOptions.Default, 0, 8, ValueDimension, Weighted: false, new SecondMoment(8)));
         float[] keys = [.. Enumerable.Repeat(0.3f, 8 * 200)], values = new float[ValueDimension * 200];
         index.Join(keys, values, default, 200);
         Refine(index, 3, Each);
@@ -245,8 +339,8 @@ public class KeyIndexTests
     [InlineData(3)]
     public void A_refinement_that_is_due_is_made_in_one_call(int steps)
     {
-        using KeyIndex first = new(Options with { FitSteps = steps }, AttentionOptions.Default, 0, 8, 8, weighted: false, new SecondMoment(8));
-        using KeyIndex second = new(Options with { FitSteps = steps }, AttentionOptions.Default, 0, 8, 8, weighted: false, new SecondMoment(8));
+        var settings = new IndexSettings(Options with { FitSteps = steps }, AttentionOptions.Default, 0, 8, 8, Weighted: false, new SecondMoment(8));
+        using KeyIndex first = new(settings), second = new(settings);
         foreach (int count in new[] { 200, 10, 200 })
         {
             float[] keys = ScoringKeys.Clustered(count, 8, (ulong)count);
@@ -297,13 +391,14 @@ public class KeyIndexTests
 
     private static void Refine(KeyIndex index, int steps, Action<int, Action<int>> run)
     {
-        index.BeginRefinement();
+        KeyGeneration newest = index.Newest;
+        newest.BeginRefinement();
         for (int step = 0; step < steps; step++)
         {
-            run(index.Refinement.Parts, index.Refinement.FindMoves);
-            index.Refinement.Apply();
+            run(newest.Refinement.Parts, newest.Refinement.FindMoves);
+            newest.Refinement.Apply();
         }
-        index.EndRefinement();
+        newest.EndRefinement();
     }
 
     private static double SquaredDistance(double[] a, double[] b) => a.Zip(b, (x, y) => (x - y) * (x - y)).Sum();
@@ -318,13 +413,14 @@ public class KeyIndexTests
         private readonly double _factor;
         private Random _random;
 
-        public Grown(SimdPath path, KeyValueStorage storage, bool weighted, int dimension, int seed, double ClusterFactor = 2, int rank = 32)
+        public Grown(SimdPath path, KeyValueStorage storage, bool weighted, int dimension, int seed, double ClusterFactor = 2, int rank = 32, int generation = 4096)
         {
             (_storage, _weighted, _dimension, _seed, _factor) = (storage, weighted, dimension, seed, ClusterFactor);
             _random = new Random(seed);
             Queries = new SecondMoment(dimension);
-            var options = new ClusteredOptions { Storage = storage, ClusterFactor = ClusterFactor, SketchRank = rank };
-            Index = new KeyIndex(options, new AttentionOptions { Simd = path, Seed = 9, Layer = 2 }, head: 1, dimension, ValueDimension, weighted, Queries);
+            var options = new ClusteredOptions { Storage = storage, ClusterFactor = ClusterFactor, SketchRank = rank, FirstGeneration = generation };
+            Index = new KeyIndex(new IndexSettings(
+                options, new AttentionOptions { Simd = path, Seed = 9, Layer = 2 }, Head: 1, dimension, ValueDimension, weighted, Queries));
         }
 
         public KeyIndex Index { get; }
@@ -370,7 +466,7 @@ public class KeyIndexTests
         /// <summary>Codes are within rounding of the coordinates of key − anchor, clamped.</summary>
         public void CheckSketches(double[][] anchors, int fitted = int.MaxValue)
         {
-            SketchBasis basis = Index.Basis;
+            SketchBasis basis = Index.Newest.Basis!;
             int rank = basis.Rank;
             var head = ClusteredTrace.KeyValueHead.Of(Index);
             int clamped = 0;
@@ -387,6 +483,8 @@ public class KeyIndexTests
             // Not all zeros, which would be near as well.
             head.Codes.Sum(code => code.Sum(c => Math.Abs(c))).ShouldBeGreaterThan(Keys.Count);
         }
+
+        public void RefineIfDue() => Index.RefineIfDue();
 
         public void Refine(int steps = 3, Action<int, Action<int>>? run = null) => KeyIndexTests.Refine(Index, steps, run ?? Each);
 
@@ -410,7 +508,8 @@ public class KeyIndexTests
             Index.Count.ShouldBe(Keys.Count);
             int[] labels = Index.Labels();
             labels.Length.ShouldBe(Keys.Count);
-            Index.Clusters.ShouldBeLessThanOrEqualTo(Math.Max(1, (int)Math.Ceiling(_factor * Math.Sqrt(Keys.Count))));
+            Index.Clusters.ShouldBeLessThanOrEqualTo(Index.Generations.Sum(generation =>
+                Math.Max(1, (int)Math.Ceiling(_factor * generation.Count / Math.Sqrt(generation.FirstKey + generation.Count)))));
             (Index.Centroids.Count, labels.Max() + 1, labels.Distinct().Count()).ShouldBe((Index.Clusters, Index.Clusters, Index.Clusters));
             Enumerable.Range(0, Index.Clusters).Sum(c => Index.Region(c).Count).ShouldBe(Keys.Count);
             CheckCentroids(labels);

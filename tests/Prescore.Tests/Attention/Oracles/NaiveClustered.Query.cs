@@ -8,6 +8,7 @@ internal sealed partial class NaiveClustered
     {
         private Group[]? _groups;
         private int[] _before = [];
+        private int _edgeCluster = -1;
 
         public required int Effort { get; init; }
 
@@ -26,9 +27,11 @@ internal sealed partial class NaiveClustered
 
         public required double[] CentroidLogits { get; init; }
 
-        public required int SquaredLevels { get; init; }
+        /// <summary>Squared norm of the query's sketch for each cluster.</summary>
+        public required int[] SquaredLevels { get; init; }
 
-        public required float Step { get; init; }
+        /// <summary>Logit of one unit of a product in each cluster.</summary>
+        public required float[] Steps { get; init; }
 
         public required bool IsProbe { get; init; }
 
@@ -92,11 +95,11 @@ internal sealed partial class NaiveClustered
                 return (least, nominal, most);
             }
             unmet = Members(least) > MemberCap || Effort == EffortLadder.Exact ? true : null;
-            (int Least, int Nominal, int Most) cuts = CappedCuts(last, 0, out threshold);
+            (int Least, int Nominal, int Most) cuts = CappedCuts(last, 0, out threshold, out _edgeCluster);
             // Where rounding decides at which step the search ends, either end will do.
             foreach (double leeway in new[] { -Gap, Gap })
             {
-                (least, _, most) = CappedCuts(last, leeway, out _);
+                (least, _, most) = CappedCuts(last, leeway, out _, out _);
                 cuts = (Math.Min(cuts.Least, least), cuts.Nominal, Math.Max(cuts.Most, most));
             }
             while (cuts.Most > cuts.Nominal && Members(cuts.Most) > MemberCap)
@@ -109,10 +112,17 @@ internal sealed partial class NaiveClustered
         /// <summary>How many sketches the row reads: of clusters that the norms of the sketches leave a chance.</summary>
         public (int Least, int Most) Screens(double? threshold)
         {
-            int Count(double at) => Clusters.Where((cluster, c) => Step == 0
-                ? ScreenedLogit(c, 0) >= at
-                : Math.Ceiling((at - ScreenedLogit(c, 0)) / Step) <= MathF.Sqrt(SquaredLevels) * cluster.Reach).Sum(cluster => cluster.Keys.Length);
-            return threshold is double value ? (Count(value + Gap), Count(value - Gap)) : (0, 0);
+            if (threshold is not double nominal)
+            {
+                return (0, 0);
+            }
+            int Count(double leeway) => Clusters.Where((cluster, c) =>
+            {
+                // The cluster that the threshold was taken from compares whole numbers: there is no rounding.
+                double missing = nominal + (c == _edgeCluster ? 0 : leeway) - ScreenedLogit(c, 0);
+                return Steps[c] == 0 ? missing <= 0 : Math.Ceiling(missing / Steps[c]) <= MathF.Sqrt(SquaredLevels[c]) * cluster.Reach;
+            }).Sum(cluster => cluster.Keys.Length);
+            return (Count(Gap), Count(-Gap));
         }
 
         /// <summary>All keys are terms of their own.</summary>
@@ -168,8 +178,9 @@ internal sealed partial class NaiveClustered
         /// The search for a threshold that no more keys than the cap pass: it looks further down the ladder until more do,
         /// and then stays above the first that is one too many. It knows only the keys of clusters within reach so far.
         /// </summary>
-        private (int Least, int Nominal, int Most) CappedCuts(int last, double leeway, out double? threshold)
+        private (int Least, int Nominal, int Most) CappedCuts(int last, double leeway, out double? threshold, out int edgeCluster)
         {
+            edgeCluster = -1;
             int step = Math.Min(last, NaiveEffort.StepOf(1.0 / MemberCap));
             for (; ; step = Math.Min(last, step + 6))
             {
@@ -186,20 +197,21 @@ internal sealed partial class NaiveClustered
                     }
                     continue;
                 }
-                (double screened, int cluster, _) = passing[MemberCap];
-                double edge = screened + 1e-3 * Math.Max(Step, 1e-6);
+                (double screened, edgeCluster, _) = passing[MemberCap];
+                double edge = screened + 1e-3 * Math.Max(Steps.Max(), 1e-6);
                 threshold = edge;
                 (int least, int nominal, int most) = CutsAt(edge);
                 // In its own cluster whole numbers are compared.
-                bool rival = Groups.Any(group => group.Cluster != cluster && Math.Abs(group.Screened - edge) < Gap);
+                int own = edgeCluster;
+                bool rival = Groups.Any(group => group.Cluster != own && Math.Abs(group.Screened - edge) < Gap);
                 return rival ? (least, nominal, most) : (nominal, nominal, nominal);
             }
         }
 
         /// <summary>The largest product that is looked for in a cluster.</summary>
-        private int Furthest(int c) => Step == 0 ? 0 : (int)Math.Floor(MathF.Sqrt(SquaredLevels) * Clusters[c].Reach);
+        private int Furthest(int c) => Steps[c] == 0 ? 0 : (int)Math.Floor(MathF.Sqrt(SquaredLevels[c]) * Clusters[c].Reach);
 
-        private double ScreenedLogit(int c, int product) => CentroidLogits[c] + Clusters[c].MeanLogWeight + (double)Step * product;
+        private double ScreenedLogit(int c, int product) => CentroidLogits[c] + Clusters[c].MeanLogWeight + (double)Steps[c] * product;
 
         private (int Least, int Nominal, int Most) CutsAt(double threshold)
         {

@@ -253,7 +253,7 @@ internal sealed partial class NaiveClustered
         int[] near = _tensors.Causal
             ? [.. Enumerable.Range(0, position + 1).Where(key => key < 4 || key >= (long)block * _options.BlockSize - _options.Near)]
             : [];
-        (int[] levels, float step) = Sketch(scaled, traced.Heads[keyValueHead].Basis);
+        (int[] Levels, float Step)[] sketches = [.. traced.Heads[keyValueHead].Bases.Select(basis => Sketch(scaled, basis))];
         return new Query
         {
             Effort = traced.Efforts[head],
@@ -262,10 +262,10 @@ internal sealed partial class NaiveClustered
             Clusters = clusters,
             Logits = [.. clusters.Select(cluster => cluster.Rows.Select(row => Dot(q, _keys[row])).ToArray())],
             Values = _values,
-            Products = [.. clusters.Select(cluster => cluster.Codes.Select(code => code.Select((c, i) => c * levels[i]).Sum()).ToArray())],
+            Products = [.. clusters.Select((cluster, c) => cluster.Codes.Select(code => Product(code, sketches[c].Levels)).ToArray())],
             CentroidLogits = [.. clusters.Select(cluster => Dot(q, cluster.Key))],
-            SquaredLevels = levels.Sum(level => level * level),
-            Step = step,
+            SquaredLevels = [.. sketches.Select(sketch => Product(sketch.Levels, sketch.Levels))],
+            Steps = [.. sketches.Select(sketch => sketch.Step)],
             IsProbe = IsProbe(batch, keyValueHead, query, block),
             MemberCap = Cap(batch, keyValueHead, position, block, near.Length),
             ValueDimension = _shape.ValueDimension,
@@ -273,12 +273,8 @@ internal sealed partial class NaiveClustered
     }
 
     /// <summary>Levels of a query's sketch and the logit of one level times one code.</summary>
-    private (int[] Levels, float Step) Sketch(float[] query, SketchBasis? basis)
+    private (int[] Levels, float Step) Sketch(float[] query, SketchBasis basis)
     {
-        if (basis is null)
-        {
-            return ([], 0);
-        }
         var coordinates = new float[_options.SketchRank];
         basis.QueryCoordinates(query, coordinates);
         float step = coordinates.Max(Math.Abs) / KeySketches.QueryLevels(_options.SketchRank);
@@ -395,6 +391,9 @@ internal sealed partial class NaiveClustered
         return sum;
     }
 
+    private static int Product<T>(T[] a, int[] b)
+        where T : System.Numerics.IBinaryInteger<T> => a.Zip(b, (x, y) => int.CreateChecked(x) * y).Sum();
+
     private static double Norm(double[] x) => Math.Sqrt(Dot(x, x));
 
     private static double Distance(double[] a, double[] b) => Norm([.. a.Zip(b, (x, y) => x - y)]);
@@ -408,11 +407,10 @@ internal sealed partial class NaiveClustered
         public double MeanLogWeight { get; } = Math.Log(Weight / Keys.Length);
 
         /// <summary>
-        /// What a query's sketch of length 1 is taken to reach: the longest sketch, or three deviations of a coordinate. In
-        /// single precision as in the library, since whole products may equal it.
+        /// What a query's sketch of length 1 is taken to reach: a part of the longest sketch. In single precision as in the
+        /// library, since whole products may equal it.
         /// </summary>
-        public float Reach { get; } = MathF.Sqrt(Math.Min(
-            Codes.Max(code => code.Sum(c => c * c)), 9f * Codes.Sum(code => code.Sum(c => c * c)) / ((float)Codes.Length * Codes[0].Length)));
+        public float Reach { get; } = 0.4f * MathF.Sqrt(Codes.Max(code => code.Sum(c => c * c)));
     }
 
     /// <summary>

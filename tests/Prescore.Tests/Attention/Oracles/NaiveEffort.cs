@@ -20,7 +20,7 @@ internal static class NaiveEffort
     }
 
     /// <summary>
-    /// The first step whose pooled error is within 0.65 of the target, unless it costs as much as exact. Blocks of probes count
+    /// The first step whose pooled error is within 0.6 of the target, unless it costs as much as exact. Blocks of probes count
     /// less by the decay for every later one.
     /// </summary>
     /// <param name="records">Records of all heads.</param>
@@ -35,14 +35,14 @@ internal static class NaiveEffort
         double Pool(Func<ProbeRecord, double> part) =>
             blocks.Select((block, i) => Math.Pow(options.ProbeDecay, blocks.Count - 1 - i) * block.Where(record => record.Head == head).Sum(part)).Sum();
 
-        double target = 0.65 * (options.TargetError ?? (options.Budget is null ? 0.1 : 0));
+        double target = 0.6 * (options.TargetError ?? (options.Budget is null ? 0.1 : 0));
         double norm = Pool(record => record.SquaredNorm);
         for (int step = 0; step <= options.LargestEffort && norm > 0; step++)
         {
             if (Math.Sqrt(Pool(record => record.SquaredErrors[step]) / norm) <= target)
             {
                 double share = Pool(record => record.Members[step]) / Pool(record => record.Far);
-                return 3 * share * far + clusters >= far ? EffortLadder.Exact : step;
+                return 2 * share * far + clusters >= far ? EffortLadder.Exact : step;
             }
         }
         return EffortLadder.Exact;
