@@ -30,7 +30,7 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
     /// deviation of any one direction there. Relative to the longest, not to the mean: a cluster with an outlier is looked
     /// into from further away.
     /// </summary>
-    private const float Alignment = 0.4f;
+    private const float Alignment = 0.375f;
 
     private nint _memory;
 

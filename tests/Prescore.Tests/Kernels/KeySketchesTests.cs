@@ -221,15 +221,15 @@ public class KeySketchesTests
         using var sketches = new KeySketches(4);
         sketches.Reach.ShouldBe(0);
         sketches.Append([3, 4, 0, 0]);
-        sketches.Reach.ShouldBe(2);
+        sketches.Reach.ShouldBe(1.875f);
         sketches.Append([0, 0, 2, 0]);
-        sketches.Reach.ShouldBe(2);
+        sketches.Reach.ShouldBe(1.875f);
         sketches.Append([0, 6, 0, 8]);
-        sketches.Reach.ShouldBe(4);
+        sketches.Reach.ShouldBe(3.75f);
         sketches.Clear();
         sketches.Reach.ShouldBe(0);
         sketches.Append([1, 0, 0, 0]);
-        sketches.Reach.ShouldBe(0.4f);
+        sketches.Reach.ShouldBe(0.375f);
     }
 
     [Fact]

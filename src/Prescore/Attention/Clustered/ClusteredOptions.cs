@@ -76,7 +76,7 @@ public sealed record ClusteredOptions
     }
 
     /// <summary>Number of keys at which a generation that follows <paramref name="first"/> keys is complete.</summary>
-    internal int GenerationSize(int first) => (int)Math.Min(int.MaxValue, Math.Max(FirstGeneration, 0.5 * first));
+    internal int GenerationSize(int first) => Math.Max(FirstGeneration, first / 2);
 
     /// <summary>
     /// What reading a key's sketch costs of an interaction: its r bytes of the key's and value's 4(d + d_v).

@@ -20,6 +20,9 @@ internal sealed class KeyGeneration : IDisposable
     /// <summary>Keys whose distances to their centres the sketches' basis is fitted to.</summary>
     private const int BasisKeys = 512;
 
+    /// <summary>A later generation is small at first: it grows by so many keys before it is worth a refinement.</summary>
+    private const int LeastGrowth = 512;
+
     /// <summary>Keys that are looked at together: a few register tiles of rows.</summary>
     private const int JoinRows = 24;
 
@@ -71,7 +74,8 @@ internal sealed class KeyGeneration : IDisposable
 
     /// <summary>Whether it has grown enough for a refinement, or is complete and has not been refined since.</summary>
     public bool RefinementDue => Count > _countAtRefinement
-        && (Count >= _settings.Options.RefitGrowth * _countAtRefinement || Count >= Size);
+        && (Count >= Size
+            || Count >= Math.Max(_settings.Options.RefitGrowth * _countAtRefinement, _countAtRefinement + Math.Min(FirstKey / 8, LeastGrowth)));
 
     /// <summary>Key·centroid products computed so far.</summary>
     public long Products => _keyProducts + Refinement.Products;

@@ -410,7 +410,7 @@ internal sealed partial class NaiveClustered
         /// What a query's sketch of length 1 is taken to reach: a part of the longest sketch. In single precision as in the
         /// library, since whole products may equal it.
         /// </summary>
-        public float Reach { get; } = 0.4f * MathF.Sqrt(Codes.Max(code => code.Sum(c => c * c)));
+        public float Reach { get; } = 0.375f * MathF.Sqrt(Codes.Max(code => code.Sum(c => c * c)));
     }
 
     /// <summary>
