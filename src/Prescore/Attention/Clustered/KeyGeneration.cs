@@ -32,6 +32,7 @@ internal sealed class KeyGeneration : IDisposable
     private readonly float[] _joining;
     private readonly float[] _products = new float[JoinRows * KeyRegion.ChunkKeys];
     private float[] _distances = [];
+    private IndexRefinement? _refinement;
     private int _countAtRefinement;
     private long _keyProducts;
 
@@ -48,7 +49,6 @@ internal sealed class KeyGeneration : IDisposable
         Basis = basis;
         Size = settings.Options.GenerationSize(firstKey);
         _joining = new float[JoinRows * settings.Dimension];
-        Refinement = new IndexRefinement(_clusters, NewCluster, settings.Dimension, Origin, settings.Run.Simd);
     }
 
     /// <summary>Number of keys in earlier generations.</summary>
@@ -70,7 +70,8 @@ internal sealed class KeyGeneration : IDisposable
     public SketchBasis? Basis { get; private set; }
 
     /// <summary>Lloyd steps in place; between <see cref="BeginRefinement"/> and <see cref="EndRefinement"/>.</summary>
-    public IndexRefinement Refinement { get; }
+    /// <remarks>Held for that long alone: an index keeps many generations that are complete.</remarks>
+    public IndexRefinement Refinement => _refinement ?? throw new InvalidOperationException("no refinement is under way");
 
     /// <summary>Whether it has grown enough for a refinement, or is complete and has not been refined since.</summary>
     public bool RefinementDue => Count > _countAtRefinement
@@ -78,7 +79,7 @@ internal sealed class KeyGeneration : IDisposable
             || Count >= Math.Max(_settings.Options.RefitGrowth * _countAtRefinement, _countAtRefinement + Math.Min(FirstKey / 8, LeastGrowth)));
 
     /// <summary>Key·centroid products computed so far.</summary>
-    public long Products => _keyProducts + Refinement.Products;
+    public long Products => _keyProducts + (_refinement?.Products ?? 0);
 
     private RandomOrigin Origin => new(_settings.Run.Seed, _settings.Run.Layer, _settings.Head, FirstKey);
 
@@ -129,13 +130,16 @@ internal sealed class KeyGeneration : IDisposable
     /// <summary>Adds the clusters that are missing and gets ready for steps.</summary>
     public void BeginRefinement()
     {
-        Refinement.Begin(_settings.Options.ClustersFor(FirstKey, Count));
+        _refinement = new IndexRefinement(_clusters, NewCluster, _settings.Dimension, Origin, _settings.Run.Simd);
+        _refinement.Begin(_settings.Options.ClustersFor(FirstKey, Count));
         _countAtRefinement = Count;
     }
 
     /// <summary>Takes note of what the steps have changed.</summary>
     public void EndRefinement()
     {
+        _keyProducts += Refinement.Products;
+        _refinement = null;
         IndexRefinement.DropEmpty(_clusters);
         _centroids.Resize(FirstCluster, FirstCluster + _clusters.Count);
         UpdateCentroids();
