@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Prescore.Kernels;
@@ -100,27 +101,26 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
     public void Append(ReadOnlySpan<sbyte> code)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(code.Length, Rank);
-        int squares = 0;
-        foreach (sbyte coordinate in code)
+        if (code.ContainsAnyExceptInRange((sbyte)-LargestCode, (sbyte)LargestCode))
         {
-            ArgumentOutOfRangeException.ThrowIfLessThan(coordinate, -LargestCode, nameof(code));
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(coordinate, LargestCode, nameof(code));
-            squares += coordinate * coordinate;
+            throw new ArgumentOutOfRangeException(nameof(code), $"a code is -{LargestCode} … {LargestCode}");
         }
         if (Count == Capacity)
         {
             Reserve(checked(Count + Count / 4 + 16));
         }
         byte* to = Codes + (nint)(Count / GroupKeys) * GroupKeys * Rank + Count % GroupKeys * 4;
-        for (int d = 0; d < code.Length; d += 4, to += QuadBytes)
+        Vector128<int> squares = default;
+        foreach (int quad in MemoryMarshal.Cast<sbyte, int>(code))
         {
-            to[0] = (byte)(code[d] + Offset);
-            to[1] = (byte)(code[d + 1] + Offset);
-            to[2] = (byte)(code[d + 2] + Offset);
-            to[3] = (byte)(code[d + 3] + Offset);
+            // Adding to bytes must not carry into the next: the sign bits go another way.
+            *(int*)to = ((quad & 0x7f7f7f7f) + Offset * 0x01010101) ^ (quad & unchecked((int)0x80808080));
+            to += QuadBytes;
+            Vector128<int> coordinates = Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalar(quad).AsSByte()));
+            squares += coordinates * coordinates;
         }
         Count++;
-        Include(squares);
+        Include(Vector128.Sum(squares));
     }
 
     /// <summary>

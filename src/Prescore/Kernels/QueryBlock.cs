@@ -49,6 +49,9 @@ internal abstract unsafe partial class QueryBlock : IDisposable
     /// <summary>A row's query, scaled.</summary>
     public abstract ReadOnlySpan<float> Query(int row);
 
+    /// <summary>Queries of neighbouring rows, scaled, <paramref name="stride"/> floats apart.</summary>
+    public abstract ReadOnlySpan<float> Queries(int first, int count, out int stride);
+
     /// <summary>Rows [first, first + count) attend all keys of the tiles.</summary>
     public void Attend(KeyValueTiles tiles, int first, int count) => Attend(tiles, 0, tiles.Blocks, first, count, default);
 
@@ -143,6 +146,12 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     }
 
     public override ReadOnlySpan<float> Query(int row) => new(_queries + row * _queryStride, _dimension);
+
+    public override ReadOnlySpan<float> Queries(int first, int count, out int stride)
+    {
+        stride = (int)_queryStride;
+        return new(_queries + first * _queryStride, count * stride);
+    }
 
     public override void Attend(KeyValueTiles tiles, int firstBlock, int endBlock, int first, int count, ReadOnlySpan<int> visible)
     {

@@ -13,7 +13,6 @@ internal sealed class KeyCluster : IDisposable
     private readonly float[] _key;
     private readonly float[] _value;
     private readonly float[] _anchor;
-    private readonly float[] _coordinates;
     private readonly sbyte[] _code;
     private double _weight;
     private int[] _indices;
@@ -23,7 +22,6 @@ internal sealed class KeyCluster : IDisposable
         Region = KeyRegion.Create(simd, dimension, valueDimension, storage, weighted, KeyOrder.Rows);
         Sketches = new KeySketches(rank);
         _anchor = new float[rank];
-        _coordinates = new float[rank];
         _code = new sbyte[rank];
         Region.Reserve(Math.Max(1, capacity));
         _keySum = new double[dimension];
@@ -115,18 +113,14 @@ internal sealed class KeyCluster : IDisposable
     }
 
     /// <summary>
-    /// Sketches the members that have none yet relative to the mean key of the last <see cref="SketchAll"/>, so that all
-    /// members compare. That the mean has moved a little since shifts them together.
+    /// Sketches the next member that has no sketch yet, relative to the mean key of the last <see cref="SketchAll"/>, so that
+    /// all members compare. That the mean has moved a little since shifts them together.
     /// </summary>
-    public void SketchNew(SketchBasis basis)
+    /// <param name="coordinates">Its coordinates in the basis of that sketch [r].</param>
+    public void SketchNext(ReadOnlySpan<float> coordinates)
     {
-        for (int slot = Sketches.Count; slot < Count; slot++)
-        {
-            Region.ReadKey(slot, _key);
-            basis.KeyCoordinates(_key, _coordinates);
-            SketchBasis.Encode(_coordinates, _anchor, _code);
-            Sketches.Append(_code);
-        }
+        SketchBasis.Encode(coordinates, _anchor, _code);
+        Sketches.Append(_code);
     }
 
     /// <summary>Says that the means have been taken note of.</summary>

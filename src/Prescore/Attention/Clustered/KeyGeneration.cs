@@ -18,7 +18,7 @@ internal sealed class KeyGeneration : IDisposable
     private const int SampleFactor = 16;
 
     /// <summary>Keys whose distances to their centres the sketches' basis is fitted to.</summary>
-    private const int BasisKeys = 512;
+    private const int BasisKeys = 256;
 
     /// <summary>A later generation is small at first: it grows by so many keys before it is worth a refinement.</summary>
     private const int LeastGrowth = 512;
@@ -121,10 +121,7 @@ internal sealed class KeyGeneration : IDisposable
             RefitSketches();
             return;
         }
-        foreach (KeyCluster cluster in _clusters)
-        {
-            cluster.SketchNew(Basis!);
-        }
+        SketchNew(keys, labels);
     }
 
     /// <summary>Adds the clusters that are missing and gets ready for steps.</summary>
@@ -215,6 +212,36 @@ internal sealed class KeyGeneration : IDisposable
             }
         }
         _keyProducts += (long)labels.Length * _clusters.Count;
+    }
+
+    /// <summary>Sketches keys that have joined the clusters named by their labels.</summary>
+    private void SketchNew(ReadOnlySpan<float> keys, ReadOnlySpan<int> labels)
+    {
+        int rank = _settings.Options.SketchRank, dimension = _settings.Dimension;
+        Span<float> coordinates = stackalloc float[JoinRows * rank];
+        for (int first = 0; first < labels.Length; first += JoinRows)
+        {
+            int rows = Math.Min(JoinRows, labels.Length - first);
+            Basis!.KeyCoordinates(AsStored(keys.Slice(first * dimension, rows * dimension)), coordinates[..(rows * rank)]);
+            for (int i = 0; i < rows; i++)
+            {
+                _clusters[labels[first + i]].SketchNext(coordinates.Slice(i * rank, rank));
+            }
+        }
+    }
+
+    /// <summary>A few keys as the clusters hold them: 16-bit storage has rounded them.</summary>
+    private ReadOnlySpan<float> AsStored(ReadOnlySpan<float> keys)
+    {
+        if (_settings.Options.Storage == KeyValueStorage.Fp32)
+        {
+            return keys;
+        }
+        Span<Half> halves = stackalloc Half[keys.Length];
+        TensorPrimitives.ConvertToHalf(keys, halves);
+        Span<float> stored = _joining.AsSpan(0, keys.Length);
+        TensorPrimitives.ConvertToSingle(halves, stored);
+        return stored;
     }
 
     /// <summary>Sketches all keys relative to their clusters' centres of now.</summary>

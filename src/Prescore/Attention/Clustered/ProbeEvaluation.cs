@@ -151,10 +151,7 @@ internal sealed class ProbeEvaluation(QueryBatch queries)
         }
         foreach (KeyGeneration generation in index.Generations)
         {
-            for (int row = 0; row < _block.Rows; row++)
-            {
-                queries.SetSketch(generation, row);
-            }
+            queries.SetSketches(generation);
             for (int i = 0; i < generation.Clusters.Count; i++)
             {
                 _block.OpenRegion(generation.Clusters[i].Region);

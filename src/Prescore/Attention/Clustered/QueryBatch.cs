@@ -18,8 +18,8 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
     private const double NoMembers = double.PositiveInfinity;
 
     private readonly List<(int Position, int Head)> _rows = [];
-    private readonly float[] _coordinates = new float[rank];
     private readonly List<double> _scores = [];
+    private float[] _coordinates = [];
     private int[] _indices = [];
     private int[] _products = [];
     private int[] _visible = [];
@@ -104,11 +104,11 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
     {
         foreach (KeyGeneration generation in index.Generations)
         {
+            SetSketches(generation);
             for (int row = 0; row < block.Rows; row++)
             {
                 if (_thresholds[row] < NoMembers)
                 {
-                    SetSketch(generation, row);
                     block.SetThreshold(row, _thresholds[row]);
                 }
             }
@@ -135,14 +135,24 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
         return new HeadWork(interactions, screened, exact);
     }
 
-    /// <summary>Sets the sketch of a row's query for the keys of a generation.</summary>
-    public void SetSketch(KeyGeneration generation, int row)
-    {
-        generation.Basis!.QueryCoordinates(block.Query(row), _coordinates);
-        block.SetSketch(row, _coordinates);
-    }
+    /// <summary>Sets the sketches of all rows' queries for the keys of a generation.</summary>
+    public void SetSketches(KeyGeneration generation) => SetSketches(generation, 0, block.Rows);
 
     public void Dispose() => block.Dispose();
+
+    private void SetSketches(KeyGeneration generation, int first, int count)
+    {
+        ReadOnlySpan<float> queries = block.Queries(first, count, out int stride);
+        if (_coordinates.Length < count * rank)
+        {
+            _coordinates = new float[count * rank];
+        }
+        generation.Basis!.QueryCoordinates(queries, stride, _coordinates.AsSpan(0, count * rank));
+        for (int i = 0; i < count; i++)
+        {
+            block.SetSketch(first + i, _coordinates.AsSpan(i * rank, rank));
+        }
+    }
 
     private static bool IsExact(int row, int effort, ReadOnlySpan<int> caps, int keys) =>
         effort == EffortLadder.Exact && (caps.IsEmpty || caps[row] >= keys);
@@ -206,7 +216,7 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
         float step = 0;
         foreach (KeyGeneration generation in index.Generations)
         {
-            SetSketch(generation, row);
+            SetSketches(generation, row, 1);
             step = Math.Max(step, block.SketchStep(row));
             for (int i = 0; i < generation.Clusters.Count; i++)
             {

@@ -12,7 +12,7 @@ namespace Prescore.Attention.Clustered;
 internal sealed class SecondMoment(int dimension)
 {
     /// <summary>Entries computed at a time; rows are padded to it so that there are no tails.</summary>
-    private const int Step = 4;
+    private const int Step = 8;
 
     /// <summary>Vectors that pass the sums at a time: one alone would wait for memory.</summary>
     private const int Together = 4;
@@ -20,9 +20,9 @@ internal sealed class SecondMoment(int dimension)
     private readonly int _vectors = (dimension + Step - 1) / Step;
 
     /// <summary>Rows of vectors; only entries up to the diagonal count.</summary>
-    private readonly Vector256<double>[] _sum = new Vector256<double>[dimension * ((dimension + Step - 1) / Step)];
+    private readonly Vector512<double>[] _sum = new Vector512<double>[dimension * ((dimension + Step - 1) / Step)];
 
-    private readonly Vector256<double>[] _wide = new Vector256<double>[Together * ((dimension + Step - 1) / Step)];
+    private readonly Vector512<double>[] _wide = new Vector512<double>[Together * ((dimension + Step - 1) / Step)];
 
     /// <summary>Number of vectors added since the start.</summary>
     public int Count { get; private set; }
@@ -47,7 +47,7 @@ internal sealed class SecondMoment(int dimension)
     /// <summary>Scales the weights of all vectors so far, so that later ones count more.</summary>
     public void Decay(double factor)
     {
-        foreach (ref Vector256<double> sum in _sum.AsSpan())
+        foreach (ref Vector512<double> sum in _sum.AsSpan())
         {
             sum *= factor;
         }
@@ -63,7 +63,7 @@ internal sealed class SecondMoment(int dimension)
             full.Clear();
             return;
         }
-        ReadOnlySpan<double> sums = MemoryMarshal.Cast<Vector256<double>, double>(_sum);
+        ReadOnlySpan<double> sums = MemoryMarshal.Cast<Vector512<double>, double>(_sum);
         for (int row = 0; row < dimension; row++)
         {
             for (int column = 0; column <= row; column++)
@@ -85,7 +85,7 @@ internal sealed class SecondMoment(int dimension)
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void AddTogether(ReadOnlySpan<float> rows)
     {
-        Span<double> wide = MemoryMarshal.Cast<Vector256<double>, double>(_wide.AsSpan());
+        Span<double> wide = MemoryMarshal.Cast<Vector512<double>, double>(_wide.AsSpan());
         wide.Clear();
         for (int i = 0; i < rows.Length; i++)
         {
@@ -94,12 +94,12 @@ internal sealed class SecondMoment(int dimension)
         int stride = _vectors * Step;
         for (int row = 0; row < dimension; row++)
         {
-            Vector256<double> l0 = Vector256.Create(wide[row]), l1 = Vector256.Create(wide[stride + row]);
-            Vector256<double> l2 = Vector256.Create(wide[2 * stride + row]), l3 = Vector256.Create(wide[3 * stride + row]);
+            Vector512<double> l0 = Vector512.Create(wide[row]), l1 = Vector512.Create(wide[stride + row]);
+            Vector512<double> l2 = Vector512.Create(wide[2 * stride + row]), l3 = Vector512.Create(wide[3 * stride + row]);
             int count = row / Step + 1;
-            Span<Vector256<double>> sums = _sum.AsSpan(row * _vectors, count);
-            ReadOnlySpan<Vector256<double>> c0 = _wide.AsSpan(0, count), c1 = _wide.AsSpan(_vectors, count);
-            ReadOnlySpan<Vector256<double>> c2 = _wide.AsSpan(2 * _vectors, count), c3 = _wide.AsSpan(3 * _vectors, count);
+            Span<Vector512<double>> sums = _sum.AsSpan(row * _vectors, count);
+            ReadOnlySpan<Vector512<double>> c0 = _wide.AsSpan(0, count), c1 = _wide.AsSpan(_vectors, count);
+            ReadOnlySpan<Vector512<double>> c2 = _wide.AsSpan(2 * _vectors, count), c3 = _wide.AsSpan(3 * _vectors, count);
             for (int i = 0; i < sums.Length; i++)
             {
                 // A product of two floats is exact in a double, so it is the same fused or not.

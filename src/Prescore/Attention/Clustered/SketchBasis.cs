@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Prescore.Kernels;
 
@@ -25,6 +26,9 @@ internal sealed class SketchBasis
 
     /// <summary>Rows of a register tile.</summary>
     private const int TileRows = 6;
+
+    /// <summary>Rows that are projected together.</summary>
+    private const int RowsTogether = 4;
 
     private readonly float[] _keys;
     private readonly float[] _keyRows;
@@ -103,21 +107,32 @@ internal sealed class SketchBasis
         return basis;
     }
 
-    /// <summary>coordinates [r] = Keysᵀ·key.</summary>
-    public void KeyCoordinates(ReadOnlySpan<float> key, Span<float> coordinates) => Project(_keys, key, coordinates);
+    /// <summary>coordinates [n, r] = keys·Keys.</summary>
+    /// <param name="keys">Keys [n, d].</param>
+    /// <param name="coordinates">Receives the coordinates.</param>
+    public void KeyCoordinates(ReadOnlySpan<float> keys, Span<float> coordinates) => Project(_keys, keys, Dimension, coordinates);
 
-    /// <summary>coordinates [r] = Queriesᵀ·query.</summary>
-    public void QueryCoordinates(ReadOnlySpan<float> query, Span<float> coordinates) => Project(_queries, query, coordinates);
+    /// <summary>coordinates [n, r] = queries·Queries.</summary>
+    /// <param name="queries">Queries [n, d]; the last one may end with its row.</param>
+    /// <param name="stride">Floats from one query to the next.</param>
+    /// <param name="coordinates">Receives the coordinates.</param>
+    public void QueryCoordinates(ReadOnlySpan<float> queries, int stride, Span<float> coordinates) =>
+        Project(_queries, queries, stride, coordinates);
 
     /// <summary>Codes of coordinates relative to an anchor's: rounded half to even, and clamped. NaN becomes 0.</summary>
     public static void Encode(ReadOnlySpan<float> coordinates, ReadOnlySpan<float> anchor, Span<sbyte> code)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(anchor.Length, coordinates.Length);
         ArgumentOutOfRangeException.ThrowIfNotEqual(code.Length, coordinates.Length);
-        for (int c = 0; c < coordinates.Length; c++)
+        Vector128<float> largest = Vector128.Create((float)KeySketches.LargestCode);
+        Span<int> quads = MemoryMarshal.Cast<sbyte, int>(code);
+        for (int quad = 0; quad < quads.Length; quad++)
         {
-            float rounded = MathF.Round(coordinates[c] - anchor[c]);
-            code[c] = float.IsNaN(rounded) ? (sbyte)0 : (sbyte)Math.Clamp(rounded, -KeySketches.LargestCode, KeySketches.LargestCode);
+            Vector128<float> relative = Vector128.Create(coordinates[(4 * quad)..]) - Vector128.Create(anchor[(4 * quad)..]);
+            relative = Vector128.ConditionalSelect(Vector128.Equals(relative, relative), relative, Vector128<float>.Zero);
+            relative = Vector128.Min(Vector128.Max(Vector128.Round(relative), -largest), largest);
+            Vector128<short> narrow = Vector128.Narrow(Vector128.ConvertToInt32(relative), default);
+            quads[quad] = Vector128.Narrow(narrow, default).AsInt32()[0];
         }
     }
 
@@ -191,39 +206,78 @@ internal sealed class SketchBasis
         return true;
     }
 
-    /// <summary>Every coordinate is a chain of multiply-adds over l in order, so bits do not depend on the width of vectors.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Project(float[] matrix, ReadOnlySpan<float> x, Span<float> coordinates)
+    private void Project(float[] matrix, ReadOnlySpan<float> rows, int stride, Span<float> coordinates)
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(x.Length, Dimension);
-        ArgumentOutOfRangeException.ThrowIfNotEqual(coordinates.Length, Rank);
+        ArgumentOutOfRangeException.ThrowIfLessThan(stride, Dimension);
+        int count = coordinates.Length / Rank;
+        ArgumentOutOfRangeException.ThrowIfNotEqual(coordinates.Length, count * Rank);
+        ArgumentOutOfRangeException.ThrowIfLessThan(rows.Length, count == 0 ? 0 : ((count - 1) * stride) + Dimension);
+        for (int row = 0; row < count; row += RowsTogether)
+        {
+            // Beyond the last row it is taken again.
+            int last = count - 1 - row;
+            int r1 = Math.Min(1, last), r2 = Math.Min(2, last), r3 = Math.Min(3, last);
+            ReadOnlySpan<float> x = rows[(row * stride)..];
+            Span<float> to = coordinates[(row * Rank)..];
+            ProjectFour(
+                matrix,
+                x[..Dimension], x.Slice(r1 * stride, Dimension), x.Slice(r2 * stride, Dimension), x.Slice(r3 * stride, Dimension),
+                to[..Rank], to.Slice(r1 * Rank, Rank), to.Slice(r2 * Rank, Rank), to.Slice(r3 * Rank, Rank));
+        }
+    }
+
+    /// <summary>
+    /// Every coordinate is a chain of multiply-adds over l in order, so bits do not depend on the width of vectors or on how
+    /// rows come together. Eight chains side by side: fewer would wait for each other's sums.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void ProjectFour(
+        float[] matrix,
+        ReadOnlySpan<float> x0, ReadOnlySpan<float> x1, ReadOnlySpan<float> x2, ReadOnlySpan<float> x3,
+        Span<float> y0, Span<float> y1, Span<float> y2, Span<float> y3)
+    {
         int c = 0;
-        // Four chains side by side: one alone would wait for each sum.
         for (; c + 32 <= Rank; c += 32)
         {
-            Vector256<float> s0 = default, s1 = default, s2 = default, s3 = default;
-            for (int l = 0; l < x.Length; l++)
+            Vector512<float> s00 = default, s01 = default, s10 = default, s11 = default;
+            Vector512<float> s20 = default, s21 = default, s30 = default, s31 = default;
+            for (int l = 0; l < x0.Length; l++)
             {
-                Vector256<float> factor = Vector256.Create(x[l]);
                 ReadOnlySpan<float> row = matrix.AsSpan(l * Rank + c, 32);
-                s0 = Vector256.FusedMultiplyAdd(factor, Vector256.Create(row), s0);
-                s1 = Vector256.FusedMultiplyAdd(factor, Vector256.Create(row[8..]), s1);
-                s2 = Vector256.FusedMultiplyAdd(factor, Vector256.Create(row[16..]), s2);
-                s3 = Vector256.FusedMultiplyAdd(factor, Vector256.Create(row[24..]), s3);
+                Vector512<float> m0 = Vector512.Create(row), m1 = Vector512.Create(row[16..]);
+                s00 = Vector512.FusedMultiplyAdd(Vector512.Create(x0[l]), m0, s00);
+                s01 = Vector512.FusedMultiplyAdd(Vector512.Create(x0[l]), m1, s01);
+                s10 = Vector512.FusedMultiplyAdd(Vector512.Create(x1[l]), m0, s10);
+                s11 = Vector512.FusedMultiplyAdd(Vector512.Create(x1[l]), m1, s11);
+                s20 = Vector512.FusedMultiplyAdd(Vector512.Create(x2[l]), m0, s20);
+                s21 = Vector512.FusedMultiplyAdd(Vector512.Create(x2[l]), m1, s21);
+                s30 = Vector512.FusedMultiplyAdd(Vector512.Create(x3[l]), m0, s30);
+                s31 = Vector512.FusedMultiplyAdd(Vector512.Create(x3[l]), m1, s31);
             }
-            s0.CopyTo(coordinates[c..]);
-            s1.CopyTo(coordinates[(c + 8)..]);
-            s2.CopyTo(coordinates[(c + 16)..]);
-            s3.CopyTo(coordinates[(c + 24)..]);
+            s00.CopyTo(y0[c..]);
+            s01.CopyTo(y0[(c + 16)..]);
+            s10.CopyTo(y1[c..]);
+            s11.CopyTo(y1[(c + 16)..]);
+            s20.CopyTo(y2[c..]);
+            s21.CopyTo(y2[(c + 16)..]);
+            s30.CopyTo(y3[c..]);
+            s31.CopyTo(y3[(c + 16)..]);
         }
         for (; c < Rank; c += 4)
         {
-            Vector128<float> sum = default;
-            for (int l = 0; l < x.Length; l++)
+            Vector128<float> s0 = default, s1 = default, s2 = default, s3 = default;
+            for (int l = 0; l < x0.Length; l++)
             {
-                sum = Vector128.FusedMultiplyAdd(Vector128.Create(x[l]), Vector128.Create(matrix.AsSpan(l * Rank + c, 4)), sum);
+                Vector128<float> m = Vector128.Create(matrix.AsSpan(l * Rank + c, 4));
+                s0 = Vector128.FusedMultiplyAdd(Vector128.Create(x0[l]), m, s0);
+                s1 = Vector128.FusedMultiplyAdd(Vector128.Create(x1[l]), m, s1);
+                s2 = Vector128.FusedMultiplyAdd(Vector128.Create(x2[l]), m, s2);
+                s3 = Vector128.FusedMultiplyAdd(Vector128.Create(x3[l]), m, s3);
             }
-            sum.CopyTo(coordinates[c..]);
+            s0.CopyTo(y0[c..]);
+            s1.CopyTo(y1[c..]);
+            s2.CopyTo(y2[c..]);
+            s3.CopyTo(y3[c..]);
         }
     }
 }

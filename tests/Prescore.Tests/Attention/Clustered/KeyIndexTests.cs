@@ -171,7 +171,7 @@ public partial class KeyIndexTests
         foreach (float[] query in grown.NewQueries(50))
         {
             var coordinates = new float[16];
-            grown.Index.Newest.Basis!.QueryCoordinates(query, coordinates);
+            grown.Index.Newest.Basis!.QueryCoordinates(query, query.Length, coordinates);
             for (int key = 0; key < labels.Length; key++)
             {
                 double exact = query.Select((x, l) => x * (grown.Keys[key][l] - means[labels[key]][l])).Sum();

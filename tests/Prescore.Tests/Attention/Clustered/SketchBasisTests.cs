@@ -153,7 +153,7 @@ public class SketchBasisTests
                 basis.KeyCoordinates(key, coordinates);
                 coordinates.ShouldAllBe(x => x == 0);
                 coordinates = Poisoned(rank);
-                basis.QueryCoordinates(key, coordinates);
+                basis.QueryCoordinates(key, key.Length, coordinates);
                 coordinates.ShouldAllBe(x => x == 0);
             }
         }
@@ -256,19 +256,26 @@ public class SketchBasisTests
     public void Coordinates_are_chains_of_multiply_adds(int d, int rank)
     {
         SketchBasis basis = Fit(Decaying(d, 1, seed: 1), Decaying(d, 1, seed: 2), rank);
-        float[] x = Uniform(d, position: 1, stream: 102), keys = Poisoned(rank), queries = Poisoned(rank);
-        basis.KeyCoordinates(x, keys);
-        basis.QueryCoordinates(x, queries);
-        for (int c = 0; c < rank; c++)
+        int stride = d + 3;
+        foreach (int rows in new[] { 0, 1, 2, 3, 4, 5, 9 })
         {
-            float key = 0, query = 0;
-            for (int l = 0; l < d; l++)
+            float[] x = Uniform(rows * stride, position: 1, stream: 102);
+            float[] dense = [.. Enumerable.Range(0, rows).SelectMany(row => x.AsSpan(row * stride, d).ToArray())];
+            float[] keys = Poisoned(rows * rank), queries = Poisoned(rows * rank);
+            basis.KeyCoordinates(dense, keys);
+            basis.QueryCoordinates(x.AsSpan(0, Math.Max(0, x.Length - 3)), stride, queries);
+            for (int at = 0; at < rows * rank; at++)
             {
-                key = MathF.FusedMultiplyAdd(x[l], basis.Keys[l * rank + c], key);
-                query = MathF.FusedMultiplyAdd(x[l], basis.Queries[l * rank + c], query);
+                float key = 0, query = 0;
+                for (int l = 0; l < d; l++)
+                {
+                    float component = x[at / rank * stride + l];
+                    key = MathF.FusedMultiplyAdd(component, basis.Keys[l * rank + at % rank], key);
+                    query = MathF.FusedMultiplyAdd(component, basis.Queries[l * rank + at % rank], query);
+                }
+                keys[at].ShouldBe(key);
+                queries[at].ShouldBe(query);
             }
-            keys[c].ShouldBe(key);
-            queries[c].ShouldBe(query);
         }
     }
 
@@ -287,7 +294,7 @@ public class SketchBasisTests
         Should.Throw<ArgumentException>(() => SketchBasis.Fit(square, square, 3, 8, basis));
         Should.Throw<ArgumentException>(() => SketchBasis.Fit(square[..4], square[..4], 2, 4, basis));
         Should.Throw<ArgumentOutOfRangeException>(() => basis.KeyCoordinates(new float[2], new float[4]));
-        Should.Throw<ArgumentOutOfRangeException>(() => basis.QueryCoordinates(new float[3], new float[5]));
+        Should.Throw<ArgumentOutOfRangeException>(() => basis.QueryCoordinates(new float[3], 3, new float[5]));
         Should.Throw<ArgumentOutOfRangeException>(() => SketchBasis.Encode(new float[4], new float[3], new sbyte[4]));
         Should.Throw<ArgumentOutOfRangeException>(() => SketchBasis.Encode(new float[4], new float[4], new sbyte[5]));
         Should.Throw<ArgumentOutOfRangeException>(() => new SecondMoment(3).Add(new float[4]));

@@ -276,7 +276,7 @@ internal sealed partial class NaiveClustered
     private (int[] Levels, float Step) Sketch(float[] query, SketchBasis basis)
     {
         var coordinates = new float[_options.SketchRank];
-        basis.QueryCoordinates(query, coordinates);
+        basis.QueryCoordinates(query, query.Length, coordinates);
         float step = coordinates.Max(Math.Abs) / KeySketches.QueryLevels(_options.SketchRank);
         float perStep = step > 0 ? 1 / step : 0;
         return ([.. coordinates.Select(x => (int)MathF.Round(x * perStep))], step);
