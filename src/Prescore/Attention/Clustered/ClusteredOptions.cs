@@ -36,7 +36,7 @@ public sealed record ClusteredOptions
     public double ProbeDecay { get; init; } = 0.7;
 
     /// <summary>The newest generation's clusters are refined when it has grown by this factor, above 1.</summary>
-    public double RefitGrowth { get; init; } = 1.5;
+    public double RefitGrowth { get; init; } = 1.3;
 
     /// <summary>
     /// Far keys of the first generation: so many are clustered among themselves before the next ones start anew. Later

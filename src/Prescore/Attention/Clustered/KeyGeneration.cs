@@ -18,7 +18,7 @@ internal sealed class KeyGeneration : IDisposable
     private const int SampleFactor = 16;
 
     /// <summary>Keys whose distances to their centres the sketches' basis is fitted to.</summary>
-    private const int BasisKeys = 256;
+    private const int BasisKeys = 512;
 
     /// <summary>A later generation is small at first: it grows by so many keys before it is worth a refinement.</summary>
     private const int LeastGrowth = 512;
