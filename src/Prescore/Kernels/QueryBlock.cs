@@ -46,9 +46,6 @@ internal abstract unsafe partial class QueryBlock : IDisposable
     /// <summary>Adds a query, multiplied by <paramref name="scale"/>, with empty state; returns its row.</summary>
     public abstract int Add(ReadOnlySpan<float> query, float scale);
 
-    /// <summary>A row's query, scaled.</summary>
-    public abstract ReadOnlySpan<float> Query(int row);
-
     /// <summary>Queries of neighbouring rows, scaled, <paramref name="stride"/> floats apart.</summary>
     public abstract ReadOnlySpan<float> Queries(int first, int count, out int stride);
 
@@ -144,8 +141,6 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         _screening &= row > 0;
         return row;
     }
-
-    public override ReadOnlySpan<float> Query(int row) => new(_queries + row * _queryStride, _dimension);
 
     public override ReadOnlySpan<float> Queries(int first, int count, out int stride)
     {

@@ -104,10 +104,14 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
     {
         foreach (KeyGeneration generation in index.Generations)
         {
-            SetSketches(generation);
-            for (int row = 0; row < block.Rows; row++)
+            for (int first = 0, end; first < block.Rows; first = end + 1)
             {
-                if (_thresholds[row] < NoMembers)
+                // Neighbours that screen: a threshold's reach needs the sketch.
+                for (end = first; end < block.Rows && _thresholds[end] < NoMembers; end++)
+                {
+                }
+                SetSketches(generation, first, end - first);
+                for (int row = first; row < end; row++)
                 {
                     block.SetThreshold(row, _thresholds[row]);
                 }
