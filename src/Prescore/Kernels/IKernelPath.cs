@@ -70,10 +70,24 @@ internal unsafe interface IKernelPath
     static abstract void AddRows(float* values, int* indices, float* weights, int count, float* output, float* first, float firstWeight);
 
     /// <summary>
-    /// Writes the indices i with logits[i] + offset + reaches[i]·reach ≥ least[i] in ascending order and returns how many
-    /// they are; all are readable up to a whole vector.
+    /// Finds the rows that a cluster may have members for: with least = ⌈(thresholds[i] − logits[i] − offset) · perSteps[i]⌉,
+    /// clamped to <see cref="QueryBlock.AnyProduct"/> … int.MaxValue, those where it is at most 0 or, squared as a float, at
+    /// most Σ bands[b · stride + i] · radii[b]. A threshold that is not a number is never reached. Every path gives the same.
+    /// All rows are readable up to a whole vector.
     /// </summary>
-    static abstract int CollectReaching(float* logits, float offset, float* reaches, float reach, float* least, int count, int* indices);
+    /// <param name="logits">Logits of the cluster's mean key.</param>
+    /// <param name="offset">What is added to them.</param>
+    /// <param name="thresholds">Smallest logit of each row's members.</param>
+    /// <param name="perSteps">Sketch products a logit.</param>
+    /// <param name="bands">The rows' <see cref="SketchReach"/>, a band after the other.</param>
+    /// <param name="stride">Distance of the bands.</param>
+    /// <param name="radii">The cluster's <see cref="KeySketches.SquaredRadius"/> in each band.</param>
+    /// <param name="count">Number of rows.</param>
+    /// <param name="rows">Receives the rows, ascending; room for whole vectors.</param>
+    /// <param name="least">Receives their least products; the same room.</param>
+    /// <returns>How many rows were found.</returns>
+    static abstract int CollectReaching(
+        float* logits, double offset, double* thresholds, double* perSteps, float* bands, nint stride, float* radii, int count, int* rows, int* least);
 
     /// <summary>Whether every element is finite; <paramref name="count"/> may be any number.</summary>
     static abstract bool AllFinite(float* row, nint count);

@@ -240,24 +240,46 @@ internal readonly unsafe struct Kernel256 : IKernelPath
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static int CollectReaching(float* logits, float offset, float* reaches, float reach, float* least, int count, int* indices)
+    public static int CollectReaching(
+        float* logits, double offset, double* thresholds, double* perSteps, float* bands, nint stride, float* radii, int count, int* rows, int* least)
     {
-        Vector256<float> shift = Vector256.Create(offset), factor = Vector256.Create(reach);
+        Vector256<float> r0 = Vector256.Create(radii[0]), r1 = Vector256.Create(radii[1]), r2 = Vector256.Create(radii[2]);
         int found = 0;
         for (int i = 0; i < count; i += 8)
         {
-            Vector256<float> furthest = Vector256.FusedMultiplyAdd(Vector256.Load(reaches + i), factor, Vector256.Load(logits + i) + shift);
-            ulong mask = Vector256.GreaterThanOrEqual(furthest, Vector256.Load(least + i)).ExtractMostSignificantBits();
+            Vector128<int> low = LeastProducts(logits + i, offset, thresholds + i, perSteps + i, out Vector128<int> lowKnown);
+            Vector128<int> high = LeastProducts(logits + i + 4, offset, thresholds + i + 4, perSteps + i + 4, out Vector128<int> highKnown);
+            Vector256<int> product = Vector256.Create(low, high);
+            Vector256<float> squared = Vector256.FusedMultiplyAdd(Vector256.Load(bands + stride + i), r1, Vector256.Load(bands + i) * r0);
+            squared = Vector256.FusedMultiplyAdd(Vector256.Load(bands + 2 * stride + i), r2, squared);
+            Vector256<float> single = Vector256.ConvertToSingle(product);
+            Vector256<int> reaching = Vector256.LessThanOrEqual(product, Vector256<int>.Zero)
+                | Vector256.LessThanOrEqual(single * single, squared).AsInt32();
+            uint mask = (reaching & Vector256.Create(lowKnown, highKnown)).ExtractMostSignificantBits();
             if (count - i < 8)
             {
-                mask &= (1UL << (count - i)) - 1;
+                mask &= (1u << (count - i)) - 1;
             }
             for (; mask != 0; mask &= mask - 1)
             {
-                indices[found++] = i + BitOperations.TrailingZeroCount(mask);
+                int lane = BitOperations.TrailingZeroCount(mask);
+                rows[found] = i + lane;
+                least[found++] = product[lane];
             }
         }
         return found;
+    }
+
+    /// <summary>Four of the least products of <see cref="CollectReaching"/>; and all bits where there is one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> LeastProducts(float* logits, double offset, double* thresholds, double* perSteps, out Vector128<int> known)
+    {
+        Vector256<double> logit = Vector256.WidenLower(Vector256.Create(Vector128.Load(logits), default));
+        Vector256<double> missing = Vector256.Load(thresholds) - logit - Vector256.Create(offset);
+        Vector256<double> product = Vector256.Ceiling(missing * Vector256.Load(perSteps));
+        product = Vector256.MinNative(Vector256.MaxNative(product, Vector256.Create((double)QueryBlock.AnyProduct)), Vector256.Create((double)int.MaxValue));
+        known = Vector256.Narrow(Vector256.Equals(missing, missing).AsInt64(), Vector256<long>.Zero).GetLower();
+        return Vector256.Narrow(Vector256.ConvertToInt64(product), Vector256<long>.Zero).GetLower();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -257,22 +257,27 @@ internal readonly unsafe struct Kernel512 : IKernelPath
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static int CollectReaching(float* logits, float offset, float* reaches, float reach, float* least, int count, int* indices)
+    public static int CollectReaching(
+        float* logits, double offset, double* thresholds, double* perSteps, float* bands, nint stride, float* radii, int count, int* rows, int* least)
     {
-        Vector512<float> shift = Vector512.Create(offset), factor = Vector512.Create(reach);
+        Vector512<float> r0 = Vector512.Create(radii[0]), r1 = Vector512.Create(radii[1]), r2 = Vector512.Create(radii[2]);
+        Vector512<int> end = Vector512.Create(count);
         int found = 0;
         for (int i = 0; i < count; i += 16)
         {
-            Vector512<float> furthest = Vector512.FusedMultiplyAdd(Vector512.Load(reaches + i), factor, Vector512.Load(logits + i) + shift);
-            ulong mask = Vector512.GreaterThanOrEqual(furthest, Vector512.Load(least + i)).ExtractMostSignificantBits();
-            if (count - i < 16)
-            {
-                mask &= (1UL << (count - i)) - 1;
-            }
-            for (; mask != 0; mask &= mask - 1)
-            {
-                indices[found++] = i + BitOperations.TrailingZeroCount(mask);
-            }
+            Vector256<int> low = LeastProducts(logits + i, offset, thresholds + i, perSteps + i, out Vector256<int> lowKnown);
+            Vector256<int> high = LeastProducts(logits + i + 8, offset, thresholds + i + 8, perSteps + i + 8, out Vector256<int> highKnown);
+            Vector512<int> product = Vector512.Create(low, high);
+            Vector512<float> squared = Vector512.FusedMultiplyAdd(Vector512.Load(bands + stride + i), r1, Vector512.Load(bands + i) * r0);
+            squared = Vector512.FusedMultiplyAdd(Vector512.Load(bands + 2 * stride + i), r2, squared);
+            Vector512<float> single = Vector512.ConvertToSingle(product);
+            Vector512<int> row = Vector512<int>.Indices + Vector512.Create(i);
+            Vector512<int> reaching = Vector512.LessThanOrEqual(product, Vector512<int>.Zero)
+                | Vector512.LessThanOrEqual(single * single, squared).AsInt32();
+            reaching &= Vector512.Create(lowKnown, highKnown) & Vector512.LessThan(row, end);
+            Avx512F.Compress(Vector512<int>.Zero, reaching, row).Store(rows + found);
+            Avx512F.Compress(Vector512<int>.Zero, reaching, product).Store(least + found);
+            found += BitOperations.PopCount(reaching.ExtractMostSignificantBits());
         }
         return found;
     }
@@ -280,6 +285,18 @@ internal readonly unsafe struct Kernel512 : IKernelPath
     public static bool AllFinite(float* row, nint count) => Kernel256.AllFinite(row, count);
 
     public static void Transpose8(float** rows, nint depth, float* panel) => Transpose.Eight(rows, depth, panel, 64);
+
+    /// <summary>Eight of the least products of <see cref="CollectReaching"/>; and all bits where there is one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> LeastProducts(float* logits, double offset, double* thresholds, double* perSteps, out Vector256<int> known)
+    {
+        Vector512<double> logit = Avx512F.ConvertToVector512Double(Vector256.Load(logits));
+        Vector512<double> missing = Vector512.Load(thresholds) - logit - Vector512.Create(offset);
+        Vector512<double> product = Vector512.Ceiling(missing * Vector512.Load(perSteps));
+        product = Vector512.MinNative(Vector512.MaxNative(product, Vector512.Create((double)QueryBlock.AnyProduct)), Vector512.Create((double)int.MaxValue));
+        known = Vector512.Narrow(Vector512.Equals(missing, missing).AsInt64(), Vector512<long>.Zero).GetLower();
+        return Avx512F.ConvertToVector256Int32WithTruncation(product);
+    }
 
     /// <summary>All bits of the first <paramref name="count"/> lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

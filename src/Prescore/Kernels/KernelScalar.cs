@@ -181,14 +181,23 @@ internal readonly unsafe struct KernelScalar : IKernelPath
         return found;
     }
 
-    public static int CollectReaching(float* logits, float offset, float* reaches, float reach, float* least, int count, int* indices)
+    public static int CollectReaching(
+        float* logits, double offset, double* thresholds, double* perSteps, float* bands, nint stride, float* radii, int count, int* rows, int* least)
     {
         int found = 0;
         for (int i = 0; i < count; i++)
         {
-            if (logits[i] + offset + reaches[i] * reach >= least[i])
+            if (double.IsNaN(thresholds[i]))
             {
-                indices[found++] = i;
+                continue;
+            }
+            int product = QueryBlock.LeastProduct(thresholds[i] - logits[i] - offset, perSteps[i]);
+            float squared = MathF.FusedMultiplyAdd(bands[stride + i], radii[1], bands[i] * radii[0]);
+            squared = MathF.FusedMultiplyAdd(bands[2 * stride + i], radii[2], squared);
+            if (product <= 0 || (float)product * product <= squared)
+            {
+                rows[found] = i;
+                least[found++] = product;
             }
         }
         return found;

@@ -184,6 +184,18 @@ internal sealed unsafe class KeyRegion<TKernel>(
         }
     }
 
+    protected override void CopyTo(void* memory, ReadOnlySpan<int> order)
+    {
+        if (Storage == KeyValueStorage.Fp32)
+        {
+            CopyRows((float*)Memory, (float*)memory, order);
+        }
+        else
+        {
+            CopyRows((Half*)Memory, (Half*)memory, order);
+        }
+    }
+
     protected override int RoundUp(int count) => (count + Width - 1) / Width * Width;
 
     protected override long FloatsFor(int capacity) => (long)capacity * (KeySize + ValuePanels * Width);
@@ -194,6 +206,20 @@ internal sealed unsafe class KeyRegion<TKernel>(
 
     private nint ValueStart(int index, int column) =>
         KeyFloats(Capacity) + ((nint)(column / Width) * Capacity + index) * Width + column % Width;
+
+    private void CopyRows<T>(T* from, T* to, ReadOnlySpan<int> order)
+        where T : unmanaged
+    {
+        for (int place = 0; place < order.Length; place++)
+        {
+            // The padding is alike.
+            new ReadOnlySpan<T>(from + KeyStart(order[place]), KeySize).CopyTo(new Span<T>(to + KeyStart(place), KeySize));
+            for (int column = 0; column < ValueDimension; column += Width)
+            {
+                new ReadOnlySpan<T>(from + ValueStart(order[place], column), Width).CopyTo(new Span<T>(to + ValueStart(place, column), Width));
+            }
+        }
+    }
 
     private void Move<T>(T* memory, int from, int to)
         where T : unmanaged

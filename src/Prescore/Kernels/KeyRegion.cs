@@ -96,6 +96,26 @@ internal abstract unsafe class KeyRegion : IDisposable
     /// <summary>Removes a key; the last one takes its place.</summary>
     public abstract void RemoveSwap(int index);
 
+    /// <summary>Keys change places; they must lie in rows.</summary>
+    /// <param name="order">Where each place's key was before [count]; every place once.</param>
+    public void Reorder(ReadOnlySpan<int> order)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(order.Length, Count);
+        ArgumentOutOfRangeException.ThrowIfNotEqual((int)Order, (int)KeyOrder.Rows);
+        nint memory = RegionMemory.Rent(MemoryBytes(Capacity));
+        CopyTo((void*)memory, order);
+        RegionMemory.Return(Interlocked.Exchange(ref _memory, memory), MemoryBytes(Capacity));
+        if (HasBias)
+        {
+            nint bias = RegionMemory.Rent(BiasBytes(Capacity));
+            for (int place = 0; place < order.Length; place++)
+            {
+                ((float*)bias)[place] = BiasData[order[place]];
+            }
+            RegionMemory.Return(Interlocked.Exchange(ref _bias, bias), BiasBytes(Capacity));
+        }
+    }
+
     /// <summary>
     /// Dot products of some rows with the chunk of keys that starts at <paramref name="first"/> (a multiple of
     /// <see cref="ChunkKeys"/>): products[i · ChunkKeys + j] = rows[i] · key[first + j].
@@ -150,6 +170,9 @@ internal abstract unsafe class KeyRegion : IDisposable
     protected abstract void Write(int index, ReadOnlySpan<float> key, ReadOnlySpan<float> value);
 
     protected abstract void CopyTo(void* memory, int capacity);
+
+    /// <summary>Copies keys in rows and their values to other places of as much memory.</summary>
+    protected abstract void CopyTo(void* memory, ReadOnlySpan<int> order);
 
     protected abstract int RoundUp(int count);
 

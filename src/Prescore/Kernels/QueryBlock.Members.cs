@@ -98,7 +98,7 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         int candidates = Candidates(cluster, sketches, centroids);
         for (int candidate = 0; candidate < candidates; candidate++)
         {
-            ScreenMembers(_candidates[candidate], cluster, sketches, centroids);
+            ScreenMembers(_candidates[candidate], _leastProducts[candidate], sketches);
             if (_waiting >= WaitingMembers || (_waiting > 0 && candidate == candidates - 1))
             {
                 if (!open)
@@ -116,19 +116,15 @@ internal sealed unsafe partial class QueryBlock<TKernel>
     public override int ScreenedOf(int row) => _screens[row].Screened;
 
     /// <summary>Members of a cluster that pass a row's threshold join those that wait.</summary>
-    private void ScreenMembers(int row, int cluster, KeySketches sketches, CentroidSet centroids)
+    private void ScreenMembers(int row, int least, KeySketches sketches)
     {
         ref ScreenState screen = ref _screens[row];
-        int least = LeastProduct(ref screen, row, cluster, sketches, centroids, screen.Threshold);
-        if (least == int.MaxValue)
-        {
-            return;
-        }
-        screen.Screened += sketches.Count;
+        int read = sketches.Within(least, screen.Reach);
+        screen.Screened += read;
         int found;
         fixed (int* query = &_sketches[row * _quads], indices = &_waitingIndices[_waiting])
         {
-            found = TKernel.Screen(sketches.Codes, sketches.Count, _quads, query, least + screen.Offset, indices, null);
+            found = TKernel.Screen(sketches.Codes, read, _quads, query, least + screen.Offset, indices, null);
         }
         if (found > 0)
         {

@@ -6,6 +6,16 @@ namespace Prescore.Kernels;
 /// <summary>Screening: which members of a cluster promise, by their sketches, enough of a row's attention.</summary>
 internal abstract unsafe partial class QueryBlock
 {
+    /// <summary>A least product that every key has, whatever its sketch; adding to it does not overflow.</summary>
+    public const int AnyProduct = int.MinValue / 2;
+
+    /// <summary>Sketch products a logit of a query without a sketch: clusters' logits alone decide, as any product is too small or too large.</summary>
+    private protected const double NoStep = 1e300;
+
+    /// <summary>The smallest whole product of sketches that makes up for what a cluster's logit lacks.</summary>
+    public static int LeastProduct(double missing, double perStep) =>
+        (int)Math.Clamp(Math.Ceiling(missing * perStep), AnyProduct, int.MaxValue);
+
     /// <summary>Sets the query's sketch of a row, rounded to whole levels.</summary>
     /// <param name="row">The row.</param>
     /// <param name="coordinates">Coordinates of the scaled query [rank].</param>
@@ -13,23 +23,20 @@ internal abstract unsafe partial class QueryBlock
 
     /// <summary>
     /// Has a row attend exactly, in <see cref="AttendMembers"/>, the members whose screened logit (with their cluster's
-    /// mean log-weight) is at least <paramref name="threshold"/>, where that is within <see cref="KeySketches.Reach"/>.
+    /// mean log-weight) is at least <paramref name="threshold"/>, where that is within <see cref="SketchReach"/>.
     /// </summary>
     public abstract void SetThreshold(int row, double threshold);
 
     /// <summary>Logit that one unit of a row's sketch products stands for; 0 where the query has no sketch to speak of.</summary>
     public abstract float SketchStep(int row);
 
-    /// <summary>
-    /// The smallest sketch product with which a member of a cluster reaches a threshold; int.MaxValue where none can.
-    /// </summary>
-    public abstract int LeastProduct(int row, int cluster, KeySketches sketches, CentroidSet centroids, double threshold);
+    /// <summary>The smallest sketch product with which a member of a cluster passes a threshold; int.MaxValue where none does.</summary>
+    public abstract int LeastProduct(int row, int cluster, CentroidSet centroids, double threshold);
 
-    /// <summary><see cref="LeastProduct"/> of many thresholds.</summary>
-    public abstract void LeastProducts(
-        int row, int cluster, KeySketches sketches, CentroidSet centroids, ReadOnlySpan<double> thresholds, Span<int> least);
+    /// <summary>How many of a cluster's sketches, from the first on, a row compares to find products of at least <paramref name="least"/>.</summary>
+    public abstract int Within(int row, KeySketches sketches, int least);
 
-    /// <summary>Members of a cluster whose sketch product with a row's is at least <paramref name="least"/>; returns how many.</summary>
+    /// <summary>Members of a cluster within reach whose sketch product with a row's is at least <paramref name="least"/>; returns how many.</summary>
     /// <param name="row">The row.</param>
     /// <param name="sketches">Sketches of the cluster's members.</param>
     /// <param name="least">Smallest product.</param>
@@ -42,7 +49,9 @@ internal sealed unsafe partial class QueryBlock<TKernel>
 {
     private readonly ScreenState[] _screens;
     private readonly int[] _candidates;
-    private readonly float* _leastLogits;
+    private readonly int[] _leastProducts;
+    private readonly double* _thresholds;
+    private readonly double* _perSteps;
     private readonly float* _reaches;
     private int[] _sketches = [];
     private bool _screening;
@@ -59,7 +68,9 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         float step = MathF.Abs(TensorPrimitives.MaxMagnitude(coordinates)) / KeySketches.QueryLevels(rank);
         // A query so large or small that the step is no number: its sketch is empty, the clusters' logits alone decide.
         float perStep = float.IsNormal(step) && float.IsNormal(1 / step) ? 1 / step : 0;
-        Vector128<int> sums = default, squares = default;
+        Vector128<int> sums = default;
+        Span<int> squares = stackalloc int[SketchReach.Bands];
+        squares.Clear();
         for (int quad = 0; quad < _quads; quad++)
         {
             Vector128<float> scaled = Vector128.Create(coordinates[(4 * quad)..]) * perStep;
@@ -67,47 +78,42 @@ internal sealed unsafe partial class QueryBlock<TKernel>
             Vector128<short> narrow = Vector128.Narrow(levels, levels);
             _sketches[row * _quads + quad] = Vector128.Narrow(narrow, narrow).AsInt32()[0];
             sums += levels;
-            squares += levels * levels;
+            squares[SketchReach.BandOf(quad)] += Vector128.Sum(levels * levels);
         }
         ref ScreenState screen = ref _screens[row];
         screen.Step = perStep == 0 ? 0 : step;
-        screen.PerStep = 1.0 / step;
         screen.Offset = KeySketches.Offset * Vector128.Sum(sums);
-        screen.Norm = MathF.Sqrt(Vector128.Sum(squares));
+        screen.Reach = SketchReach.Of(squares, rank);
+        _perSteps[row] = perStep == 0 ? NoStep : 1.0 / step;
+        float* reaches = _reaches + row;
+        (reaches[0], reaches[_stateStride], reaches[2 * _stateStride]) = (screen.Reach.Leading, screen.Reach.Middle, screen.Reach.Rest);
     }
 
     public override void SetThreshold(int row, double threshold)
     {
-        ref ScreenState screen = ref _screens[row];
-        screen.Threshold = threshold;
+        _thresholds[row] = threshold;
         _screening = true;
-        // A margin for what single precision loses: the exact test follows.
-        _leastLogits[row] = (float)threshold - 1e-4f * (1 + MathF.Abs((float)threshold));
-        _reaches[row] = screen.Norm * screen.Step;
     }
 
     public override float SketchStep(int row) => _screens[row].Step;
 
-    public override int LeastProduct(int row, int cluster, KeySketches sketches, CentroidSet centroids, double threshold) =>
-        LeastProduct(ref _screens[row], row, cluster, sketches, centroids, threshold);
+    public override int LeastProduct(int row, int cluster, CentroidSet centroids, double threshold) =>
+        LeastProduct(threshold - CentroidLogit(row, cluster) - centroids.MeanLogWeight(cluster), _perSteps[row]);
 
-    public override void LeastProducts(
-        int row, int cluster, KeySketches sketches, CentroidSet centroids, ReadOnlySpan<double> thresholds, Span<int> least)
-    {
-        ref ScreenState screen = ref _screens[row];
-        for (int i = 0; i < thresholds.Length; i++)
-        {
-            least[i] = LeastProduct(ref screen, row, cluster, sketches, centroids, thresholds[i]);
-        }
-    }
+    public override int Within(int row, KeySketches sketches, int least) => sketches.Within(least, _screens[row].Reach);
 
     public override int Screen(int row, KeySketches sketches, int least, Span<int> indices, Span<int> products)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(Math.Min(indices.Length, products.Length), sketches.PaddedCount);
         fixed (int* query = &_sketches[row * _quads], found = indices, dots = products)
         {
+            int read = Within(row, sketches, least);
+            if (read == 0)
+            {
+                return 0;
+            }
             int offset = _screens[row].Offset;
-            int count = TKernel.Screen(sketches.Codes, sketches.Count, _quads, query, least + offset, found, dots);
+            int count = TKernel.Screen(sketches.Codes, read, _quads, query, least + offset, found, dots);
             for (int i = 0; i < count; i++)
             {
                 dots[i] -= offset;
@@ -116,50 +122,37 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         }
     }
 
-    /// <summary>Rows that a cluster may have members for: those whose threshold is within the reach of its sketches.</summary>
+    /// <summary>Rows whose threshold is within the reach of a cluster's sketches, and their least products.</summary>
     private int Candidates(int cluster, KeySketches sketches, CentroidSet centroids)
     {
         if (!_screening)
         {
             return 0;
         }
-        fixed (int* candidates = _candidates)
+        float* radii = stackalloc float[SketchReach.Bands];
+        for (int band = 0; band < SketchReach.Bands; band++)
+        {
+            radii[band] = sketches.SquaredRadius(band);
+        }
+        fixed (int* candidates = _candidates, least = _leastProducts)
         {
             return TKernel.CollectReaching(
-                _centroidLogits!.Pointer + cluster * _logitStride, centroids.MeanLogWeight(cluster), _reaches, sketches.Reach,
-                _leastLogits, Rows, candidates);
+                _centroidLogits!.Pointer + cluster * _logitStride, centroids.MeanLogWeight(cluster), _thresholds, _perSteps,
+                _reaches, _stateStride, radii, Rows, candidates, least);
         }
-    }
-
-    private int LeastProduct(
-        ref ScreenState screen, int row, int cluster, KeySketches sketches, CentroidSet centroids, double threshold)
-    {
-        double missing = threshold - CentroidLogit(row, cluster) - centroids.MeanLogWeight(cluster);
-        if (screen.Step == 0)
-        {
-            return missing <= 0 ? int.MinValue / 2 : int.MaxValue;
-        }
-        double least = Math.Ceiling(missing * screen.PerStep);
-        return least > screen.Norm * sketches.Reach ? int.MaxValue : (int)Math.Max(least, int.MinValue / 2);
     }
 
     /// <summary>What a row screens with.</summary>
     private struct ScreenState
     {
-        /// <summary>Smallest screened logit of a member.</summary>
-        public double Threshold;
-
         /// <summary>Logit of one unit of the products.</summary>
         public float Step;
-
-        /// <summary>Its reciprocal, where there is one.</summary>
-        public double PerStep;
 
         /// <summary>What the offset of the keys' codes adds to every product.</summary>
         public int Offset;
 
-        /// <summary>Norm of the query's levels.</summary>
-        public float Norm;
+        /// <summary>How far its products are taken to reach.</summary>
+        public SketchReach Reach;
 
         public int Members;
 

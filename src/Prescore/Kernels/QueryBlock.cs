@@ -87,6 +87,7 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     private readonly int _valuePanels;
     private readonly nint _queryStride;
     private readonly nint _outputStride;
+    private readonly nint _stateStride;
     private readonly NativeBuffer _memory;
     private readonly float* _queries;
     private readonly float* _outputs;
@@ -106,20 +107,22 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         _outputStride = (nint)_valuePanels * TKernel.PanelWidth;
         nint rows = capacity + TileRows;
         nint strip = StripRows + TileRows;
-        nint state = Aligned(rows);
+        nint state = _stateStride = Aligned(rows);
         nint expansion = KeyRegion<TKernel>.ExpansionFloats(dimension, valueDimension);
         _memory = NativeBuffer.Rent(
-            rows * (_queryStride + _outputStride) + 4 * state + strip * BlockKeys + expansion);
+            rows * (_queryStride + _outputStride) + (6 + SketchReach.Bands) * state + strip * BlockKeys + expansion);
         _memory.Clear();
         _screens = new ScreenState[capacity];
-        _candidates = new int[capacity];
+        _candidates = new int[state];
+        _leastProducts = new int[state];
         _queries = _memory.Pointer;
         _outputs = _queries + rows * _queryStride;
         _maxima = _outputs + rows * _outputStride;
         _sums = _maxima + state;
-        _leastLogits = _sums + state;
-        _reaches = _leastLogits + state;
-        _logits = _reaches + state;
+        _thresholds = (double*)(_sums + state);
+        _perSteps = _thresholds + state;
+        _reaches = (float*)(_perSteps + state);
+        _logits = _reaches + SketchReach.Bands * state;
         _expansion = _logits + strip * BlockKeys;
     }
 
@@ -136,8 +139,8 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         _maxima[row] = float.NegativeInfinity;
         _sums[row] = 0;
         _screens[row] = default;
-        // Nothing is at least NaN: logits that the row never had hold what the memory held, an infinity even.
-        _leastLogits[row] = float.NaN;
+        // Never reached: logits that the row never had hold what the memory held, an infinity even.
+        _thresholds[row] = double.NaN;
         _screening &= row > 0;
         return row;
     }

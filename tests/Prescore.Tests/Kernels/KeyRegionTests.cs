@@ -191,12 +191,15 @@ public class KeyRegionTests
     }
 
     [Fact]
-    public void Replacing_or_truncating_beyond_the_end_is_refused()
+    public void What_is_not_there_is_not_replaced_kept_or_reordered()
     {
         using KeyRegion region = KeyRegion.Create(SimdPath.Scalar, 2, 2, KeyValueStorage.Fp32);
         region.Append([1, 2], [3, 4]);
         Should.Throw<ArgumentOutOfRangeException>(() => region.Replace(1, [1, 2], [3, 4]));
         Should.Throw<ArgumentOutOfRangeException>(() => region.Truncate(2));
+        Should.Throw<ArgumentOutOfRangeException>(() => region.Reorder([0]));
+        using KeyRegion rows = KeyRegion.Create(SimdPath.Scalar, 2, 2, KeyValueStorage.Fp32, order: KeyOrder.Rows);
+        Should.Throw<ArgumentOutOfRangeException>(() => rows.Reorder([0]));
     }
 
     private static void Change(KeyRegion region, List<(float[] Key, float[] Value, float LogWeight)> list, Random random)
@@ -226,6 +229,14 @@ public class KeyRegionTests
                     int kept = random.Next(list.Count / 2, list.Count + 1);
                     region.Truncate(kept);
                     list.RemoveRange(kept, list.Count - kept);
+                }
+                if (region.Order == KeyOrder.Rows)
+                {
+                    int[] order = [.. Enumerable.Range(0, list.Count).OrderBy(_ => random.Next())];
+                    region.Reorder(order);
+                    (float[] Key, float[] Value, float LogWeight)[] before = [.. list];
+                    list.Clear();
+                    list.AddRange(order.Select(place => before[place]));
                 }
                 region.Reserve(list.Count + random.Next(30));
                 break;

@@ -74,7 +74,7 @@ public class KeySketchesTests
         sbyte[][] codes = [.. signs.Select(sign => Signed(rank, KeySketches.LargestCode, sign))];
         using var sketches = new KeySketches(rank);
         Fill(sketches, codes, poison: 0xFF);
-        sketches.SquaredRadius.ShouldBe(rank * 225);
+        Radii(sketches).ShouldBe(Radii(codes));
         foreach (Func<int, int> sign in signs)
         {
             sbyte[] query = Signed(rank, levels, sign);
@@ -128,7 +128,7 @@ public class KeySketchesTests
         for (int round = 0; round < 2; round++)
         {
             var products = new List<int>();
-            int radius = 0;
+            var codes = new List<sbyte[]>();
             for (int i = 0; i < 200; i++)
             {
                 // Later rounds are of smaller codes: the radius must not remember the earlier ones.
@@ -136,9 +136,9 @@ public class KeySketchesTests
                 int before = sketches.Capacity;
                 sketches.Append(code);
                 products.Add(Product(query, code));
-                radius = Math.Max(radius, code.Sum(coordinate => coordinate * coordinate));
+                codes.Add(code);
                 sketches.Count.ShouldBe(i + 1);
-                sketches.SquaredRadius.ShouldBe(radius);
+                Radii(sketches).ShouldBe(Radii([.. codes]));
                 (sketches.Capacity % KeySketches.GroupKeys).ShouldBe(0);
                 sketches.Bytes.ShouldBe((long)sketches.Capacity * rank);
                 if (sketches.Capacity != before)
@@ -154,7 +154,7 @@ public class KeySketchesTests
             int capacity = sketches.Capacity;
             sketches.Clear();
             sketches.Count.ShouldBe(0);
-            sketches.SquaredRadius.ShouldBe(0);
+            Radii(sketches).ShouldBeEmpty();
             sketches.Capacity.ShouldBe(capacity);
             Check(sketches, path, query, [], int.MinValue);
         }
@@ -199,7 +199,8 @@ public class KeySketchesTests
                     products.Add(Product(query, code));
                 }
             }
-            (columns.Count, columns.SquaredRadius, columns.Reach).ShouldBe((single.Count, single.SquaredRadius, single.Reach));
+            columns.Count.ShouldBe(single.Count);
+            Radii(columns).ShouldBe(Radii(single));
             foreach (int threshold in Thresholds([.. products]))
             {
                 Check(columns, path, query, [.. products], threshold);
@@ -215,21 +216,51 @@ public class KeySketchesTests
         odd.Count.ShouldBe(0);
     }
 
-    [Fact]
-    public void Reach_is_a_part_of_the_longest_sketch()
+    [Theory]
+    [InlineData(4)]
+    [InlineData(8)]
+    [InlineData(32)]
+    public void Sorting_puts_the_longest_first_and_says_where_they_were(int rank)
     {
-        using var sketches = new KeySketches(4);
-        sketches.Reach.ShouldBe(0);
-        sketches.Append([3, 4, 0, 0]);
-        sketches.Reach.ShouldBe(1.875f);
-        sketches.Append([0, 0, 2, 0]);
-        sketches.Reach.ShouldBe(1.875f);
-        sketches.Append([0, 6, 0, 8]);
-        sketches.Reach.ShouldBe(3.75f);
-        sketches.Clear();
-        sketches.Reach.ShouldBe(0);
-        sketches.Append([1, 0, 0, 0]);
-        sketches.Reach.ShouldBe(0.375f);
+        foreach (int count in Counts)
+        {
+            var random = new Random(count);
+            using var sketches = new KeySketches(rank);
+            sbyte[][] codes = [.. Enumerable.Range(0, count).Select(i => Code(random, rank, i % 5 == 0 ? 15 : 4))];
+            Fill(sketches, codes, poison: 0xFF);
+            float[] weights = [.. Enumerable.Range(0, rank).Select(c => 1f / (1 + c))], norms = new float[count];
+            sketches.SquaredNorms(weights, norms);
+            double[] expected = [.. codes.Select(code => code.Select((x, c) => (double)x * x / (1 + c)).Sum())];
+            norms.Zip(expected, (a, b) => Math.Abs(a - b) / (1 + b)).Append(0).Max().ShouldBeLessThan(1e-6);
+            var order = new int[count];
+            sketches.Sort(weights, order);
+            order.Order().ShouldBe(Enumerable.Range(0, count));
+            sbyte[][] sorted = [.. order.Select(i => codes[i])];
+            for (int place = 0; place + 1 < count; place++)
+            {
+                (double first, double second) = (expected[order[place]], expected[order[place + 1]]);
+                // What leading bits do not tell apart stays in order.
+                (second <= first * 1.126 || second < expected.Max() / 200).ShouldBeTrue($"{first} before {second}");
+                (first != second || order[place] < order[place + 1]).ShouldBeTrue();
+            }
+            Radii(sketches).ShouldBe(Radii(sorted));
+            sbyte[] query = Code(random, rank, KeySketches.QueryLevels(rank));
+            Check(sketches, SimdPath.Scalar, query, [.. sorted.Select(code => Product(query, code))], int.MinValue);
+            // More can follow.
+            sbyte[] longest = Constant(rank, 15);
+            sketches.Append(longest);
+            Radii(sketches).ShouldBe(Radii([.. sorted, longest]));
+        }
+    }
+
+    [Fact]
+    public void Sketches_of_zeros_keep_their_order()
+    {
+        using var sketches = new KeySketches(8);
+        Fill(sketches, [.. Enumerable.Repeat(new sbyte[8], 40)], poison: 0xFF);
+        var order = new int[40];
+        sketches.Sort(new float[8], order);
+        order.ShouldBe(Enumerable.Range(0, 40));
     }
 
     [Fact]
@@ -249,8 +280,11 @@ public class KeySketchesTests
         }
         Should.Throw<ArgumentOutOfRangeException>(() => sketches.Append(new sbyte[31]));
         sketches.Count.ShouldBe(0);
-        sketches.SquaredRadius.ShouldBe(0);
+        Radii(sketches).ShouldBeEmpty();
+        Should.Throw<ArgumentOutOfRangeException>(() => sketches.Sort(new float[32], new int[1]));
         sketches.Append(new sbyte[32]);
+        Should.Throw<ArgumentOutOfRangeException>(() => sketches.Sort(new float[31], new int[1]));
+        Should.Throw<ArgumentOutOfRangeException>(() => sketches.SquaredNorms(new float[32], []));
         foreach (int bad in new[] { -128, -67, 67, 127 })
         {
             Should.Throw<ArgumentOutOfRangeException>(() => sketches.Screen(SimdPath.Scalar, Constant(32, bad), 0, new int[16], new int[16]));
@@ -259,6 +293,16 @@ public class KeySketchesTests
         Should.Throw<ArgumentOutOfRangeException>(() => sketches.Screen(SimdPath.Scalar, new sbyte[32], 0, new int[15], new int[16]));
         Should.Throw<ArgumentOutOfRangeException>(() => sketches.Screen(SimdPath.Scalar, new sbyte[32], 0, new int[16], new int[15]));
     }
+
+    /// <summary>Radii of all groups and bands.</summary>
+    private static float[] Radii(KeySketches sketches) =>
+        [.. from g in Enumerable.Range(0, (sketches.Count + 15) / 16) from band in Enumerable.Range(0, 3) select sketches.SquaredRadius(band, g)];
+
+    /// <summary>What they should be: largest squared norms of the first 4 coordinates, the next 8 and the rest, of this and later groups.</summary>
+    private static float[] Radii(sbyte[][] codes) =>
+        [.. from g in Enumerable.Range(0, (codes.Length + 15) / 16)
+            from band in new[] { 0..4, 4..12, 12..64 }
+            select (float)codes.Skip(16 * g).Max(code => code.Where((_, c) => c >= band.Start.Value && c < band.End.Value).Sum(x => x * x))];
 
     private static void Fill(KeySketches sketches, sbyte[][] codes, byte poison)
     {

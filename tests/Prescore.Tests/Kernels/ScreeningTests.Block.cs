@@ -55,22 +55,15 @@ public partial class ScreeningTests
         public double ScreenedCentre(int row, int cluster) => (double)_block.CentroidLogit(row, cluster) + _set.Set.MeanLogWeight(cluster);
 
         public int LeastProduct(int row, int cluster, double threshold) =>
-            _block.LeastProduct(row, cluster, _set.Sketches(cluster), _set.Set, threshold);
+            _block.LeastProduct(row, cluster, _set.Set, threshold);
+
+        public int Within(int row, int cluster, int least) => _block.Within(row, _set.Sketches(cluster), least);
 
         public (int[] Slots, int[] Products) Screen(int row, int cluster, int least)
         {
             int[] slots = new int[_set.Sketches(cluster).PaddedCount], products = new int[slots.Length];
             int found = _block.Screen(row, _set.Sketches(cluster), least, slots, products);
             return (slots[..found], products[..found]);
-        }
-
-        /// <summary>What <see cref="QueryBlock.LeastProducts"/> says, which has to be what <see cref="LeastProduct"/> says.</summary>
-        public int[] LeastProducts(int row, int cluster, double[] thresholds)
-        {
-            int[] least = [.. Enumerable.Repeat(-7, thresholds.Length + 1)];
-            _block.LeastProducts(row, cluster, _set.Sketches(cluster), _set.Set, thresholds, least);
-            least[^1].ShouldBe(-7);
-            return least[..^1];
         }
 
         public float[] MemberLogits(int row, int cluster, int[] slots)
@@ -194,7 +187,7 @@ public partial class ScreeningTests
         private bool[] Selected(int row, int cluster, double threshold)
         {
             int least = LeastProduct(row, cluster, threshold);
-            int[] slots = least == int.MaxValue ? [] : Screen(row, cluster, least).Slots;
+            int[] slots = Screen(row, cluster, least).Slots;
             return [.. Enumerable.Range(0, _set.Sizes[cluster]).Select(slots.Contains)];
         }
 

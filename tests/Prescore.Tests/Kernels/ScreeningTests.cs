@@ -226,7 +226,7 @@ public partial class ScreeningTests
                     foreach (int least in new[] { int.MinValue / 2, products.Min() + 1, products[0], products.Max(), products.Max() + 1, int.MaxValue / 2 })
                     {
                         (int[] slots, int[] found) = rows.Screen(row, cluster, least);
-                        slots.ShouldBe(Enumerable.Range(0, products.Length).Where(i => products[i] >= least));
+                        slots.ShouldBe(Enumerable.Range(0, rows.Within(row, cluster, least)).Where(i => products[i] >= least));
                         found.ShouldBe(slots.Select(i => products[i]));
                     }
                 }
@@ -234,37 +234,73 @@ public partial class ScreeningTests
         }
     }
 
-    /// <summary>The least product is the first integer that reaches the threshold; none where that is beyond the cluster's reach.</summary>
+    /// <summary>The least product is the first integer that reaches the threshold.</summary>
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void The_least_product_is_rounded_up_and_bounded_by_the_reach(SimdPath path, bool weighted, KeyValueStorage storage)
+    public void The_least_product_is_rounded_up(SimdPath path, bool weighted, KeyValueStorage storage)
     {
         using var set = new Clusters(path, 16, 3, 8, weighted, storage, [20, 60], seed: 3);
         using var rows = new Block(set, count: 10);
-        int unreachable = 0, reachable = 0;
         for (int row = 0; row < 10; row++)
         {
             for (int cluster = 0; cluster < 2; cluster++)
             {
                 double step = rows.Step(row);
                 double centre = rows.ScreenedCentre(row, cluster);
-                float reach = MathF.Sqrt(rows.Levels(row).Sum(x => x * x)) * set.Sketches(cluster).Reach;
                 foreach (int product in new[] { -300, -1, 0, 1, 2, 50, 400, 1000, 3000, 100_000 })
                 {
                     foreach ((double above, int raised) in new[] { (-0.5, 0), (-1e-3, 0), (1e-3, 1), (0.5, 1) })
                     {
-                        int expected = product + raised > reach ? int.MaxValue : product + raised;
-                        rows.LeastProduct(row, cluster, centre + step * (product + above)).ShouldBe(expected);
-                        _ = expected == int.MaxValue ? unreachable++ : reachable++;
+                        rows.LeastProduct(row, cluster, centre + step * (product + above)).ShouldBe(product + raised);
                     }
                 }
-                double[] thresholds = [centre, double.PositiveInfinity, centre + 100 * step, centre - step];
-                rows.LeastProducts(row, cluster, thresholds).ShouldBe(thresholds.Select(threshold => rows.LeastProduct(row, cluster, threshold)));
                 rows.LeastProduct(row, cluster, double.NegativeInfinity).ShouldBe(int.MinValue / 2);
                 rows.LeastProduct(row, cluster, double.PositiveInfinity).ShouldBe(int.MaxValue);
             }
         }
-        Math.Min(unreachable, reachable).ShouldBeGreaterThan(100);
+    }
+
+    /// <summary>
+    /// A row reads the groups whose longest sketches, or those of later groups, are within its reach: 1.8 deviations of a
+    /// product, given the squared norms in three bands of coordinates.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void A_row_reads_what_is_within_its_reach(SimdPath path)
+    {
+        foreach ((int rank, (int Start, int End)[] bands) in new (int, (int, int)[])[]
+            { (4, [(0, 4)]), (8, [(0, 4), (4, 8)]), (12, [(0, 4), (4, 12)]), (32, [(0, 4), (4, 12), (12, 32)]) })
+        {
+            // 257 keys need more than a vector of radii.
+            using var set = new Clusters(path, 40, 3, rank, weighted: false, KeyValueStorage.Fp32, [1, 16, 65, 300], seed: 3);
+            using var rows = new Block(set, count: 10);
+            int none = 0, some = 0, all = 0;
+            for (int row = 0; row < 10; row++)
+            {
+                int[] levels = rows.Levels(row);
+                for (int cluster = 0; cluster < 4; cluster++)
+                {
+                    int size = set.Sizes[cluster];
+                    double Squares(IEnumerable<int> numbers, (int Start, int End) band) =>
+                        numbers.Skip(band.Start).Take(band.End - band.Start).Sum(x => (double)x * x);
+                    double[] reaches = [.. Enumerable.Range(0, (size + 15) / 16).Select(group => Math.Sqrt(bands.Sum(band =>
+                        3.24 * Squares(levels, band) / (band.End - band.Start) * set.Codes[cluster].Skip(16 * group).Max(code => Squares(code.Select(x => (int)x), band)))))];
+                    rows.Within(row, cluster, int.MinValue / 2).ShouldBe(size);
+                    rows.Within(row, cluster, 0).ShouldBe(size);
+                    rows.Within(row, cluster, int.MaxValue).ShouldBe(0);
+                    foreach (double reach in reaches)
+                    {
+                        foreach (int least in new[] { (int)(reach * 0.9999), (int)(reach * 1.0001) + 1 }.Where(least => least > 0))
+                        {
+                            int read = rows.Within(row, cluster, least);
+                            read.ShouldBe(Math.Min(size, 16 * reaches.Count(other => other >= least)), $"rank {rank} row {row} cluster {cluster} least {least}");
+                            _ = read == 0 ? none++ : read == size ? all++ : some++;
+                        }
+                    }
+                }
+            }
+            Math.Min(none, Math.Min(some, all)).ShouldBeGreaterThan(20);
+        }
     }
 
     /// <summary>A query of zeros, or one too small or large for a step: the cluster's logit alone decides, for all members at once.</summary>
@@ -285,7 +321,7 @@ public partial class ScreeningTests
             double middle = centres.Order().ElementAt(1);
             for (int cluster = 0; cluster < 3; cluster++)
             {
-                rows.LeastProduct(0, cluster, middle).ShouldBe(centres[cluster] >= middle ? int.MinValue / 2 : int.MaxValue);
+                rows.LeastProduct(0, cluster, middle).ShouldBe(centres[cluster] == middle ? 0 : centres[cluster] > middle ? int.MinValue / 2 : int.MaxValue);
             }
             int[] members = [.. rows.AttendAll(_ => 0, thresholds: [middle, double.MinValue, double.PositiveInfinity])];
             members.ShouldBe([Enumerable.Range(0, 3).Where(c => centres[c] >= middle).Sum(c => set.Sizes[c]), 60, 0]);

@@ -4,13 +4,13 @@ using Prescore.Kernels;
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
-/// Keeps a growing index well clustered without fitting it anew: new clusters start at keys drawn by squared distance to
-/// their own centre, then Lloyd steps in which a key looks only at its own and the nearest other centres. A step costs n
+/// Keeps a growing index well clustered without fitting it anew: new clusters start at keys drawn by how far they are from
+/// their own centre, to themselves and to the queries, then Lloyd steps in which a key looks only at its own and the nearest other centres. A step costs n
 /// short rows of products instead of n·k, works in place on the packed keys, and moves only the keys that change. Moves
 /// are found by parts, which may run on several threads, and then made.
 /// </summary>
 internal sealed class IndexRefinement(
-    List<KeyCluster> clusters, Func<int, KeyCluster> newCluster, int dimension, RandomOrigin origin, SimdPath simd)
+    List<KeyCluster> clusters, Func<int, KeyCluster> newCluster, int dimension, RandomOrigin origin, SimdPath simd, SketchBasis basis)
 {
     /// <summary>Centres a key is compared with, its own among them: a strip of register tiles.</summary>
     private const int Candidates = 24;
@@ -88,7 +88,7 @@ internal sealed class IndexRefinement(
         }
     }
 
-    /// <summary>Systematic sampling by squared distance to the own centre: one uniform offset, equal marks on the running sum.</summary>
+    /// <summary>Systematic sampling by distance to the own centre: one uniform offset, equal marks on the running sum.</summary>
     private void AddClusters(int missing)
     {
         if (missing <= 0)
@@ -98,7 +98,7 @@ internal sealed class IndexRefinement(
         int existing = clusters.Count;
         int total = clusters.Sum(cluster => cluster.Count);
         using NativeBuffer buffer = NativeBuffer.Rent(total + KeyRegion.ChunkKeys);
-        double sum = SquaredDistances(buffer.Span);
+        double sum = Remoteness(buffer.Span);
         double step = sum / missing;
         double mark = step * origin.Uniform(RandomStream.IndexGrowth, total);
         double passed = 0;
@@ -132,21 +132,35 @@ internal sealed class IndexRefinement(
         }
     }
 
-    /// <summary>Squared distance of every key to its centre, cluster by cluster; returns their sum.</summary>
-    private double SquaredDistances(Span<float> distances)
+    /// <summary>
+    /// How far every key is from its centre, cluster by cluster: its squared distance and the squared length of its sketch,
+    /// each relative to the mean. Keys that queries tell from all others may lie near them: a few with short values on which
+    /// most attention rests are the worst to have in clusters of others. Returns the sum.
+    /// </summary>
+    private double Remoteness(Span<float> remoteness)
     {
+        int total = clusters.Sum(cluster => cluster.Count);
+        using NativeBuffer lengths = NativeBuffer.Rent(total);
         Span<float> mean = stackalloc float[dimension];
-        double sum = 0;
+        double distances = 0, norms = 0;
         int start = 0;
         foreach (KeyCluster cluster in clusters)
         {
             cluster.MeanKey(mean);
-            cluster.Region.SquaredDistances(mean, distances[start..]);
-            sum += TensorPrimitives.Sum<float>(distances.Slice(start, cluster.Count));
+            cluster.Region.SquaredDistances(mean, remoteness[start..]);
+            Span<float> own = lengths.Span.Slice(start, cluster.Count);
+            cluster.Sketches.SquaredNorms(basis.Variances, own);
+            distances += TensorPrimitives.Sum<float>(remoteness.Slice(start, cluster.Count));
+            norms += TensorPrimitives.Sum<float>(own);
             start += cluster.Count;
         }
         _products += start;
-        return sum;
+        if (norms > 0)
+        {
+            TensorPrimitives.MultiplyAdd(lengths.Span[..total], (float)(distances / norms), remoteness[..total], remoteness[..total]);
+            return 2 * distances;
+        }
+        return distances;
     }
 
     private void ReadMeans()

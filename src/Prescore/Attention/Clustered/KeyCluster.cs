@@ -1,3 +1,4 @@
+using System.Buffers;
 using Prescore.Kernels;
 
 namespace Prescore.Attention.Clustered;
@@ -96,7 +97,7 @@ internal sealed class KeyCluster : IDisposable
         }
     }
 
-    /// <summary>Sketches all members anew, relative to the mean key of now.</summary>
+    /// <summary>Sketches all members anew, relative to the mean key of now, and puts those with the longest sketches first.</summary>
     /// <param name="basis">The basis.</param>
     /// <param name="products">Room for <see cref="SketchBasis.PaddedRank"/> rows of <see cref="KeyRegion.ChunkKeys"/>.</param>
     public void SketchAll(SketchBasis basis, Span<float> products)
@@ -110,6 +111,10 @@ internal sealed class KeyCluster : IDisposable
             Region.Products(basis.KeyRows, first, products);
             Sketches.AppendColumns(products, KeyRegion.ChunkKeys, Math.Min(KeyRegion.ChunkKeys, Count - first), _anchor);
         }
+        int[] order = ArrayPool<int>.Shared.Rent(2 * Count);
+        Sketches.Sort(basis.Variances, order.AsSpan(0, Count));
+        Reorder(order.AsSpan(0, Count), order.AsSpan(Count, Count));
+        ArrayPool<int>.Shared.Return(order);
     }
 
     /// <summary>
@@ -146,6 +151,17 @@ internal sealed class KeyCluster : IDisposable
     {
         Region.Dispose();
         Sketches.Dispose();
+    }
+
+    /// <summary>Members change places, so that those that many queries attend lie together.</summary>
+    private void Reorder(ReadOnlySpan<int> order, Span<int> numbers)
+    {
+        Region.Reorder(order);
+        for (int place = 0; place < order.Length; place++)
+        {
+            numbers[place] = _indices[order[place]];
+        }
+        numbers.CopyTo(_indices);
     }
 
     private void Mean(double[] sum, Span<float> mean)

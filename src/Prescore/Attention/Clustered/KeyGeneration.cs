@@ -127,7 +127,7 @@ internal sealed class KeyGeneration : IDisposable
     /// <summary>Adds the clusters that are missing and gets ready for steps.</summary>
     public void BeginRefinement()
     {
-        _refinement = new IndexRefinement(_clusters, NewCluster, _settings.Dimension, Origin, _settings.Run.Simd);
+        _refinement = new IndexRefinement(_clusters, NewCluster, _settings.Dimension, Origin, _settings.Run.Simd, Basis!);
         _refinement.Begin(_settings.Options.ClustersFor(FirstKey, Count));
         _countAtRefinement = Count;
     }

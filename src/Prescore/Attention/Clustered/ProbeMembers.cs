@@ -10,6 +10,7 @@ namespace Prescore.Attention.Clustered;
 internal sealed class ProbeMembers
 {
     private readonly int[] _least = new int[EffortLadder.Steps];
+    private readonly int[] _within = new int[EffortLadder.Steps];
     private readonly int[] _ends = new int[EffortLadder.Steps];
     private int[] _found = [];
     private int[] _products = [];
@@ -47,20 +48,19 @@ internal sealed class ProbeMembers
         QueryBlock block, int row, int cluster, KeySketches sketches, CentroidSet centroids, ReadOnlySpan<double> thresholds)
     {
         Count = 0;
-        Span<int> least = _least.AsSpan(0, thresholds.Length);
-        int last = block.LeastProduct(row, cluster, sketches, centroids, thresholds[^1]);
-        if (last == int.MaxValue)
-        {
-            return;
-        }
         Reserve(sketches.PaddedCount);
+        int last = block.LeastProduct(row, cluster, centroids, thresholds[^1]);
         int found = block.Screen(row, sketches, last, _found, _products);
         if (found == 0)
         {
             return;
         }
-        block.LeastProducts(row, cluster, sketches, centroids, thresholds, least);
-        SortBySteps(found, least);
+        for (int step = 0; step < thresholds.Length; step++)
+        {
+            _least[step] = block.LeastProduct(row, cluster, centroids, thresholds[step]);
+            _within[step] = block.Within(row, sketches, _least[step]);
+        }
+        SortBySteps(found, thresholds.Length - 1);
         block.MemberLogits(row, Slots, _logits);
     }
 
@@ -83,13 +83,13 @@ internal sealed class ProbeMembers
     }
 
     /// <summary>Counting sort: stable, so that bits follow from the slots' order.</summary>
-    private void SortBySteps(int found, ReadOnlySpan<int> least)
+    private void SortBySteps(int found, int last)
     {
         Array.Clear(_ends);
         for (int i = 0; i < found; i++)
         {
-            int step = least.Length - 1;
-            while (step > 1 && _products[i] >= least[step - 1])
+            int step = last;
+            while (step > 1 && _products[i] >= _least[step - 1] && _found[i] < _within[step - 1])
             {
                 step--;
             }

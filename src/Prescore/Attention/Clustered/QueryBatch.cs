@@ -232,11 +232,7 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
 
     private void CollectScores(CentroidSet centroids, int cluster, KeySketches sketches, int row, double threshold)
     {
-        int least = block.LeastProduct(row, cluster, sketches, centroids, threshold);
-        if (least == int.MaxValue)
-        {
-            return;
-        }
+        int least = block.LeastProduct(row, cluster, centroids, threshold);
         if (_indices.Length < sketches.PaddedCount)
         {
             Array.Resize(ref _indices, 2 * sketches.PaddedCount);

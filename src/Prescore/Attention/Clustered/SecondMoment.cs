@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
@@ -87,11 +88,11 @@ internal sealed class SecondMoment(int dimension)
     {
         Span<double> wide = MemoryMarshal.Cast<Vector512<double>, double>(_wide.AsSpan());
         wide.Clear();
-        for (int i = 0; i < rows.Length; i++)
-        {
-            wide[i / dimension * _vectors * Step + i % dimension] = rows[i];
-        }
         int stride = _vectors * Step;
+        for (int i = 0; i * dimension < rows.Length; i++)
+        {
+            TensorPrimitives.ConvertChecked(rows.Slice(i * dimension, dimension), wide[(i * stride)..]);
+        }
         for (int row = 0; row < dimension; row++)
         {
             Vector512<double> l0 = Vector512.Create(wide[row]), l1 = Vector512.Create(wide[stride + row]);
@@ -103,7 +104,8 @@ internal sealed class SecondMoment(int dimension)
             for (int i = 0; i < sums.Length; i++)
             {
                 // A product of two floats is exact in a double, so it is the same fused or not.
-                sums[i] = sums[i] + l0 * c0[i] + l1 * c1[i] + l2 * c2[i] + l3 * c3[i];
+                Vector512<double> sum = Vector512.FusedMultiplyAdd(l1, c1[i], Vector512.FusedMultiplyAdd(l0, c0[i], sums[i]));
+                sums[i] = Vector512.FusedMultiplyAdd(l3, c3[i], Vector512.FusedMultiplyAdd(l2, c2[i], sum));
             }
         }
     }

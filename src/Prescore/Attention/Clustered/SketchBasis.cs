@@ -33,6 +33,7 @@ internal sealed class SketchBasis
     private readonly float[] _keys;
     private readonly float[] _keyRows;
     private readonly float[] _queries;
+    private readonly float[] _variances;
 
     private SketchBasis(int dimension, int rank)
     {
@@ -41,6 +42,7 @@ internal sealed class SketchBasis
         PaddedRank = (rank + TileRows - 1) / TileRows * TileRows;
         _keyRows = new float[PaddedRank * dimension];
         _queries = new float[dimension * rank];
+        _variances = new float[rank];
     }
 
     /// <summary>Rank rounded up to whole register tiles.</summary>
@@ -48,6 +50,12 @@ internal sealed class SketchBasis
 
     /// <summary>Transposed <see cref="Keys"/> [padded rank, d], rows beyond the rank 0: for many keys at once.</summary>
     public ReadOnlySpan<float> KeyRows => _keyRows;
+
+    /// <summary>
+    /// Variance of each coordinate [r], relative to the others', 0 for columns of zeros: a squared code times it is, up to one
+    /// factor, the mean square over queries of what the coordinate adds to a logit.
+    /// </summary>
+    public ReadOnlySpan<float> Variances => _variances;
 
     /// <summary>Length d of keys and queries.</summary>
     public int Dimension { get; }
@@ -77,7 +85,7 @@ internal sealed class SketchBasis
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(dimension);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rank);
-        ArgumentOutOfRangeException.ThrowIfNotEqual(rank % SubspaceIteration.Step, 0, nameof(rank));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(rank % 4, 0, nameof(rank));
         ArgumentOutOfRangeException.ThrowIfNotEqual(queryMoment.Length, dimension * dimension, nameof(queryMoment));
         ArgumentOutOfRangeException.ThrowIfNotEqual(keyCovariance.Length, dimension * dimension, nameof(keyCovariance));
         if (start is not null && (start.Dimension, start.Rank) != (dimension, rank))
@@ -176,29 +184,30 @@ internal sealed class SketchBasis
     private void Take(SubspaceIteration iteration, double deviation)
     {
         Columns = 0;
-        Span<double> variances = new double[Rank];
+        Span<double> variances = new double[iteration.Stride];
         iteration.Variances(variances);
         for (int c = 0; c < Rank; c++)
         {
             double step = deviation * Math.Sqrt(variances[c]) * (Reach / KeySketches.LargestCode);
-            bool use = step > 0 && IsFinite(iteration.Z, c, 1 / step) && IsFinite(iteration.X, c, step);
+            bool use = step > 0 && IsFinite(iteration.Z, iteration.Stride, c, 1 / step) && IsFinite(iteration.X, iteration.Stride, c, step);
             for (int l = 0; l < Dimension; l++)
             {
-                int at = l * Rank + c;
-                _keys[at] = use ? (float)(iteration.Z[at] / step) : 0;
+                int at = l * Rank + c, from = l * iteration.Stride + c;
+                _keys[at] = use ? (float)(iteration.Z[from] / step) : 0;
                 _keyRows[c * Dimension + l] = _keys[at];
-                _queries[at] = use ? (float)(iteration.X[at] * step) : 0;
+                _queries[at] = use ? (float)(iteration.X[from] * step) : 0;
             }
+            _variances[c] = use ? (float)variances[c] : 0;
             Columns += use ? 1 : 0;
         }
     }
 
     /// <summary>Whether a column, scaled, is one of finite floats.</summary>
-    private bool IsFinite(ReadOnlySpan<double> columns, int c, double scale)
+    private bool IsFinite(ReadOnlySpan<double> columns, int stride, int c, double scale)
     {
         for (int l = 0; l < Dimension; l++)
         {
-            if (!float.IsFinite((float)(columns[l * Rank + c] * scale)))
+            if (!float.IsFinite((float)(columns[l * stride + c] * scale)))
             {
                 return false;
             }

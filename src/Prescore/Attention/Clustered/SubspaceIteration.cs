@@ -12,8 +12,11 @@ namespace Prescore.Attention.Clustered;
 /// </summary>
 internal readonly ref struct SubspaceIteration
 {
-    /// <summary>Columns of a vector. Ranks are multiples of it, so that there are no tails.</summary>
-    public const int Step = 4;
+    /// <summary>Columns of two vectors, which are worked on together; columns are padded to it with zeros, which stay zeros.</summary>
+    private const int Step = 16;
+
+    /// <summary>Vectors of a <see cref="Step"/>.</summary>
+    private const int Pair = 2;
 
     /// <summary>Rows of the register tile; matrices are padded to it with zeros.</summary>
     private const int TileRows = 8;
@@ -27,6 +30,7 @@ internal readonly ref struct SubspaceIteration
     private readonly int _dimension;
     private readonly int _padded;
     private readonly int _rank;
+    private readonly int _width;
     private readonly Span<double> _m;
     private readonly Span<double> _s;
     private readonly Span<double> _y;
@@ -38,25 +42,30 @@ internal readonly ref struct SubspaceIteration
     /// <param name="memory">At least <see cref="Size"/> numbers; cleared here.</param>
     public SubspaceIteration(int dimension, int rank, Span<double> memory)
     {
-        (_dimension, _rank, _padded) = (dimension, rank, Pad(dimension));
+        (_dimension, _rank, _padded, Stride) = (dimension, rank, Pad(dimension, TileRows), Pad(rank, Step));
+        _width = Stride / Step * Pair;
         memory.Clear();
-        int square = _padded * _padded, columns = _padded * rank;
+        int square = _padded * _padded, columns = _padded * Stride;
         _m = memory[..square];
         _s = memory.Slice(square, square);
         X = memory.Slice(2 * square, columns);
         Z = memory.Slice(2 * square + columns, columns);
         _y = memory.Slice(2 * square + 2 * columns, columns);
-        _g = memory.Slice(2 * square + 3 * columns, rank);
+        _g = memory.Slice(2 * square + 3 * columns, Stride);
     }
 
-    /// <summary>X [d, r], rows contiguous.</summary>
+    /// <summary>Numbers from one row of X or Z to the next.</summary>
+    public int Stride { get; }
+
+    /// <summary>X [d, stride], of which r columns count.</summary>
     public Span<double> X { get; }
 
-    /// <summary>M·X [d, r].</summary>
+    /// <summary>M·X [d, stride].</summary>
     public Span<double> Z { get; }
 
     /// <summary>Numbers that it works on.</summary>
-    public static int Size(int dimension, int rank) => Pad(dimension) * (2 * Pad(dimension) + 3 * rank) + rank;
+    public static int Size(int dimension, int rank) =>
+        Pad(dimension, TileRows) * (2 * Pad(dimension, TileRows) + 3 * Pad(rank, Step)) + Pad(rank, Step);
 
     /// <summary>M = scale·matrix + diagonal·I; an empty matrix counts as zero.</summary>
     public void SetM(ReadOnlySpan<double> matrix, double scale, double diagonal)
@@ -81,17 +90,20 @@ internal readonly ref struct SubspaceIteration
             for (int c = 0; c < columns; c++)
             {
                 // Uniform, as no logarithm or cosine of the machine is in it.
-                X[l * _rank + c] = CounterRandom.Uniform(CounterRandom.Hash(0, 0, c, l, RandomStream.SketchStart)) - 0.5;
+                X[l * Stride + c] = CounterRandom.Uniform(CounterRandom.Hash(0, 0, c, l, RandomStream.SketchStart)) - 0.5;
             }
         }
     }
 
-    /// <summary>Sets X to given columns [d, r], of any length.</summary>
+    /// <summary>Sets X to given columns [d, r], of any norm.</summary>
     public void StartAt(ReadOnlySpan<float> columns)
     {
-        for (int i = 0; i < columns.Length; i++)
+        for (int l = 0; l < _dimension; l++)
         {
-            X[i] = columns[i];
+            for (int c = 0; c < _rank; c++)
+            {
+                X[l * Stride + c] = columns[l * _rank + c];
+            }
         }
     }
 
@@ -118,9 +130,9 @@ internal readonly ref struct SubspaceIteration
         ColumnProducts(Z, _y, variances);
     }
 
-    private static int Pad(int dimension) => (dimension + TileRows - 1) / TileRows * TileRows;
+    private static int Pad(int count, int step) => (count + step - 1) / step * step;
 
-    private static Span<Vector256<double>> Vectors(Span<double> numbers) => MemoryMarshal.Cast<double, Vector256<double>>(numbers);
+    private static Span<Vector512<double>> Vectors(Span<double> numbers) => MemoryMarshal.Cast<double, Vector512<double>>(numbers);
 
     private void Set(ReadOnlySpan<double> matrix, double scale, Span<double> target)
     {
@@ -139,37 +151,44 @@ internal readonly ref struct SubspaceIteration
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Multiply(ReadOnlySpan<double> matrix, Span<double> from, Span<double> to)
     {
-        int width = _rank / Step;
-        ReadOnlySpan<Vector256<double>> source = Vectors(from);
-        Span<Vector256<double>> target = Vectors(to);
+        ReadOnlySpan<Vector512<double>> source = Vectors(from);
+        Span<Vector512<double>> target = Vectors(to);
         for (int row = 0; row < _padded; row += TileRows)
         {
-            for (int column = 0; column < width; column++)
+            for (int column = 0; column < _width; column += Pair)
             {
-                Vector256<double> s0 = default, s1 = default, s2 = default, s3 = default;
-                Vector256<double> s4 = default, s5 = default, s6 = default, s7 = default;
+                Vector512<double> s00 = default, s01 = default, s10 = default, s11 = default, s20 = default, s21 = default, s30 = default, s31 = default;
+                Vector512<double> s40 = default, s41 = default, s50 = default, s51 = default, s60 = default, s61 = default, s70 = default, s71 = default;
                 for (int k = 0; k < _dimension; k++)
                 {
-                    Vector256<double> x = source[k * width + column];
+                    Vector512<double> x0 = source[k * _width + column], x1 = source[k * _width + column + 1];
                     ReadOnlySpan<double> m = matrix.Slice(k * _padded + row, TileRows);
-                    s0 = Vector256.FusedMultiplyAdd(Vector256.Create(m[0]), x, s0);
-                    s1 = Vector256.FusedMultiplyAdd(Vector256.Create(m[1]), x, s1);
-                    s2 = Vector256.FusedMultiplyAdd(Vector256.Create(m[2]), x, s2);
-                    s3 = Vector256.FusedMultiplyAdd(Vector256.Create(m[3]), x, s3);
-                    s4 = Vector256.FusedMultiplyAdd(Vector256.Create(m[4]), x, s4);
-                    s5 = Vector256.FusedMultiplyAdd(Vector256.Create(m[5]), x, s5);
-                    s6 = Vector256.FusedMultiplyAdd(Vector256.Create(m[6]), x, s6);
-                    s7 = Vector256.FusedMultiplyAdd(Vector256.Create(m[7]), x, s7);
+                    s00 = Vector512.FusedMultiplyAdd(Vector512.Create(m[0]), x0, s00);
+                    s01 = Vector512.FusedMultiplyAdd(Vector512.Create(m[0]), x1, s01);
+                    s10 = Vector512.FusedMultiplyAdd(Vector512.Create(m[1]), x0, s10);
+                    s11 = Vector512.FusedMultiplyAdd(Vector512.Create(m[1]), x1, s11);
+                    s20 = Vector512.FusedMultiplyAdd(Vector512.Create(m[2]), x0, s20);
+                    s21 = Vector512.FusedMultiplyAdd(Vector512.Create(m[2]), x1, s21);
+                    s30 = Vector512.FusedMultiplyAdd(Vector512.Create(m[3]), x0, s30);
+                    s31 = Vector512.FusedMultiplyAdd(Vector512.Create(m[3]), x1, s31);
+                    s40 = Vector512.FusedMultiplyAdd(Vector512.Create(m[4]), x0, s40);
+                    s41 = Vector512.FusedMultiplyAdd(Vector512.Create(m[4]), x1, s41);
+                    s50 = Vector512.FusedMultiplyAdd(Vector512.Create(m[5]), x0, s50);
+                    s51 = Vector512.FusedMultiplyAdd(Vector512.Create(m[5]), x1, s51);
+                    s60 = Vector512.FusedMultiplyAdd(Vector512.Create(m[6]), x0, s60);
+                    s61 = Vector512.FusedMultiplyAdd(Vector512.Create(m[6]), x1, s61);
+                    s70 = Vector512.FusedMultiplyAdd(Vector512.Create(m[7]), x0, s70);
+                    s71 = Vector512.FusedMultiplyAdd(Vector512.Create(m[7]), x1, s71);
                 }
-                int at = row * width + column;
-                target[at] = s0;
-                target[at + width] = s1;
-                target[at + 2 * width] = s2;
-                target[at + 3 * width] = s3;
-                target[at + 4 * width] = s4;
-                target[at + 5 * width] = s5;
-                target[at + 6 * width] = s6;
-                target[at + 7 * width] = s7;
+                int at = row * _width + column;
+                (target[at], target[at + 1]) = (s00, s01);
+                (target[at + _width], target[at + _width + 1]) = (s10, s11);
+                (target[at + 2 * _width], target[at + 2 * _width + 1]) = (s20, s21);
+                (target[at + 3 * _width], target[at + 3 * _width + 1]) = (s30, s31);
+                (target[at + 4 * _width], target[at + 4 * _width + 1]) = (s40, s41);
+                (target[at + 5 * _width], target[at + 5 * _width + 1]) = (s50, s51);
+                (target[at + 6 * _width], target[at + 6 * _width + 1]) = (s60, s61);
+                (target[at + 7 * _width], target[at + 7 * _width + 1]) = (s70, s71);
             }
         }
     }
@@ -213,66 +232,68 @@ internal readonly ref struct SubspaceIteration
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ColumnProducts(Span<double> a, Span<double> b, Span<double> products)
     {
-        int width = _rank / Step;
-        ReadOnlySpan<Vector256<double>> left = Vectors(a), right = Vectors(b);
-        for (int j = 0; j < width; j++)
+        ReadOnlySpan<Vector512<double>> left = Vectors(a), right = Vectors(b);
+        Span<Vector512<double>> target = Vectors(products);
+        for (int j = 0; j < _width; j += Pair)
         {
-            Vector256<double> sum = default;
-            for (int l = 0; l < _dimension; l++)
+            Vector512<double> s0 = default, s1 = default;
+            for (int at = j; at < _dimension * _width; at += _width)
             {
-                sum = Vector256.FusedMultiplyAdd(left[l * width + j], right[l * width + j], sum);
+                s0 = Vector512.FusedMultiplyAdd(left[at], right[at], s0);
+                s1 = Vector512.FusedMultiplyAdd(left[at + 1], right[at + 1], s1);
             }
-            Vectors(products)[j] = sum;
+            (target[j], target[j + 1]) = (s0, s1);
         }
     }
 
-    /// <summary>g[j] = z_c·x_j for the columns j from c on.</summary>
+    /// <summary>g[j] = z_c·x_j for the columns j from c's <see cref="Step"/> on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ProductsWith(int c)
     {
-        int width = _rank / Step;
-        ReadOnlySpan<Vector256<double>> x = Vectors(X);
-        Span<Vector256<double>> g = Vectors(_g);
-        for (int j = c / Step; j < width; j++)
+        ReadOnlySpan<Vector512<double>> x = Vectors(X);
+        Span<Vector512<double>> g = Vectors(_g);
+        for (int j = c / Step * Pair; j < _width; j += Pair)
         {
-            Vector256<double> sum = default;
+            Vector512<double> s0 = default, s1 = default;
             for (int l = 0; l < _dimension; l++)
             {
-                sum = Vector256.FusedMultiplyAdd(Vector256.Create(Z[l * _rank + c]), x[l * width + j], sum);
+                Vector512<double> z = Vector512.Create(Z[l * Stride + c]);
+                s0 = Vector512.FusedMultiplyAdd(z, x[l * _width + j], s0);
+                s1 = Vector512.FusedMultiplyAdd(z, x[l * _width + j + 1], s1);
             }
-            g[j] = sum;
+            (g[j], g[j + 1]) = (s0, s1);
         }
     }
 
     /// <summary>Scales column c to length 1 and subtracts its share from the later ones.</summary>
     private void TakeOut(int c, double scale)
     {
-        int width = _rank / Step, first = c / Step;
+        int first = c / Step * Pair;
         // g is the product with the column before it is scaled; earlier columns and c itself keep theirs.
-        _g.Slice(first * Step, c - first * Step + 1).Clear();
-        Span<Vector256<double>> g = Vectors(_g)[first..];
-        foreach (ref Vector256<double> coefficient in g)
+        _g.Slice(c / Step * Step, c % Step + 1).Clear();
+        Span<Vector512<double>> g = Vectors(_g)[first..];
+        foreach (ref Vector512<double> coefficient in g)
         {
             coefficient *= -scale;
         }
-        Subtract(Vectors(X), X, c, scale, g, first, width);
-        Subtract(Vectors(Z), Z, c, scale, g, first, width);
+        Subtract(X, c, scale, g, first);
+        Subtract(Z, c, scale, g, first);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Subtract(
-        Span<Vector256<double>> vectors, Span<double> numbers, int c, double scale, ReadOnlySpan<Vector256<double>> g, int first, int width)
+    private void Subtract(Span<double> numbers, int c, double scale, ReadOnlySpan<Vector512<double>> g, int first)
     {
+        Span<Vector512<double>> vectors = Vectors(numbers);
         for (int l = 0; l < _dimension; l++)
         {
-            double scaled = scale * numbers[l * _rank + c];
-            Vector256<double> column = Vector256.Create(scaled);
-            Span<Vector256<double>> row = vectors.Slice(l * width + first, g.Length);
+            double scaled = scale * numbers[l * Stride + c];
+            Vector512<double> column = Vector512.Create(scaled);
+            Span<Vector512<double>> row = vectors.Slice(l * _width + first, g.Length);
             for (int j = 0; j < row.Length; j++)
             {
-                row[j] = Vector256.FusedMultiplyAdd(column, g[j], row[j]);
+                row[j] = Vector512.FusedMultiplyAdd(column, g[j], row[j]);
             }
-            numbers[l * _rank + c] = scaled;
+            numbers[l * Stride + c] = scaled;
         }
     }
 
@@ -280,7 +301,7 @@ internal readonly ref struct SubspaceIteration
     {
         for (int l = 0; l < _dimension; l++)
         {
-            X[l * _rank + c] = Z[l * _rank + c] = 0;
+            X[l * Stride + c] = Z[l * Stride + c] = 0;
         }
     }
 }

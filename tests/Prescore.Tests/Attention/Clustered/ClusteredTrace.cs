@@ -77,12 +77,14 @@ internal sealed class ClusteredTrace
     /// <summary>What cannot be recomputed of one key/value head's far part. Keys are in order of arrival, removed ones left out.</summary>
     /// <param name="Labels">Cluster of each key.</param>
     /// <param name="Codes">Sketch of each key.</param>
+    /// <param name="Slots">Slot of each key in its cluster.</param>
     /// <param name="Bases">What queries are sketched with for each cluster.</param>
-    public sealed record KeyValueHead(int[] Labels, sbyte[][] Codes, SketchBasis[] Bases)
+    public sealed record KeyValueHead(int[] Labels, sbyte[][] Codes, int[] Slots, SketchBasis[] Bases)
     {
         public static KeyValueHead Of(KeyIndex index)
         {
             var codes = new sbyte[index.Count][];
+            var slots = new int[index.Count];
             for (int cluster = 0; cluster < index.Clusters; cluster++)
             {
                 KeySketches sketches = index.Sketches(cluster);
@@ -90,10 +92,11 @@ internal sealed class ClusteredTrace
                 for (int slot = 0; slot < sketches.Count; slot++)
                 {
                     codes[index.Indices(cluster)[slot]] = Code(sketches, slot);
+                    slots[index.Indices(cluster)[slot]] = slot;
                 }
             }
             SketchBasis[] bases = [.. index.Generations.SelectMany(generation => Enumerable.Repeat(generation.Basis!, generation.Clusters.Count))];
-            return new KeyValueHead(index.Labels(), codes, bases);
+            return new KeyValueHead(index.Labels(), codes, slots, bases);
         }
 
         /// <summary>Reads a sketch where <see cref="KeySketches"/> says that it lies.</summary>

@@ -23,7 +23,7 @@ public class SubspaceIterationTests
         iteration.SetS(s.ToRowMajorArray(), scale: 2);
         iteration.StartCold();
         iteration.Run(steps);
-        Matrix<double> x = Dense(iteration.X, d, rank), z = Dense(iteration.Z, d, rank);
+        Matrix<double> x = Dense(iteration.X, iteration.Stride, d, rank), z = Dense(iteration.Z, iteration.Stride, d, rank);
         Matrix<double> scaled = 3 * m + 1e-4 * Matrix<double>.Build.DenseIdentity(d);
         (x.TransposeThisAndMultiply(scaled * x) - Matrix<double>.Build.DenseIdentity(rank)).Enumerate().ShouldAllBe(e => Math.Abs(e) < 1e-13);
         (z - scaled * x).Enumerate().ShouldAllBe(e => Math.Abs(e) < 1e-13);
@@ -41,6 +41,6 @@ public class SubspaceIterationTests
         return (product + product.Transpose()) / 2;
     }
 
-    private static Matrix<double> Dense(ReadOnlySpan<double> rows, int d, int rank) =>
-        Matrix<double>.Build.DenseOfRowMajor(d, rank, rows[..(d * rank)].ToArray());
+    private static Matrix<double> Dense(ReadOnlySpan<double> rows, int stride, int d, int rank) =>
+        Matrix<double>.Build.DenseOfRowMajor(d, stride, rows[..(d * stride)].ToArray()).SubMatrix(0, d, 0, rank);
 }

@@ -27,8 +27,8 @@ internal sealed partial class NaiveClustered
 
         public required double[] CentroidLogits { get; init; }
 
-        /// <summary>Squared norm of the query's sketch for each cluster.</summary>
-        public required int[] SquaredLevels { get; init; }
+        /// <summary>The largest product that is looked for in each cluster, a number a group of 16 slots.</summary>
+        public required int[][] Reaches { get; init; }
 
         /// <summary>Logit of one unit of a product in each cluster.</summary>
         public required float[] Steps { get; init; }
@@ -50,7 +50,7 @@ internal sealed partial class NaiveClustered
                 {
                     return _groups;
                 }
-                _groups = [.. Clusters.SelectMany((cluster, c) => Enumerable.Range(0, cluster.Keys.Length).GroupBy(i => Math.Min(Products[c][i], Furthest(c)))
+                _groups = [.. Clusters.SelectMany((cluster, c) => Enumerable.Range(0, cluster.Keys.Length).GroupBy(i => Math.Min(Products[c][i], Furthest(c, i)))
                     .Select(group => new Group(c, ScreenedLogit(c, group.Key), [.. group])))
                     .OrderByDescending(group => group.Screened)];
                 _before = new int[_groups.Length + 1];
@@ -109,19 +109,21 @@ internal sealed partial class NaiveClustered
             return cuts;
         }
 
-        /// <summary>How many sketches the row reads: of clusters that the norms of the sketches leave a chance.</summary>
+        /// <summary>How many sketches the row reads: of slots that the lengths of the sketches leave a chance.</summary>
         public (int Least, int Most) Screens(double? threshold)
         {
             if (threshold is not double nominal)
             {
                 return (0, 0);
             }
-            int Count(double leeway) => Clusters.Where((cluster, c) =>
+            int Count(double leeway) => Clusters.Select((cluster, c) =>
             {
                 // The cluster that the threshold was taken from compares whole numbers: there is no rounding.
                 double missing = nominal + (c == _edgeCluster ? 0 : leeway) - ScreenedLogit(c, 0);
-                return Steps[c] == 0 ? missing <= 0 : Math.Ceiling(missing / Steps[c]) <= MathF.Sqrt(SquaredLevels[c]) * cluster.Reach;
-            }).Sum(cluster => cluster.Keys.Length);
+                return missing <= 0 ? cluster.Keys.Length
+                    : Steps[c] == 0 ? 0
+                    : Math.Min(cluster.Keys.Length, 16 * Reaches[c].Count(reach => Math.Ceiling(missing / Steps[c]) <= reach));
+            }).Sum();
             return (Count(Gap), Count(-Gap));
         }
 
@@ -208,8 +210,8 @@ internal sealed partial class NaiveClustered
             }
         }
 
-        /// <summary>The largest product that is looked for in a cluster.</summary>
-        private int Furthest(int c) => Steps[c] == 0 ? 0 : (int)Math.Floor(MathF.Sqrt(SquaredLevels[c]) * Clusters[c].Reach);
+        /// <summary>The largest product that is looked for at the slot of a key.</summary>
+        private int Furthest(int c, int key) => Steps[c] == 0 ? 0 : Reaches[c][Clusters[c].Slots[key] / 16];
 
         private double ScreenedLogit(int c, int product) => CentroidLogits[c] + Clusters[c].MeanLogWeight + (double)Steps[c] * product;
 

@@ -264,7 +264,7 @@ internal sealed partial class NaiveClustered
             Values = _values,
             Products = [.. clusters.Select((cluster, c) => cluster.Codes.Select(code => Product(code, sketches[c].Levels)).ToArray())],
             CentroidLogits = [.. clusters.Select(cluster => Dot(q, cluster.Key))],
-            SquaredLevels = [.. sketches.Select(sketch => Product(sketch.Levels, sketch.Levels))],
+            Reaches = [.. sketches.Select((sketch, c) => clusters[c].ReachesOf(sketch.Levels))],
             Steps = [.. sketches.Select(sketch => sketch.Step)],
             IsProbe = IsProbe(batch, keyValueHead, query, block),
             MemberCap = Cap(batch, keyValueHead, position, block, near.Length),
@@ -296,19 +296,19 @@ internal sealed partial class NaiveClustered
         Cluster[] clusters = [.. Enumerable.Range(0, count).Select(c =>
         {
             int[] members = [.. Enumerable.Range(0, far.Length).Where(i => traced.Labels[i] == c)];
-            return ClusterOf([.. members.Select(i => Row(batch, keyValueHead, far[i]))], [.. members.Select(i => far[i])], [.. members.Select(i => traced.Codes[i])]);
+            return ClusterOf([.. members.Select(i => Row(batch, keyValueHead, far[i]))], [.. members.Select(i => far[i])], [.. members.Select(i => traced.Codes[i])], [.. members.Select(i => traced.Slots[i])]);
         })];
         _clusters.Add((batch, keyValueHead, block), clusters);
         return clusters;
     }
 
-    private Cluster ClusterOf(int[] rows, int[] keys, sbyte[][] codes)
+    private Cluster ClusterOf(int[] rows, int[] keys, sbyte[][] codes, int[] slots)
     {
         keys.ShouldNotBeEmpty();
         double[] weights = [.. rows.Select(row => Math.Exp(LogWeight(row)))];
         double[] Mean(double[][] all) =>
             [.. Enumerable.Range(0, all[0].Length).Select(l => rows.Select((row, i) => weights[i] * all[row][l]).Sum() / weights.Sum())];
-        return new Cluster(keys, rows, [.. rows.Select(LogWeight)], codes, Mean(_keys), Mean(_values), weights.Sum());
+        return new Cluster(keys, rows, [.. rows.Select(LogWeight)], codes, slots, Mean(_keys), Mean(_values), weights.Sum());
     }
 
     private int[] ProbePositions()
@@ -399,7 +399,7 @@ internal sealed partial class NaiveClustered
     private static double Distance(double[] a, double[] b) => Norm([.. a.Zip(b, (x, y) => x - y)]);
 
     /// <summary>Keys of a cluster, their rows in the tensors, what they weigh, and their means.</summary>
-    private sealed record Cluster(int[] Keys, int[] Rows, double[] LogWeights, sbyte[][] Codes, double[] Key, double[] Value, double Weight)
+    private sealed record Cluster(int[] Keys, int[] Rows, double[] LogWeights, sbyte[][] Codes, int[] Slots, double[] Key, double[] Value, double Weight)
     {
         public double[] Weights { get; } = [.. LogWeights.Select(Math.Exp)];
 
@@ -407,15 +407,34 @@ internal sealed partial class NaiveClustered
         public double MeanLogWeight { get; } = Math.Log(Weight / Keys.Length);
 
         /// <summary>
-        /// What a query's sketch of length 1 is taken to reach: a part of the longest sketch. In single precision as in the
-        /// library, since whole products may equal it.
+        /// The largest product that a query's sketch is taken to have in each group of 16 slots. The coordinates fall into
+        /// three bands, the first 4, the next 8 and the rest; 1.8 deviations of a product with the longest sketches of a
+        /// group or a later one. In single precision as in the library, since whole products may equal it.
         /// </summary>
-        public float Reach { get; } = 0.375f * MathF.Sqrt(Codes.Max(code => code.Sum(c => c * c)));
+        public int[] ReachesOf(int[] levels)
+        {
+            (int Start, int End)[] bands = [(0, Math.Min(4, levels.Length)), (4, Math.Min(12, levels.Length)), (12, levels.Length)];
+            int Squares(IEnumerable<int> numbers, (int Start, int End) band) => numbers.Skip(band.Start).Take(band.End - band.Start).Sum(x => x * x);
+            var reaches = new int[(Slots.Length + 15) / 16];
+            for (int group = 0; group < reaches.Length; group++)
+            {
+                float[] radii = [.. bands.Select(band => (float)Codes.Where((_, i) => Slots[i] / 16 >= group).Max(code => Squares(code.Select(x => (int)x), band)))];
+                float[] squares = [.. bands.Select(band => 1.8f * 1.8f * Squares(levels, band) / Math.Max(1, band.End - band.Start))];
+                float furthest = MathF.FusedMultiplyAdd(squares[2], radii[2], MathF.FusedMultiplyAdd(squares[1], radii[1], squares[0] * radii[0]));
+                int product = (int)MathF.Sqrt(furthest) + 1;
+                while ((float)product * product > furthest)
+                {
+                    product--;
+                }
+                reaches[group] = product;
+            }
+            return reaches;
+        }
     }
 
     /// <summary>
-    /// Keys of one cluster with the same sketch product, or with products beyond the cluster's reach: they become members
-    /// together, when the threshold comes down to their screened logit or the cluster's reach.
+    /// Keys of one cluster with the same sketch product, or with products beyond the reach of their slots: they become
+    /// members together, when the threshold comes down to their screened logit or that reach.
     /// </summary>
     private readonly record struct Group(int Cluster, double Screened, int[] Members);
 }
