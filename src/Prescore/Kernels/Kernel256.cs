@@ -279,7 +279,9 @@ internal readonly unsafe struct Kernel256 : IKernelPath
         Vector256<double> product = Vector256.Ceiling(missing * Vector256.Load(perSteps));
         product = Vector256.MinNative(Vector256.MaxNative(product, Vector256.Create((double)QueryBlock.AnyProduct)), Vector256.Create((double)int.MaxValue));
         known = Vector256.Narrow(Vector256.Equals(missing, missing).AsInt64(), Vector256<long>.Zero).GetLower();
-        return Vector256.Narrow(Vector256.ConvertToInt64(product), Vector256<long>.Zero).GetLower();
+        return Avx.IsSupported
+            ? Avx.ConvertToVector128Int32WithTruncation(product)
+            : Vector256.Narrow(Vector256.ConvertToInt64(product), Vector256<long>.Zero).GetLower();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

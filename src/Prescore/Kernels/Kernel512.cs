@@ -260,6 +260,10 @@ internal readonly unsafe struct Kernel512 : IKernelPath
     public static int CollectReaching(
         float* logits, double offset, double* thresholds, double* perSteps, float* bands, nint stride, float* radii, int count, int* rows, int* least)
     {
+        if (!Avx512F.IsSupported)
+        {
+            return Kernel256.CollectReaching(logits, offset, thresholds, perSteps, bands, stride, radii, count, rows, least);
+        }
         Vector512<float> r0 = Vector512.Create(radii[0]), r1 = Vector512.Create(radii[1]), r2 = Vector512.Create(radii[2]);
         Vector512<int> end = Vector512.Create(count);
         int found = 0;

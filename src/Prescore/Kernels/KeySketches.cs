@@ -30,7 +30,7 @@ internal sealed unsafe class KeySketches(int rank) : IDisposable
     /// <summary>Bytes of a quad of a group: the widest vector.</summary>
     public const int QuadBytes = GroupKeys * 4;
 
-    /// <summary>Buckets of the sort by length; two are 4 % of length apart at least.</summary>
+    /// <summary>Buckets of the sort by length, each of 3 to 6 % of length.</summary>
     private const int Buckets = 64;
 
     /// <summary>Bits of a float that a bucket's number leaves out: 3 bits of the mantissa stay.</summary>

@@ -16,7 +16,7 @@ internal readonly record struct SketchReach(float Leading, float Middle, float R
     public const int Bands = 3;
 
     /// <summary>Deviations of a product that a key is looked for within. See docs/clustered.md.</summary>
-    public const float Deviations = 1.8f;
+    public const float Deviations = 2.1f;
 
     /// <summary>Band of a quad of coordinates.</summary>
     public static int BandOf(int quad) => quad switch { 0 => 0, < 3 => 1, _ => 2 };

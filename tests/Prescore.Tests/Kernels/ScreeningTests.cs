@@ -261,7 +261,7 @@ public partial class ScreeningTests
     }
 
     /// <summary>
-    /// A row reads the groups whose longest sketches, or those of later groups, are within its reach: 1.8 deviations of a
+    /// A row reads the groups whose longest sketches, or those of later groups, are within its reach: 2.1 deviations of a
     /// product, given the squared norms in three bands of coordinates.
     /// </summary>
     [Theory]
@@ -284,7 +284,7 @@ public partial class ScreeningTests
                     double Squares(IEnumerable<int> numbers, (int Start, int End) band) =>
                         numbers.Skip(band.Start).Take(band.End - band.Start).Sum(x => (double)x * x);
                     double[] reaches = [.. Enumerable.Range(0, (size + 15) / 16).Select(group => Math.Sqrt(bands.Sum(band =>
-                        3.24 * Squares(levels, band) / (band.End - band.Start) * set.Codes[cluster].Skip(16 * group).Max(code => Squares(code.Select(x => (int)x), band)))))];
+                        4.41 * Squares(levels, band) / (band.End - band.Start) * set.Codes[cluster].Skip(16 * group).Max(code => Squares(code.Select(x => (int)x), band)))))];
                     rows.Within(row, cluster, int.MinValue / 2).ShouldBe(size);
                     rows.Within(row, cluster, 0).ShouldBe(size);
                     rows.Within(row, cluster, int.MaxValue).ShouldBe(0);

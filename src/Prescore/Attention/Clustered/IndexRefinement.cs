@@ -5,9 +5,9 @@ namespace Prescore.Attention.Clustered;
 
 /// <summary>
 /// Keeps a growing index well clustered without fitting it anew: new clusters start at keys drawn by how far they are from
-/// their own centre, to themselves and to the queries, then Lloyd steps in which a key looks only at its own and the nearest other centres. A step costs n
-/// short rows of products instead of n·k, works in place on the packed keys, and moves only the keys that change. Moves
-/// are found by parts, which may run on several threads, and then made.
+/// their own centre, by distance and to the queries, then Lloyd steps in which a key looks only at its own and the nearest
+/// other centres. A step costs n short rows of products instead of n·k, works in place on the packed keys, and moves only the
+/// keys that change. Moves are found by parts, which may run on several threads, and then made.
 /// </summary>
 internal sealed class IndexRefinement(
     List<KeyCluster> clusters, Func<int, KeyCluster> newCluster, int dimension, RandomOrigin origin, SimdPath simd, SketchBasis basis)

@@ -16,7 +16,7 @@ internal sealed class SecondMoment(int dimension)
     private const int Step = 8;
 
     /// <summary>Vectors that pass the sums at a time: one alone would wait for memory.</summary>
-    private const int Together = 4;
+    private const int Together = 8;
 
     private readonly int _vectors = (dimension + Step - 1) / Step;
 
@@ -97,15 +97,21 @@ internal sealed class SecondMoment(int dimension)
         {
             Vector512<double> l0 = Vector512.Create(wide[row]), l1 = Vector512.Create(wide[stride + row]);
             Vector512<double> l2 = Vector512.Create(wide[2 * stride + row]), l3 = Vector512.Create(wide[3 * stride + row]);
-            int count = row / Step + 1;
-            Span<Vector512<double>> sums = _sum.AsSpan(row * _vectors, count);
-            ReadOnlySpan<Vector512<double>> c0 = _wide.AsSpan(0, count), c1 = _wide.AsSpan(_vectors, count);
-            ReadOnlySpan<Vector512<double>> c2 = _wide.AsSpan(2 * _vectors, count), c3 = _wide.AsSpan(3 * _vectors, count);
+            Vector512<double> l4 = Vector512.Create(wide[4 * stride + row]), l5 = Vector512.Create(wide[5 * stride + row]);
+            Vector512<double> l6 = Vector512.Create(wide[6 * stride + row]), l7 = Vector512.Create(wide[7 * stride + row]);
+            Span<Vector512<double>> sums = _sum.AsSpan(row * _vectors, row / Step + 1);
+            ReadOnlySpan<Vector512<double>> columns = _wide;
             for (int i = 0; i < sums.Length; i++)
             {
                 // A product of two floats is exact in a double, so it is the same fused or not.
-                Vector512<double> sum = Vector512.FusedMultiplyAdd(l1, c1[i], Vector512.FusedMultiplyAdd(l0, c0[i], sums[i]));
-                sums[i] = Vector512.FusedMultiplyAdd(l3, c3[i], Vector512.FusedMultiplyAdd(l2, c2[i], sum));
+                Vector512<double> sum = Vector512.FusedMultiplyAdd(l0, columns[i], sums[i]);
+                sum = Vector512.FusedMultiplyAdd(l1, columns[_vectors + i], sum);
+                sum = Vector512.FusedMultiplyAdd(l2, columns[2 * _vectors + i], sum);
+                sum = Vector512.FusedMultiplyAdd(l3, columns[3 * _vectors + i], sum);
+                sum = Vector512.FusedMultiplyAdd(l4, columns[4 * _vectors + i], sum);
+                sum = Vector512.FusedMultiplyAdd(l5, columns[5 * _vectors + i], sum);
+                sum = Vector512.FusedMultiplyAdd(l6, columns[6 * _vectors + i], sum);
+                sums[i] = Vector512.FusedMultiplyAdd(l7, columns[7 * _vectors + i], sum);
             }
         }
     }

@@ -408,7 +408,7 @@ internal sealed partial class NaiveClustered
 
         /// <summary>
         /// The largest product that a query's sketch is taken to have in each group of 16 slots. The coordinates fall into
-        /// three bands, the first 4, the next 8 and the rest; 1.8 deviations of a product with the longest sketches of a
+        /// three bands, the first 4, the next 8 and the rest; 2.1 deviations of a product with the longest sketches of a
         /// group or a later one. In single precision as in the library, since whole products may equal it.
         /// </summary>
         public int[] ReachesOf(int[] levels)
@@ -419,7 +419,7 @@ internal sealed partial class NaiveClustered
             for (int group = 0; group < reaches.Length; group++)
             {
                 float[] radii = [.. bands.Select(band => (float)Codes.Where((_, i) => Slots[i] / 16 >= group).Max(code => Squares(code.Select(x => (int)x), band)))];
-                float[] squares = [.. bands.Select(band => 1.8f * 1.8f * Squares(levels, band) / Math.Max(1, band.End - band.Start))];
+                float[] squares = [.. bands.Select(band => 2.1f * 2.1f * Squares(levels, band) / Math.Max(1, band.End - band.Start))];
                 float furthest = MathF.FusedMultiplyAdd(squares[2], radii[2], MathF.FusedMultiplyAdd(squares[1], radii[1], squares[0] * radii[0]));
                 int product = (int)MathF.Sqrt(furthest) + 1;
                 while ((float)product * product > furthest)
