@@ -141,6 +141,7 @@ internal sealed class IndexRefinement(
     {
         int total = clusters.Sum(cluster => cluster.Count);
         using NativeBuffer lengths = NativeBuffer.Rent(total);
+        using NativeBuffer products = NativeBuffer.Rent((nint)basis.PaddedRank * KeyRegion.ChunkKeys);
         Span<float> mean = stackalloc float[dimension];
         double distances = 0, norms = 0;
         int start = 0;
@@ -149,7 +150,7 @@ internal sealed class IndexRefinement(
             cluster.MeanKey(mean);
             cluster.Region.SquaredDistances(mean, remoteness[start..]);
             Span<float> own = lengths.Span.Slice(start, cluster.Count);
-            cluster.Sketches.SquaredNorms(basis.Variances, own);
+            cluster.SketchLengths(basis, mean, products.Span, own);
             distances += TensorPrimitives.Sum<float>(remoteness.Slice(start, cluster.Count));
             norms += TensorPrimitives.Sum<float>(own);
             start += cluster.Count;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Numerics.Tensors;
 using Prescore.Kernels;
 
 namespace Prescore.Attention.Clustered;
@@ -115,6 +116,33 @@ internal sealed class KeyCluster : IDisposable
         Sketches.Sort(basis.Variances, order.AsSpan(0, Count));
         Reorder(order.AsSpan(0, Count), order.AsSpan(Count, Count));
         ArrayPool<int>.Shared.Return(order);
+    }
+
+    /// <summary>
+    /// Squared lengths of all members' sketches about the mean key of now, before they are rounded and clamped: up to one
+    /// factor, the mean square over queries of what sets a member's logit apart from the mean's.
+    /// </summary>
+    /// <param name="basis">The basis.</param>
+    /// <param name="mean">The mean key.</param>
+    /// <param name="products">Room for <see cref="SketchBasis.PaddedRank"/> rows of <see cref="KeyRegion.ChunkKeys"/>.</param>
+    /// <param name="lengths">Receives a number a member.</param>
+    public void SketchLengths(SketchBasis basis, ReadOnlySpan<float> mean, Span<float> products, Span<float> lengths)
+    {
+        Span<float> anchor = stackalloc float[basis.Rank];
+        basis.KeyCoordinates(mean, anchor);
+        lengths.Clear();
+        for (int first = 0; first < Count; first += KeyRegion.ChunkKeys)
+        {
+            Region.Products(basis.KeyRows, first, products);
+            Span<float> sums = lengths.Slice(first, Math.Min(KeyRegion.ChunkKeys, Count - first));
+            for (int c = 0; c < basis.Rank; c++)
+            {
+                Span<float> row = products.Slice(c * KeyRegion.ChunkKeys, sums.Length);
+                TensorPrimitives.Subtract(row, anchor[c], row);
+                TensorPrimitives.Multiply(row, row, row);
+                TensorPrimitives.MultiplyAdd(row, basis.Variances[c], sums, sums);
+            }
+        }
     }
 
     /// <summary>
