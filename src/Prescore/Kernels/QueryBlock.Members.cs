@@ -119,7 +119,7 @@ internal sealed unsafe partial class QueryBlock<TKernel>
     private void ScreenMembers(int row, int least, KeySketches sketches)
     {
         ref ScreenState screen = ref _screens[row];
-        int read = sketches.Within(least, screen.Reach);
+        int read = sketches.Within(least, ReachOf(row));
         screen.Screened += read;
         int found;
         fixed (int* query = &_sketches[row * _quads], indices = &_waitingIndices[_waiting])

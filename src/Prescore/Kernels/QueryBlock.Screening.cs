@@ -83,10 +83,9 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         ref ScreenState screen = ref _screens[row];
         screen.Step = perStep == 0 ? 0 : step;
         screen.Offset = KeySketches.Offset * Vector128.Sum(sums);
-        screen.Reach = SketchReach.Of(squares, rank);
         _perSteps[row] = perStep == 0 ? NoStep : 1.0 / step;
         float* reaches = _reaches + row;
-        (reaches[0], reaches[_stateStride], reaches[2 * _stateStride]) = (screen.Reach.Leading, screen.Reach.Middle, screen.Reach.Rest);
+        (reaches[0], reaches[_stateStride], reaches[2 * _stateStride]) = SketchReach.Of(squares, rank);
     }
 
     public override void SetThreshold(int row, double threshold)
@@ -100,7 +99,7 @@ internal sealed unsafe partial class QueryBlock<TKernel>
     public override int LeastProduct(int row, int cluster, CentroidSet centroids, double threshold) =>
         LeastProduct(threshold - CentroidLogit(row, cluster) - centroids.MeanLogWeight(cluster), _perSteps[row]);
 
-    public override int Within(int row, KeySketches sketches, int least) => sketches.Within(least, _screens[row].Reach);
+    public override int Within(int row, KeySketches sketches, int least) => sketches.Within(least, ReachOf(row));
 
     public override int Screen(int row, KeySketches sketches, int least, Span<int> indices, Span<int> products)
     {
@@ -142,6 +141,9 @@ internal sealed unsafe partial class QueryBlock<TKernel>
         }
     }
 
+    /// <summary>How far a row's products are taken to reach.</summary>
+    private SketchReach ReachOf(int row) => new(_reaches[row], _reaches[_stateStride + row], _reaches[2 * _stateStride + row]);
+
     /// <summary>What a row screens with.</summary>
     private struct ScreenState
     {
@@ -150,9 +152,6 @@ internal sealed unsafe partial class QueryBlock<TKernel>
 
         /// <summary>What the offset of the keys' codes adds to every product.</summary>
         public int Offset;
-
-        /// <summary>How far its products are taken to reach.</summary>
-        public SketchReach Reach;
 
         public int Members;
 

@@ -98,7 +98,7 @@ internal sealed class IndexRefinement(
         int existing = clusters.Count;
         int total = clusters.Sum(cluster => cluster.Count);
         using NativeBuffer buffer = NativeBuffer.Rent(total + KeyRegion.ChunkKeys);
-        double sum = Remoteness(buffer.Span);
+        double sum = Remoteness(buffer.Span, total);
         double step = sum / missing;
         double mark = step * origin.Uniform(RandomStream.IndexGrowth, total);
         double passed = 0;
@@ -137,9 +137,8 @@ internal sealed class IndexRefinement(
     /// each relative to the mean. Keys that queries tell from all others may lie near them: a few with short values on which
     /// most attention rests are the worst to have in clusters of others. Returns the sum.
     /// </summary>
-    private double Remoteness(Span<float> remoteness)
+    private double Remoteness(Span<float> remoteness, int total)
     {
-        int total = clusters.Sum(cluster => cluster.Count);
         using NativeBuffer lengths = NativeBuffer.Rent(total);
         using NativeBuffer products = NativeBuffer.Rent((nint)basis.PaddedRank * KeyRegion.ChunkKeys);
         Span<float> mean = stackalloc float[dimension];

@@ -49,18 +49,19 @@ internal sealed class ProbeMembers
     {
         Count = 0;
         Reserve(sketches.PaddedCount);
-        int last = block.LeastProduct(row, cluster, centroids, thresholds[^1]);
-        int found = block.Screen(row, sketches, last, _found, _products);
+        int last = thresholds.Length - 1;
+        int found = block.Screen(row, sketches, block.LeastProduct(row, cluster, centroids, thresholds[last]), _found, _products);
         if (found == 0)
         {
             return;
         }
-        for (int step = 0; step < thresholds.Length; step++)
+        // What the last step brings has passed; step 0 brings nothing.
+        for (int step = 1; step < last; step++)
         {
             _least[step] = block.LeastProduct(row, cluster, centroids, thresholds[step]);
             _within[step] = block.Within(row, sketches, _least[step]);
         }
-        SortBySteps(found, thresholds.Length - 1);
+        SortBySteps(found, last);
         block.MemberLogits(row, Slots, _logits);
     }
 

@@ -124,6 +124,7 @@ internal readonly ref struct SubspaceIteration
     }
 
     /// <summary>zᵀSz of every column z of Z.</summary>
+    /// <param name="variances">Receives a number a column [stride].</param>
     public void Variances(Span<double> variances)
     {
         Multiply(_s, Z, _y);
