@@ -21,11 +21,18 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     /// </summary>
     private const double MemberCost = 2;
 
+    /// <summary>
+    /// Probes tell of the far parts that they have seen, and of up to twice as many keys: what few keys need says little of what
+    /// many will.
+    /// </summary>
+    private const double Evidence = 0.5;
+
     private readonly List<ProbeRecord> _records = [];
     private readonly double[] _norms = new double[queryHeads];
     private readonly double[] _far = new double[queryHeads];
     private double[] _errors = [];
     private double[] _members = [];
+    private int _largestFar;
     private int _pooledRecords;
     private int _pooledBlock = -1;
 
@@ -49,6 +56,7 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
         _records.RemoveAll(record => record.Position >= length);
         _errors = [];
         _members = [];
+        _largestFar = 0;
         _pooledRecords = 0;
         _pooledBlock = -1;
     }
@@ -63,7 +71,7 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
         var chosen = new int[queryHeads];
         for (int head = 0; head < queryHeads; head++)
         {
-            int step = Smallest(head);
+            int step = _largestFar >= Evidence * far ? Smallest(head) : EffortLadder.Exact;
             chosen[head] = step < EffortLadder.Exact && Cost(head, step, far, clusters) >= far ? EffortLadder.Exact : step;
         }
         return chosen;
@@ -96,6 +104,7 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     {
         _norms[head] += record.SquaredNorm;
         _far[head] += record.Far;
+        _largestFar = Math.Max(_largestFar, record.Far);
         for (int step = 0; step < EffortLadder.Steps; step++)
         {
             _errors[head * EffortLadder.Steps + step] += record.SquaredErrors[step];

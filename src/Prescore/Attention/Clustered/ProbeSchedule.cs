@@ -30,7 +30,9 @@ internal static class ProbeSchedule
     public static bool IsProbe(ClusteredOptions options, int position) =>
         IsProbeBlock(options, position / options.BlockSize) && Array.IndexOf(Positions(options, position / options.BlockSize), position) >= 0;
 
-    /// <summary>A long: a huge spacing, which means a single probe block, may double.</summary>
+    /// <summary>A long: a huge spacing may double.</summary>
     private static long Spacing(ClusteredOptions options, int block) =>
-        (long)options.ProbeSpacing << BitOperations.Log2((uint)Math.Max(1, block / WideningBlock));
+        Math.Min(options.ProbeSpacing, LeadingPower(block) / 2 + 1 / LeadingPower(block)) * LeadingPower(block / WideningBlock);
+
+    private static long LeadingPower(int block) => 1L << BitOperations.Log2((uint)Math.Max(1, block));
 }
