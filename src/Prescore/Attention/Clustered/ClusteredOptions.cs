@@ -29,7 +29,7 @@ public sealed record ClusteredOptions
     /// <summary>Queries a head that are computed exactly in a probe block.</summary>
     public int Probes { get; init; } = 8;
 
-    /// <summary>Every how many blocks there is a probe block.</summary>
+    /// <summary>Every how many blocks there is a probe block; among the first blocks there are two at least while the length doubles.</summary>
     public int ProbeSpacing { get; init; } = 4;
 
     /// <summary>Weight of the pooled errors of earlier probe blocks relative to the newest, above 0 and at most 1.</summary>

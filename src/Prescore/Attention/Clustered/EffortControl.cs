@@ -22,8 +22,8 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     private const double MemberCost = 2;
 
     /// <summary>
-    /// Probes tell of the far parts that they have seen, and of up to twice as many keys: what few keys need says little of what
-    /// many will.
+    /// Far keys that some probe must have had, of those of the block that it chooses for: what few keys need says little of
+    /// what many will.
     /// </summary>
     private const double Evidence = 0.5;
 
@@ -71,7 +71,7 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
         var chosen = new int[queryHeads];
         for (int head = 0; head < queryHeads; head++)
         {
-            int step = _largestFar >= Evidence * far ? Smallest(head) : EffortLadder.Exact;
+            int step = _norms[head] > 0 && _largestFar >= Evidence * far ? Smallest(head) : EffortLadder.Exact;
             chosen[head] = step < EffortLadder.Exact && Cost(head, step, far, clusters) >= far ? EffortLadder.Exact : step;
         }
         return chosen;
@@ -112,12 +112,12 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
         }
     }
 
-    /// <summary>The first step within the target; a head without probes, or that no step brings there, is exact.</summary>
+    /// <summary>The first step within the target; a head that no step brings there is exact.</summary>
     private int Smallest(int head)
     {
         double target = Margin * options.EffectiveTargetError;
         double allowed = target * target * _norms[head];
-        for (int step = 0; step <= options.LargestEffort && _norms[head] > 0; step++)
+        for (int step = 0; step <= options.LargestEffort; step++)
         {
             if (_errors[head * EffortLadder.Steps + step] <= allowed)
             {

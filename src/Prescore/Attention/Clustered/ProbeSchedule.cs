@@ -3,8 +3,10 @@ using System.Numerics;
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
-/// Where the probe queries are: evenly spaced in every few blocks, from the first block with a far part on. Exact queries
-/// grow dearer with the length, so beyond twice <see cref="WideningBlock"/> the distance of probe blocks doubles with it.
+/// Where the probe queries are: evenly spaced in every few blocks, from the first block with a far part on. What few keys
+/// need says little of what many will, so the first probe blocks lie close together: two at least while the length doubles.
+/// Exact queries grow dearer with the length, so beyond twice <see cref="WideningBlock"/> the distance of probe blocks doubles
+/// with it.
 /// </summary>
 internal static class ProbeSchedule
 {
@@ -32,7 +34,8 @@ internal static class ProbeSchedule
 
     /// <summary>A long: a huge spacing may double.</summary>
     private static long Spacing(ClusteredOptions options, int block) =>
-        Math.Min(options.ProbeSpacing, LeadingPower(block) / 2 + 1 / LeadingPower(block)) * LeadingPower(block / WideningBlock);
+        Math.Min(options.ProbeSpacing * LeadingPower(block / WideningBlock), Math.Max(1, LeadingPower(block) / 2));
 
-    private static long LeadingPower(int block) => 1L << BitOperations.Log2((uint)Math.Max(1, block));
+    /// <summary>The largest power of 2 up to a number, 1 for 0.</summary>
+    private static long LeadingPower(int number) => 1L << BitOperations.Log2((uint)Math.Max(1, number));
 }

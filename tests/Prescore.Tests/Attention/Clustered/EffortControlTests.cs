@@ -74,13 +74,13 @@ public class EffortControlTests
     [InlineData(0, 1000, EffortLadder.Exact)]
     public void A_step_whose_members_twice_and_clusters_come_to_all_far_keys_is_exact(int members, int clusters, int expected)
     {
-        foreach (int scale in new[] { 1, 10 })
+        foreach (int scale in new[] { 1, 2 })
         {
             var control = new EffortControl(0, 1, Options);
             // Two probes with one and the other half of the members.
             control.Add(Record(20, 0, step => step < 5 ? 1 : 0.01, step => step < 5 ? 0 : members / 2, Far / 2));
             control.Add(Record(21, 0, step => step < 5 ? 1 : 0.01, step => step < 5 ? 0 : members - members / 2, Far - Far / 2));
-            control.Choose(32, Far * scale, clusters * scale).ShouldBe([expected]);
+            control.Choose(32, Far / scale, clusters / scale).ShouldBe([expected]);
         }
     }
 
@@ -162,8 +162,9 @@ public class EffortControlTests
             for (int b = 0; b < 300; b++)
             {
                 int[] positions = ProbeSchedule.Positions(options, b);
-                // Half as often from 64 blocks on, and again from 128 and 256.
+                // Half as often from 64 blocks on, and again from 128 and 256; in the first 8, in every or every second.
                 int spacing = b < 64 ? every : b < 128 ? 2 * every : b < 256 ? 4 * every : 8 * every;
+                spacing = b < 4 ? 1 : b < 8 ? Math.Min(2, every) : b < 16 ? Math.Min(4, every) : spacing;
                 bool due = b * block - near > 4 && b % spacing == 1 % spacing;
                 positions.Length.ShouldBe(due ? Math.Min(probes, block) : 0);
                 positions.ShouldAllBe(position => position / block == b);
@@ -177,13 +178,28 @@ public class EffortControlTests
     [InlineData(int.MaxValue)]
     [InlineData(1 << 30)]
     [InlineData((1 << 30) + 1)]
-    public void Of_a_huge_spacing_only_the_first_block_is_probed(int every)
+    public void However_wide_the_spacing_there_are_two_probe_blocks_while_the_length_doubles(int every)
     {
         var options = new ClusteredOptions { BlockSize = 16, Near = 0, ProbeSpacing = every };
-        for (int b = 0; b < 2000; b++)
-        {
-            ProbeSchedule.IsProbeBlock(options, b).ShouldBe(b == 1);
-        }
+        int[] probed = [.. Enumerable.Range(0, 300).Where(b => ProbeSchedule.IsProbeBlock(options, b))];
+        probed.ShouldBe([1, 2, 3, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257]);
+    }
+
+    [Theory]
+    [InlineData(499, EffortLadder.Exact)]
+    [InlineData(500, 5)]
+    [InlineData(4000, 5)]
+    public void Probes_of_fewer_than_half_the_far_keys_are_no_evidence(int probed, int expected)
+    {
+        var control = new EffortControl(0, 1, Options);
+        control.Add(Record(20, 0, step => step < 5 ? 1 : 0.01, _ => 0, far: probed));
+        control.Choose(32, Far, 30).ShouldBe([expected]);
+        // Nor are those of a block that is not yet over, or was rewound.
+        control.Add(Record(40, 0, step => step < 5 ? 1 : 0.01, _ => 0, far: Far));
+        control.Choose(32, Far, 30).ShouldBe([expected]);
+        control.Choose(48, Far, 30).ShouldBe([5]);
+        control.Rewind(40);
+        control.Choose(48, Far, 30).ShouldBe([expected]);
     }
 
     private static int[] Naive(List<ProbeRecord> records, ClusteredOptions options, int blockStart) =>
@@ -209,7 +225,7 @@ public class EffortControlTests
                 {
                     // Errors fall from step to step, members rise.
                     float first = random.NextSingle();
-                    int far = 50 * (block + 1);
+                    int far = 200 * (block + 1);
                     records.Add(Record(
                         block * 16 + 5 * probe,
                         FirstHead + head,

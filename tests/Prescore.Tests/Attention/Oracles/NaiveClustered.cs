@@ -324,8 +324,9 @@ internal sealed partial class NaiveClustered
             return ProbePositions().Contains(query);
         }
         int start = block * _options.BlockSize;
-        // Half as often from 64 blocks on; the tests stay below 128.
-        int spacing = block < 64 ? _options.ProbeSpacing : 2 * _options.ProbeSpacing;
+        // Half as often from 64 blocks on, and more often at first; the tests stay below 128.
+        int close = block switch { < 4 => 1, < 8 => 2, < 16 => 4, < 32 => 8, < 64 => 16, _ => 32 };
+        int spacing = Math.Min(close, block < 64 ? _options.ProbeSpacing : 2 * _options.ProbeSpacing);
         block.ShouldBeLessThan(128);
         if (start - _options.Near <= 4 || block % spacing != 1 % spacing || _trace.Blocks[batch][block].Heads[keyValueHead].Labels.Length == 0)
         {

@@ -20,8 +20,8 @@ internal static class NaiveEffort
     }
 
     /// <summary>
-    /// The first step whose pooled error is within 0.6 of the target, unless it costs as much as exact. Blocks of probes count
-    /// less by the decay for every later one.
+    /// The first step whose pooled error is within 0.6 of the target, unless it costs as much as exact or no probe had half as
+    /// many far keys. Blocks of probes count less by the decay for every later one.
     /// </summary>
     /// <param name="records">Records of all heads.</param>
     /// <param name="options">The settings.</param>
@@ -37,6 +37,10 @@ internal static class NaiveEffort
 
         double target = 0.6 * (options.TargetError ?? (options.Budget is null ? 0.1 : 0));
         double norm = Pool(record => record.SquaredNorm);
+        if (!records.Any(record => record.Position < blockStart && 2 * record.Far >= far))
+        {
+            return EffortLadder.Exact;
+        }
         for (int step = 0; step <= options.LargestEffort && norm > 0; step++)
         {
             if (Math.Sqrt(Pool(record => record.SquaredErrors[step]) / norm) <= target)
