@@ -15,7 +15,10 @@ public sealed record HeadCertificate
     /// <summary>Number of probe queries.</summary>
     public required int Probes { get; init; }
 
-    /// <summary>Relative error of the head's output over all probes, √(Σ‖ô−o‖² / Σ‖o‖²); 0 without probes.</summary>
+    /// <summary>
+    /// Relative error of the head's output over all probes, √(Σ‖ô−o‖² / Σ‖o‖²), in which a probe counts as often as there are
+    /// blocks that it stands for; 0 without probes.
+    /// </summary>
     public required double Error { get; init; }
 
     /// <summary>Lower end of the 90 % interval of <see cref="Error"/>.</summary>
@@ -24,7 +27,7 @@ public sealed record HeadCertificate
     /// <summary>Upper end of the 90 % interval of <see cref="Error"/>.</summary>
     public required double ErrorHigh { get; init; }
 
-    /// <summary>95th percentile of the single probes' relative errors.</summary>
+    /// <summary>95th percentile of the single probes' relative errors, counted likewise.</summary>
     public required double Percentile95 { get; init; }
 
     /// <summary>Largest relative error of a single probe.</summary>

@@ -1,6 +1,9 @@
 namespace Prescore.Attention.Clustered;
 
-/// <summary>Turns the probe records of one head into its certificate.</summary>
+/// <summary>
+/// Turns the probe records of one head into its certificate. Probe blocks are not equally far apart: a probe counts as many
+/// times as there are blocks that it stands for.
+/// </summary>
 internal static class CertificateSummary
 {
     /// <summary>Standard errors on either side of a 90 % interval.</summary>
@@ -12,23 +15,32 @@ internal static class CertificateSummary
     /// <param name="rest">The certificate with everything but the errors.</param>
     public static HeadCertificate Of(IReadOnlyList<ProbeRecord> records, int blockSize, HeadCertificate rest)
     {
-        double norm = records.Sum(record => record.SquaredNorm);
+        double norm = records.Sum(record => record.Blocks * record.SquaredNorm);
         if (norm == 0)
         {
             return rest with { Probes = records.Count };
         }
-        double ratio = records.Sum(record => record.SquaredErrorInUse) / norm;
+        double ratio = records.Sum(record => record.Blocks * record.SquaredErrorInUse) / norm;
         double spread = Normal90 * StandardError(records, blockSize, ratio, norm);
-        double[] single = [.. records.Select(record => record.SquaredNorm == 0 ? 0 : Math.Sqrt(record.SquaredErrorInUse / record.SquaredNorm)).Order()];
         return rest with
         {
             Probes = records.Count,
             Error = Math.Sqrt(ratio),
             ErrorLow = Math.Sqrt(Math.Max(0, ratio - spread)),
             ErrorHigh = Math.Sqrt(ratio + spread),
-            Percentile95 = single[(int)Math.Ceiling(0.95 * single.Length) - 1],
-            Worst = single[^1],
+            Percentile95 = Percentile(records, 0.95),
+            Worst = records.Max(Relative),
         };
+    }
+
+    private static double Relative(ProbeRecord record) =>
+        record.SquaredNorm == 0 ? 0 : Math.Sqrt(record.SquaredErrorInUse / record.SquaredNorm);
+
+    /// <summary>The smallest single error that a part of all blocks' probes does not exceed.</summary>
+    private static double Percentile(IReadOnlyList<ProbeRecord> records, double part)
+    {
+        double left = part * records.Sum(record => (long)record.Blocks);
+        return Relative(records.OrderBy(Relative).First(record => (left -= record.Blocks) <= 0));
     }
 
     /// <summary>Standard error of Σe/Σo, a ratio of sums over clusters of probes (blocks): Cochran, Sampling Techniques, 6.4.</summary>
@@ -37,7 +49,7 @@ internal static class CertificateSummary
         double[] deviations =
         [
             .. records.GroupBy(record => record.Position / blockSize)
-                .Select(block => block.Sum(record => record.SquaredErrorInUse - ratio * record.SquaredNorm)),
+                .Select(block => block.Sum(record => record.Blocks * (record.SquaredErrorInUse - ratio * record.SquaredNorm))),
         ];
         int blocks = deviations.Length;
         return blocks < 2 ? ratio : Math.Sqrt(deviations.Sum(d => d * d) * blocks / (blocks - 1)) / norm;

@@ -33,7 +33,7 @@ public sealed record ClusteredOptions
     public int ProbeSpacing { get; init; } = 4;
 
     /// <summary>Weight of the pooled errors of earlier probe blocks relative to the newest, above 0 and at most 1.</summary>
-    public double ProbeDecay { get; init; } = 0.7;
+    public double ProbeDecay { get; init; } = 0.5;
 
     /// <summary>The newest generation's clusters are refined when it has grown by this factor, above 1.</summary>
     public double RefitGrowth { get; init; } = 1.3;

@@ -198,6 +198,7 @@ internal sealed class HeadAdvance(
                 AddQuery(queries, member, position);
             }
         }
+        int blocks = ProbeSchedule.BlocksOf(options, head.Block);
         ProbeEvaluation evaluation = queries.Probes;
         evaluation.Compute(index, head.Near, queries.Visible, options.LargestEffort);
         for (int row = 0; row < queries.Block.Rows; row++)
@@ -207,7 +208,7 @@ internal sealed class HeadAdvance(
             float logSumExp = evaluation.Evaluate(row, call.Output(batch, queryHead).Row(QueryRow(position)));
             call.SetLogSumExp(batch, queryHead, QueryRow(position), logSumExp);
             head.Effort.Add(new ProbeRecord(
-                position, queryHead, evaluation.SquaredErrors, evaluation.Members, index.Count, evaluation.SquaredNorm, head.Chosen[member]));
+                position, queryHead, evaluation.SquaredErrors, evaluation.Members, index.Count, evaluation.SquaredNorm, blocks, head.Chosen[member]));
             // Removed keys are not in the index.
             Count(member, new HeadWork(queries.Visible[row] + index.Count + index.Clusters, 0, position + 1));
         }

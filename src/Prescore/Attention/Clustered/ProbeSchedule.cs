@@ -15,7 +15,7 @@ internal static class ProbeSchedule
 
     /// <summary>Whether a block has probes.</summary>
     public static bool IsProbeBlock(ClusteredOptions options, int block) =>
-        options.NearStart(block * options.BlockSize) > ClusteredOptions.Sinks && block % Spacing(options, block) == 1 % Spacing(options, block);
+        HasFar(options, block) && block % Spacing(options, block) == 1 % Spacing(options, block);
 
     /// <summary>Probe positions of a block, ascending.</summary>
     public static int[] Positions(ClusteredOptions options, int block)
@@ -31,6 +31,19 @@ internal static class ProbeSchedule
     /// <summary>Whether the query at a position is a probe.</summary>
     public static bool IsProbe(ClusteredOptions options, int position) =>
         IsProbeBlock(options, position / options.BlockSize) && Array.IndexOf(Positions(options, position / options.BlockSize), position) >= 0;
+
+    /// <summary>Blocks with a far part from the last one with probes to a block, this one among them.</summary>
+    public static int BlocksOf(ClusteredOptions options, int block)
+    {
+        int first = block;
+        while (HasFar(options, first - 1) && !IsProbeBlock(options, first - 1))
+        {
+            first--;
+        }
+        return block - first + 1;
+    }
+
+    private static bool HasFar(ClusteredOptions options, int block) => options.NearStart(block * options.BlockSize) > ClusteredOptions.Sinks;
 
     /// <summary>A long: a huge spacing may double.</summary>
     private static long Spacing(ClusteredOptions options, int block) =>

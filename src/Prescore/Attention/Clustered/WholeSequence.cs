@@ -146,7 +146,7 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
             call.SetLogSumExp(batch, queryHead, position, evaluation.Evaluate(row, call.Output(batch, queryHead).Row(position)));
             // All probes choose together: to the control they are of one block.
             var record = new ProbeRecord(
-                0, queryHead, evaluation.SquaredErrors, evaluation.Members, index.Count, evaluation.SquaredNorm, EffortLadder.Exact);
+                0, queryHead, evaluation.SquaredErrors, evaluation.Members, index.Count, evaluation.SquaredNorm, Blocks: 1, EffortLadder.Exact);
             if (Array.IndexOf(positions, position) % 2 == 0)
             {
                 control.Add(record);

@@ -25,6 +25,21 @@ public class CertificateTests
     }
 
     [Fact]
+    public void Probes_count_as_often_as_there_are_blocks_that_they_stand_for()
+    {
+        HeadCertificate certificate = CertificateSummary.Of([Record(3, 1, 10), Record(9, 3, 20), Record(40, 2, 10, blocks: 4)], 16, Rest);
+        // r = (4 + 4 · 2) / (30 + 4 · 10) = 12 / 70; deviations 4 − 30r and 4 (2 − 10r).
+        double r = 12.0 / 70, s = Math.Sqrt(2 * (Math.Pow(4 - 30 * r, 2) + Math.Pow(4 * (2 - 10 * r), 2))) / 70;
+        certificate.Probes.ShouldBe(3);
+        certificate.Error.ShouldBe(Math.Sqrt(r), 1e-12);
+        certificate.ErrorLow.ShouldBe(Math.Sqrt(r - 1.645 * s), 1e-12);
+        certificate.ErrorHigh.ShouldBe(Math.Sqrt(r + 1.645 * s), 1e-12);
+        // 96 of 101 blocks have an error of 0.1, then come 0.3 and, as the very last, 0.4.
+        CertificateSummary.Of([Record(1, 0.16, 1), Record(2, 0.01, 1, blocks: 96), Record(3, 0.09, 1, blocks: 4)], 16, Rest).Percentile95.ShouldBe(0.1, 1e-6);
+        CertificateSummary.Of([Record(1, 0.16, 1), Record(2, 0.01, 1, blocks: 95), Record(3, 0.09, 1, blocks: 5)], 16, Rest).Percentile95.ShouldBe(0.3, 1e-6);
+    }
+
+    [Fact]
     public void Percentile_is_the_nearest_rank()
     {
         // Errors 1 … 100 per cent: rank 95 of 100.
@@ -66,7 +81,12 @@ public class CertificateTests
             ProbeRecord[] records = [.. trace.Records[0].Where(record => record.Head == head)];
             records.Select(record => record.Position).ShouldBe(Enumerable.Range(0, 700).Where(position => ProbeSchedule.IsProbe(options, position)));
             (c.Layer, c.Head, c.Probes).ShouldBe((4, head, records.Length));
-            c.Error.ShouldBe(Math.Sqrt(records.Sum(record => record.SquaredErrorInUse) / records.Sum(record => record.SquaredNorm)), 1e-12);
+            // Every second block is a probe block from the third on.
+            int[] probed = [1, 2, .. Enumerable.Range(1, 10).Select(i => 2 * i + 1)];
+            records.Select(record => record.Position / 32).Distinct().ShouldBe(probed);
+            double Blocks(ProbeRecord record) => record.Position / 32 < 4 ? 1 : 2;
+            c.Error.ShouldBe(
+                Math.Sqrt(records.Sum(record => Blocks(record) * record.SquaredErrorInUse) / records.Sum(record => Blocks(record) * record.SquaredNorm)), 1e-12);
             int[] efforts = [.. trace.Blocks[0].Skip(1).Select(block => block.Efforts[head])];
             c.Blocks.ShouldBe(efforts.Length);
             c.ExactBlocks.ShouldBe(efforts.Count(effort => effort == EffortLadder.Exact));
@@ -102,10 +122,11 @@ public class CertificateTests
     public void Errors_are_those_of_the_step_in_use()
     {
         float[] errors = [.. Enumerable.Range(0, EffortLadder.Steps).Select(step => 49f - step)];
-        var record = new ProbeRecord(3, 0, errors, [], 10, 1, EffortInUse: 40);
+        var record = new ProbeRecord(3, 0, errors, [], 10, 1, Blocks: 1, EffortInUse: 40);
         record.SquaredErrorInUse.ShouldBe(9);
         (record with { EffortInUse = EffortLadder.Exact }).SquaredErrorInUse.ShouldBe(0);
     }
 
-    private static ProbeRecord Record(int position, double error, double norm) => new(position, 0, [0, 0, 0, (float)error], [], 10, norm, 3);
+    private static ProbeRecord Record(int position, double error, double norm, int blocks = 1) =>
+        new(position, 0, [0, 0, 0, (float)error], [], 10, norm, blocks, 3);
 }

@@ -168,6 +168,12 @@ public class EffortControlTests
                 bool due = b * block - near > 4 && b % spacing == 1 % spacing;
                 positions.Length.ShouldBe(due ? Math.Min(probes, block) : 0);
                 positions.ShouldAllBe(position => position / block == b);
+                if (due)
+                {
+                    // With its predecessors it covers what has a far part, and no block twice.
+                    int covered = Enumerable.Range(0, b + 1).Where(i => ProbeSchedule.IsProbeBlock(options, i)).Sum(i => ProbeSchedule.BlocksOf(options, i));
+                    covered.ShouldBe(Enumerable.Range(0, b + 1).Count(i => i * block - near > 4));
+                }
                 int[] gaps = [.. positions.Zip(positions.Skip(1), (first, second) => second - first)];
                 (gaps.Length == 0 ? 0 : gaps.Max() - gaps.Min()).ShouldBeLessThanOrEqualTo(1);
             }
@@ -212,6 +218,7 @@ public class EffortControlTests
         [.. Enumerable.Range(0, EffortLadder.Steps).Select(members)],
         far,
         SquaredNorm: 1,
+        Blocks: 1,
         EffortInUse: 0);
 
     private static List<ProbeRecord> Records(Random random, int blocks)

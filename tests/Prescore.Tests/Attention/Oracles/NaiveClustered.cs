@@ -118,6 +118,7 @@ internal sealed partial class NaiveClustered
                         [.. Enumerable.Range(0, EffortLadder.Steps).Select(step => step > last ? q.Far : q.Members(q.CutOf(step)))],
                         q.Far,
                         exact.Sum(x => x * x),
+                        1,
                         0);
                 })];
                 Cluster[] clusters = ClustersOf(batch, head / _shape.GroupSize, 0);
