@@ -112,7 +112,7 @@ public sealed class PerplexityTests : IDisposable
             "--methods", "clustered:error=0.2", "--json", json, "--report", heatMap);
 
         run.ExitCode.ShouldBe(0, run.Error);
-        run.Out.ShouldContain("clustered: relative error certified by 192 exact probe queries over 24 layers × heads, target 0.2: median ");
+        run.Out.ShouldContain("clustered: relative error certified by 336 exact probe queries over 24 layers × heads, target 0.2: median ");
         JsonElement[] rows = [.. JsonDocument.Parse(File.ReadAllText(json)).RootElement.GetProperty("methods").EnumerateArray()];
         rows[0].GetProperty("certificate").ValueKind.ShouldBe(JsonValueKind.Null);
         JsonElement certificate = rows[1].GetProperty("certificate");
