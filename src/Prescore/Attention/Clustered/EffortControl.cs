@@ -10,8 +10,8 @@ namespace Prescore.Attention.Clustered;
 internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOptions options)
 {
     /// <summary>
-    /// The step that just reaches a target on its own probes misses it on others by about a quarter. Steps are chosen
-    /// against this part of the target, so that most heads are certified to stay within it.
+    /// The step that just reaches a target on its own probes misses it on others, in one head of twenty by half and more.
+    /// Steps are chosen against this part of the target, so that the others are certified to stay within it.
     /// </summary>
     internal const double Margin = 0.6;
 
