@@ -39,8 +39,8 @@ internal static class CertificateSummary
     /// <summary>The smallest single error that a part of all blocks' probes does not exceed.</summary>
     private static double Percentile(IReadOnlyList<ProbeRecord> records, double part)
     {
-        double left = part * records.Sum(record => (long)record.Blocks);
-        return Relative(records.OrderBy(Relative).First(record => (left -= record.Blocks) <= 0));
+        double[] errors = [.. records.SelectMany(record => Enumerable.Repeat(Relative(record), record.Blocks)).Order()];
+        return errors[(int)Math.Ceiling(part * errors.Length) - 1];
     }
 
     /// <summary>Standard error of Σe/Σo, a ratio of sums over clusters of probes (blocks): Cochran, Sampling Techniques, 6.4.</summary>

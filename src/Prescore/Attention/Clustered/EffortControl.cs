@@ -22,8 +22,8 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     private const double MemberCost = 2;
 
     /// <summary>
-    /// Far keys that some probe must have had, of those of the block that it chooses for: what few keys need says little of
-    /// what many will.
+    /// Far keys that the last probe must have had, and no earlier one had more, of those of the block that is chosen for: what
+    /// few keys need says little of what many will.
     /// </summary>
     private const double Evidence = 0.5;
 
@@ -32,7 +32,6 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     private readonly double[] _far = new double[queryHeads];
     private double[] _errors = [];
     private double[] _members = [];
-    private int _largestFar;
     private int _pooledRecords;
     private int _pooledBlock = -1;
 
@@ -56,7 +55,6 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
         _records.RemoveAll(record => record.Position >= length);
         _errors = [];
         _members = [];
-        _largestFar = 0;
         _pooledRecords = 0;
         _pooledBlock = -1;
     }
@@ -68,10 +66,11 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     public int[] Choose(int blockStart, int far, int clusters)
     {
         Pool(blockStart);
+        bool evident = _pooledRecords > 0 && _records[_pooledRecords - 1].Far >= Evidence * far;
         var chosen = new int[queryHeads];
         for (int head = 0; head < queryHeads; head++)
         {
-            int step = _norms[head] > 0 && _largestFar >= Evidence * far ? Smallest(head) : EffortLadder.Exact;
+            int step = evident && _norms[head] > 0 ? Smallest(head) : EffortLadder.Exact;
             chosen[head] = step < EffortLadder.Exact && Cost(head, step, far, clusters) >= far ? EffortLadder.Exact : step;
         }
         return chosen;
@@ -104,7 +103,6 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     {
         _norms[head] += record.SquaredNorm;
         _far[head] += record.Far;
-        _largestFar = Math.Max(_largestFar, record.Far);
         for (int step = 0; step < EffortLadder.Steps; step++)
         {
             _errors[head * EffortLadder.Steps + step] += record.SquaredErrors[step];
