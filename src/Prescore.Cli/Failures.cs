@@ -1,7 +1,8 @@
-using Prescore.Attention;
+using Prescore.Attention.Contracts;
 using Prescore.Experiments;
-using Prescore.Models;
-using Prescore.Models.Architectures;
+using Prescore.Models.Families;
+using Prescore.Models.Formats;
+using Prescore.Specs;
 
 namespace Prescore.Cli;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using Prescore.Experiments.Reports;
-using Prescore.Models;
+using Prescore.Models.Formats;
 
 namespace Prescore.Cli;
 

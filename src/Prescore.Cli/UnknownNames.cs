@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Prescore.Specs;
 
 namespace Prescore.Cli;
 

@@ -1,4 +1,7 @@
 using Prescore.Attention;
+using Prescore.Attention.Clustered;
+using Prescore.Attention.Contracts;
+using Prescore.Specs;
 
 namespace Prescore.Experiments;
 

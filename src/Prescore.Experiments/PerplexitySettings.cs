@@ -1,4 +1,4 @@
-using Prescore.Models.Architectures;
+using Prescore.Models.Layers;
 
 namespace Prescore.Experiments;
 

@@ -1,8 +1,9 @@
-using Prescore.Attention;
+using Prescore.Attention.Contracts;
 using Prescore.Experiments.Reports;
-using Prescore.Models;
-using Prescore.Models.Architectures;
-using Prescore.Models.Gguf;
+using Prescore.Models.Evaluation;
+using Prescore.Models.Families;
+using Prescore.Models.Formats;
+using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Inference;
 using Prescore.Models.Tokenizers;
 

@@ -1,4 +1,5 @@
-using Prescore.Attention;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Exact;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,7 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
-using Prescore.Attention;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.PreScored;
 using Prescore.Experiments.Layers;
 using Prescore.Kernels;
 using Prescore.Scoring;

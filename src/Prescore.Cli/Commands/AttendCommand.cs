@@ -1,11 +1,12 @@
 using System.CommandLine;
-using Prescore.Attention;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Exact;
 using Prescore.Cli.Options;
 using Prescore.Cli.Rendering;
 using Prescore.Experiments;
 using Prescore.Experiments.Layers;
 using Prescore.Experiments.Reports;
-using Prescore.Models.Safetensors;
+using Prescore.Models.Formats.Safetensors;
 using Spectre.Console;
 
 namespace Prescore.Cli.Commands;

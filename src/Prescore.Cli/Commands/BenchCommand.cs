@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Prescore.Attention;
+using Prescore.Attention.Contracts;
 using Prescore.Cli.Options;
 using Prescore.Cli.Rendering;
 using Prescore.Experiments;

@@ -2,8 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using Prescore.Cli.Options;
 using Prescore.Cli.Rendering;
-using Prescore.Models.Gguf;
-using Prescore.Models.Safetensors;
+using Prescore.Models.Formats.Gguf;
+using Prescore.Models.Formats.Safetensors;
 
 namespace Prescore.Cli.Commands;
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using Prescore.Attention;
+using Prescore.Attention.Clustered;
+using Prescore.Attention.Contracts;
 using Prescore.Cli.Options;
 using Prescore.Cli.Rendering;
 using Prescore.Experiments;

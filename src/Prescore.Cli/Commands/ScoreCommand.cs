@@ -1,10 +1,10 @@
 using System.CommandLine;
-using Prescore.Attention;
 using Prescore.Cli.Options;
 using Prescore.Cli.Rendering;
 using Prescore.Experiments.Keys;
-using Prescore.Models.Safetensors;
+using Prescore.Models.Formats.Safetensors;
 using Prescore.Scoring;
+using Prescore.Specs;
 using Spectre.Console;
 
 namespace Prescore.Cli.Commands;

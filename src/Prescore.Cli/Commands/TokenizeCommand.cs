@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using Prescore.Cli.Options;
 using Prescore.Experiments.Reports;
-using Prescore.Models.Gguf;
+using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Tokenizers;
 
 namespace Prescore.Cli.Commands;

@@ -1,12 +1,13 @@
 using System.CommandLine;
 using Prescore.Attention;
+using Prescore.Attention.Contracts;
 using Prescore.Cli.Options;
 using Prescore.Cli.Rendering;
 using Prescore.Experiments;
 using Prescore.Experiments.Reports;
-using Prescore.Models.Architectures;
-using Prescore.Models.Gguf;
-using Prescore.Models.Inference;
+using Prescore.Models.Evaluation;
+using Prescore.Models.Families;
+using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Tokenizers;
 using Spectre.Console;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using Prescore.Attention;
+using Prescore.Attention.Contracts;
 using Prescore.Experiments;
-using Prescore.Models.Architectures;
+using Prescore.Models.Layers;
 
 namespace Prescore.Cli.Options;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Prescore.Attention;
+using Prescore.Attention.Contracts;
 using Prescore.Experiments.Layers;
 using Prescore.Experiments.Reports;
 

@@ -1,6 +1,6 @@
-using Prescore.Attention;
-using Prescore.Models.Safetensors;
-using Prescore.Scoring;
+using Prescore.Attention.Contracts;
+using Prescore.Models.Formats.Safetensors;
+using Prescore.Numerics;
 
 namespace Prescore.Experiments.Keys;
 
@@ -33,7 +33,7 @@ public sealed class KeyHeads
     };
 
     /// <summary>Reads keys [n, d] or [heads, n, d] of any float type.</summary>
-    /// <exception cref="Models.ModelFormatException">No valid safetensors file, or no such tensor.</exception>
+    /// <exception cref="Models.Formats.ModelFormatException">No valid safetensors file, or no such tensor.</exception>
     /// <exception cref="BadInputException">The tensor has other dimensions.</exception>
     /// <exception cref="NonFiniteException">A key is NaN or infinite.</exception>
     public static KeyHeads Read(string path, string name)

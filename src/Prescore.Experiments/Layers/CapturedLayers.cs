@@ -1,8 +1,10 @@
-using Prescore.Attention;
-using Prescore.Models.Architectures;
-using Prescore.Models.Gguf;
+using Prescore.Attention.Contracts;
+using Prescore.Models.Families;
+using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Inference;
+using Prescore.Models.Layers;
 using Prescore.Models.Tokenizers;
+using Prescore.Specs;
 
 namespace Prescore.Experiments.Layers;
 
@@ -39,7 +41,7 @@ public sealed class CapturedLayers : ILayerSource
     /// <param name="lengths">All lengths that will be loaded.</param>
     /// <param name="options">Threads and SIMD path of the model.</param>
     /// <param name="captureWith">Method of the layers below the captured ones; null: as said above.</param>
-    /// <exception cref="Models.ModelFormatException">The model cannot be used.</exception>
+    /// <exception cref="Models.Formats.ModelFormatException">The model cannot be used.</exception>
     /// <exception cref="BadInputException">The model lacks one of the layers.</exception>
     /// <exception cref="MethodSpecException"><paramref name="captureWith"/> cannot be understood.</exception>
     /// <exception cref="BudgetException"><paramref name="captureWith"/> cannot keep its budget at a length.</exception>

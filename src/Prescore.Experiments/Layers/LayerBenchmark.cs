@@ -1,4 +1,5 @@
-using Prescore.Attention;
+using Prescore.Attention.Clustered;
+using Prescore.Attention.Contracts;
 using Prescore.Experiments.Reports;
 
 namespace Prescore.Experiments.Layers;

@@ -1,5 +1,5 @@
-using Prescore.Attention;
-using Prescore.Models.Safetensors;
+using Prescore.Attention.Contracts;
+using Prescore.Models.Formats.Safetensors;
 
 namespace Prescore.Experiments.Layers;
 
@@ -7,7 +7,7 @@ namespace Prescore.Experiments.Layers;
 public static class LayerFile
 {
     /// <summary>Reads a file.</summary>
-    /// <exception cref="Models.ModelFormatException">No valid safetensors file, or a tensor is missing.</exception>
+    /// <exception cref="Models.Formats.ModelFormatException">No valid safetensors file, or a tensor is missing.</exception>
     /// <exception cref="BadInputException">Shapes that do not fit together.</exception>
     /// <exception cref="InsufficientMemoryException">The tensors and two methods' outputs do not fit into memory.</exception>
     public static LayerTensors Read(string path)

@@ -1,4 +1,4 @@
-using Prescore.Attention;
+using Prescore.Attention.Contracts;
 using Prescore.Models.Inference;
 
 namespace Prescore.Experiments.Layers;

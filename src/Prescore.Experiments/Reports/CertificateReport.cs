@@ -1,5 +1,5 @@
-using Prescore.Attention;
 using Prescore.Attention.Clustered;
+using Prescore.Attention.Contracts;
 
 namespace Prescore.Experiments.Reports;
 

@@ -1,5 +1,5 @@
 using System.Text.Json.Serialization;
-using Prescore.Attention;
+using Prescore.Attention.Contracts;
 
 namespace Prescore.Experiments.Reports;
 

@@ -1,5 +1,5 @@
-using Prescore.Attention;
-using Prescore.Models.Architectures;
+using Prescore.Attention.Contracts;
+using Prescore.Models.Families;
 
 namespace Prescore.Models.Inference;
 

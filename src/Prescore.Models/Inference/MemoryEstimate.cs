@@ -1,6 +1,6 @@
 using System.Globalization;
-using Prescore.Models.Architectures;
-using Prescore.Models.Gguf;
+using Prescore.Models.Families;
+using Prescore.Models.Formats.Gguf;
 
 namespace Prescore.Models.Inference;
 

@@ -1,7 +1,9 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
-using Prescore.Models.Gguf;
+using Prescore.Models.Formats;
+using Prescore.Models.Formats.Gguf;
+using Prescore.Specs;
 
 namespace Prescore.Models.Tokenizers;
 

@@ -1,3 +1,11 @@
+using Prescore.Attention.Clustered;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Exact;
+using Prescore.Attention.Hyper;
+using Prescore.Attention.PreScored;
+using Prescore.Attention.Window;
+using Prescore.Specs;
+
 namespace Prescore.Attention;
 
 /// <summary>The registry of attention methods: one line a method.</summary>

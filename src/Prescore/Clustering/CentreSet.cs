@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Numerics.Tensors;
 using Prescore.Kernels;
-using Prescore.Scoring;
+using Prescore.Numerics;
 
 namespace Prescore.Clustering;
 

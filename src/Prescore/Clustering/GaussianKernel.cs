@@ -1,6 +1,6 @@
 using System.Buffers;
 using Prescore.Kernels;
-using Prescore.Scoring;
+using Prescore.Numerics;
 
 namespace Prescore.Clustering;
 

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Numerics;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
-using Prescore.Scoring;
+using Prescore.Numerics;
 
 namespace Prescore.Clustering;
 

@@ -1,4 +1,4 @@
-using Prescore.Scoring;
+using Prescore.Numerics;
 
 namespace Prescore.Clustering;
 

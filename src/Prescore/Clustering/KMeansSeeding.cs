@@ -1,5 +1,4 @@
-using Prescore.Kernels;
-using Prescore.Scoring;
+using Prescore.Numerics;
 
 namespace Prescore.Clustering;
 

@@ -1,5 +1,5 @@
 using System.Buffers;
-using Prescore.Scoring;
+using Prescore.Numerics;
 
 namespace Prescore.Clustering;
 

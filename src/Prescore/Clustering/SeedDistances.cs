@@ -3,7 +3,7 @@ using System.Numerics;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Prescore.Kernels;
-using Prescore.Scoring;
+using Prescore.Numerics;
 
 namespace Prescore.Clustering;
 

@@ -71,7 +71,7 @@ internal unsafe interface IKernelPath
 
     /// <summary>
     /// Finds the rows that a cluster may have members for: with least = ⌈(thresholds[i] − logits[i] − offset) · perSteps[i]⌉,
-    /// clamped to <see cref="QueryBlock.AnyProduct"/> … int.MaxValue, those where it is at most 0 or, squared as a float, at
+    /// clamped to <see cref="SketchLayout.AnyProduct"/> … int.MaxValue, those where it is at most 0 or, squared as a float, at
     /// most Σ bands[b · stride + i] · radii[b]. A threshold that is not a number is never reached. Every path gives the same.
     /// All rows are readable up to a whole vector.
     /// </summary>
@@ -79,9 +79,9 @@ internal unsafe interface IKernelPath
     /// <param name="offset">What is added to them.</param>
     /// <param name="thresholds">Smallest logit of each row's members.</param>
     /// <param name="perSteps">Sketch products a logit.</param>
-    /// <param name="bands">The rows' <see cref="SketchReach"/>, a band after the other.</param>
+    /// <param name="bands">The rows' squared norms by band, a band after the other.</param>
     /// <param name="stride">Distance of the bands.</param>
-    /// <param name="radii">The cluster's <see cref="KeySketches.SquaredRadius"/> in each band.</param>
+    /// <param name="radii">The cluster's squared radius in each band.</param>
     /// <param name="count">Number of rows.</param>
     /// <param name="rows">Receives the rows, ascending; room for whole vectors.</param>
     /// <param name="least">Receives their least products; the same room.</param>
@@ -94,13 +94,13 @@ internal unsafe interface IKernelPath
 
     /// <summary>
     /// Writes the keys whose sketch has an integer dot product Σ query · code of at least a threshold with the query's,
-    /// in ascending order, and returns how many they are. Every path gives the same. See <see cref="KeySketches"/>.
+    /// in ascending order, and returns how many they are. Every path gives the same. See <see cref="SketchLayout"/>.
     /// </summary>
     /// <param name="codes">Sketches, readable up to a whole group; what lies beyond the last key does not matter.</param>
     /// <param name="count">Number of keys; any.</param>
     /// <param name="quads">Quads of coordinates.</param>
     /// <param name="query">
-    /// One int a quad: four signed bytes, the first one lowest. They are at most <see cref="KeySketches.QueryLevels"/>, so
+    /// One int a quad: four signed bytes, the first one lowest. They are so small
     /// that sums over all quads fit in 16 bits.
     /// </param>
     /// <param name="threshold">Smallest product to report.</param>

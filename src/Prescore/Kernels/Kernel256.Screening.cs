@@ -57,7 +57,7 @@ internal readonly unsafe partial struct Kernel256
         Vector256<double> logit = Vector256.WidenLower(Vector256.Create(Vector128.Load(logits), default));
         Vector256<double> missing = Vector256.Load(thresholds) - logit - Vector256.Create(offset);
         Vector256<double> product = Vector256.Ceiling(missing * Vector256.Load(perSteps));
-        product = Vector256.MinNative(Vector256.MaxNative(product, Vector256.Create((double)QueryBlock.AnyProduct)), Vector256.Create((double)int.MaxValue));
+        product = Vector256.MinNative(Vector256.MaxNative(product, Vector256.Create((double)SketchLayout.AnyProduct)), Vector256.Create((double)int.MaxValue));
         known = Vector256.Narrow(Vector256.Equals(missing, missing).AsInt64(), Vector256<long>.Zero).GetLower();
         return Avx.IsSupported
             ? Avx.ConvertToVector128Int32WithTruncation(product)

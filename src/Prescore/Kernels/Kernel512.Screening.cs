@@ -59,7 +59,7 @@ internal readonly unsafe partial struct Kernel512
         Vector512<double> logit = Avx512F.ConvertToVector512Double(Vector256.Load(logits));
         Vector512<double> missing = Vector512.Load(thresholds) - logit - Vector512.Create(offset);
         Vector512<double> product = Vector512.Ceiling(missing * Vector512.Load(perSteps));
-        product = Vector512.MinNative(Vector512.MaxNative(product, Vector512.Create((double)QueryBlock.AnyProduct)), Vector512.Create((double)int.MaxValue));
+        product = Vector512.MinNative(Vector512.MaxNative(product, Vector512.Create((double)SketchLayout.AnyProduct)), Vector512.Create((double)int.MaxValue));
         known = Vector512.Narrow(Vector512.Equals(missing, missing).AsInt64(), Vector512<long>.Zero).GetLower();
         return Avx512F.ConvertToVector256Int32WithTruncation(product);
     }

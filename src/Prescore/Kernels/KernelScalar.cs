@@ -161,9 +161,9 @@ internal readonly unsafe struct KernelScalar : IKernelPath
         int found = 0;
         for (int i = 0; i < count; i++)
         {
-            byte* code = codes + (nint)(i / KeySketches.GroupKeys) * quads * KeySketches.QuadBytes + i % KeySketches.GroupKeys * 4;
+            byte* code = codes + (nint)(i / SketchLayout.GroupKeys) * quads * SketchLayout.QuadBytes + i % SketchLayout.GroupKeys * 4;
             int dot = 0;
-            for (int quad = 0; quad < quads; quad++, code += KeySketches.QuadBytes)
+            for (int quad = 0; quad < quads; quad++, code += SketchLayout.QuadBytes)
             {
                 int q = query[quad];
                 dot += (sbyte)q * code[0] + (sbyte)(q >> 8) * code[1] + (sbyte)(q >> 16) * code[2] + (q >> 24) * code[3];
@@ -191,7 +191,7 @@ internal readonly unsafe struct KernelScalar : IKernelPath
             {
                 continue;
             }
-            int product = QueryBlock.LeastProduct(thresholds[i] - logits[i] - offset, perSteps[i]);
+            int product = SketchLayout.LeastProduct(thresholds[i] - logits[i] - offset, perSteps[i]);
             float squared = MathF.FusedMultiplyAdd(bands[stride + i], radii[1], bands[i] * radii[0]);
             squared = MathF.FusedMultiplyAdd(bands[2 * stride + i], radii[2], squared);
             if (product <= 0 || (float)product * product <= squared)

@@ -1,3 +1,6 @@
+using Prescore.Memory;
+using Prescore.Scheduling;
+
 namespace Prescore.Kernels;
 
 /// <summary>

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Prescore.Clustering;
+using Prescore.Numerics;
 
 namespace Prescore.Scoring;
 

@@ -1,3 +1,5 @@
+using Prescore.Numerics;
+
 namespace Prescore.Scoring;
 
 /// <summary>How many clusters the clustering scorers fit.</summary>

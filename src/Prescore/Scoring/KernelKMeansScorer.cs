@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Numerics.Tensors;
 using Prescore.Clustering;
+using Prescore.Numerics;
 
 namespace Prescore.Scoring;
 

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using Prescore.Kernels;
+using Prescore.Numerics;
 
 namespace Prescore.Scoring;
 

@@ -1,4 +1,4 @@
-using Prescore.Attention;
+using Prescore.Specs;
 
 namespace Prescore.Scoring;
 

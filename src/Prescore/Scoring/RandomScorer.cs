@@ -1,4 +1,4 @@
-using Prescore.Kernels;
+using Prescore.Numerics;
 
 namespace Prescore.Scoring;
 

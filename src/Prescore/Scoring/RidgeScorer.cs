@@ -1,3 +1,5 @@
+using Prescore.Numerics;
+
 namespace Prescore.Scoring;
 
 /// <summary>Ridge leverage scores kᵀ(KᵀK + λI)⁻¹k with λ = 0.1·trace(KᵀK)/d: directions that few keys use count less.</summary>

@@ -1,4 +1,4 @@
-using Prescore.Attention;
+using Prescore.Attention.Contracts;
 using Prescore.Tests.Attention.Oracles;
 
 namespace Prescore.Tests.Attention;

@@ -1,4 +1,8 @@
 using Prescore.Attention;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Exact;
+using Prescore.Attention.Hyper;
+using Prescore.Specs;
 using Prescore.Tests.Attention.Oracles;
 
 namespace Prescore.Tests.Attention;

@@ -1,5 +1,7 @@
 using CsCheck;
 using Prescore.Attention;
+using Prescore.Attention.Clustered;
+using Prescore.Attention.Contracts;
 using Prescore.Kernels;
 
 namespace Prescore.Tests.Attention;

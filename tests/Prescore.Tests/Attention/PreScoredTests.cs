@@ -1,5 +1,9 @@
 using Prescore.Attention;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Hyper;
+using Prescore.Attention.PreScored;
 using Prescore.Scoring;
+using Prescore.Specs;
 using Prescore.Tests.Attention.Oracles;
 
 namespace Prescore.Tests.Attention;

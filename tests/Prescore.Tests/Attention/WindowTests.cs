@@ -1,4 +1,7 @@
 using Prescore.Attention;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Window;
+using Prescore.Specs;
 using Prescore.Tests.Attention.Oracles;
 
 namespace Prescore.Tests.Attention;

@@ -1,5 +1,5 @@
-using Prescore.Models.Safetensors;
-using Prescore.Tests.Gguf;
+using Prescore.Models.Formats.Safetensors;
+using Prescore.Tests.Formats.Gguf;
 
 namespace Prescore.Tests.Cli;
 

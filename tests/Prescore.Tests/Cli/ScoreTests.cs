@@ -1,4 +1,4 @@
-using Prescore.Models.Safetensors;
+using Prescore.Models.Formats.Safetensors;
 
 namespace Prescore.Tests.Cli;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Prescore.Models.Safetensors;
+using Prescore.Models.Formats.Safetensors;
 
 namespace Prescore.Tests.Cli;
 

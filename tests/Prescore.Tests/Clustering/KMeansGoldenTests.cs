@@ -1,6 +1,6 @@
 using Prescore.Clustering;
 using Prescore.Kernels;
-using Prescore.Scoring;
+using Prescore.Numerics;
 using Prescore.Tests.Scoring;
 
 namespace Prescore.Tests.Clustering;

@@ -1,5 +1,5 @@
 using Prescore.Clustering;
-using Prescore.Kernels;
+using Prescore.Numerics;
 using Prescore.Tests.Scoring;
 
 namespace Prescore.Tests.Clustering;

@@ -1,6 +1,7 @@
 using CsCheck;
 using Prescore.Clustering;
 using Prescore.Kernels;
+using Prescore.Numerics;
 using Prescore.Tests.Scoring;
 
 namespace Prescore.Tests.Clustering;

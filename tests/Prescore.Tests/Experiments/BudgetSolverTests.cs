@@ -1,5 +1,6 @@
 using CsCheck;
 using Prescore.Attention;
+using Prescore.Attention.Contracts;
 using Prescore.Experiments;
 
 namespace Prescore.Tests.Experiments;

@@ -1,9 +1,11 @@
-using Prescore.Attention;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Exact;
 using Prescore.Experiments;
 using Prescore.Experiments.Layers;
-using Prescore.Models.Architectures;
-using Prescore.Models.Gguf;
+using Prescore.Models.Families;
+using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Inference;
+using Prescore.Models.Layers;
 using Prescore.Models.Tokenizers;
 
 namespace Prescore.Tests.Experiments;

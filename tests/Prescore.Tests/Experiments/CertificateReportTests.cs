@@ -1,5 +1,6 @@
-using Prescore.Attention;
 using Prescore.Attention.Clustered;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Exact;
 using Prescore.Experiments.Reports;
 
 namespace Prescore.Tests.Experiments;

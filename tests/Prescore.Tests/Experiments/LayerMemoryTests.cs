@@ -1,4 +1,4 @@
-using Prescore.Attention;
+using Prescore.Attention.Contracts;
 using Prescore.Experiments.Layers;
 
 namespace Prescore.Tests.Experiments;

@@ -1,8 +1,9 @@
 using System.Numerics.Tensors;
 using System.Text.Json;
-using Prescore.Models.Architectures;
+using Prescore.Models.Families;
+using Prescore.Models.Formats.Safetensors;
 using Prescore.Models.Inference;
-using Prescore.Models.Safetensors;
+using Prescore.Models.Layers;
 using Prescore.Models.Tokenizers;
 
 namespace Prescore.Tests.Inference;
@@ -205,7 +206,7 @@ public class CausalSessionTests
     [Fact]
     public void The_tokenizer_of_the_model_file_fits_its_vocabulary()
     {
-        using var file = Prescore.Models.Gguf.GgufFile.Open(SharedData.Golden("gguf", TinyLlama));
+        using var file = Prescore.Models.Formats.Gguf.GgufFile.Open(SharedData.Golden("gguf", TinyLlama));
         using CausalModel model = GoldenModels.Tiny(TinyLlama);
         GgufTokenizer.FromGguf(file).VocabularySize.ShouldBe(model.Configuration.VocabularySize);
     }

@@ -1,8 +1,9 @@
-using Prescore.Attention;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Exact;
 using Prescore.Kernels;
-using Prescore.Models.Architectures;
+using Prescore.Models.Families;
+using Prescore.Models.Formats.Safetensors;
 using Prescore.Models.Inference;
-using Prescore.Models.Safetensors;
 
 namespace Prescore.Tests.Inference;
 

@@ -1,7 +1,9 @@
-using Prescore.Attention;
-using Prescore.Models.Architectures;
-using Prescore.Models.Inference;
-using Prescore.Models.Safetensors;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Exact;
+using Prescore.Models.Evaluation;
+using Prescore.Models.Families;
+using Prescore.Models.Formats.Safetensors;
+using Prescore.Models.Layers;
 
 namespace Prescore.Tests.Inference;
 

@@ -1,5 +1,6 @@
 using CsCheck;
 using Prescore.Kernels;
+using Prescore.Numerics;
 
 namespace Prescore.Tests.Kernels;
 

@@ -1,3 +1,4 @@
+using Prescore.Attention.Core;
 using Prescore.Kernels;
 
 namespace Prescore.Tests.Kernels;

@@ -1,4 +1,7 @@
+using Prescore.Attention.Core;
 using Prescore.Kernels;
+using Prescore.Memory;
+using Prescore.Storage;
 
 namespace Prescore.Tests.Kernels;
 

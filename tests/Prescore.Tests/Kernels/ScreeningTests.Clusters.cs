@@ -1,4 +1,6 @@
+using Prescore.Attention.Core;
 using Prescore.Kernels;
+using Prescore.Storage;
 
 namespace Prescore.Tests.Kernels;
 

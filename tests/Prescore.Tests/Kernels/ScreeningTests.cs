@@ -1,5 +1,7 @@
 using CsCheck;
+using Prescore.Attention.Core;
 using Prescore.Kernels;
+using Prescore.Storage;
 
 namespace Prescore.Tests.Kernels;
 

@@ -1,5 +1,5 @@
 using MathNet.Numerics.LinearAlgebra;
-using Prescore.Scoring;
+using Prescore.Numerics;
 
 namespace Prescore.Tests.Scoring;
 

@@ -1,4 +1,5 @@
 using MathNet.Numerics.LinearAlgebra;
+using Prescore.Numerics;
 using Prescore.Scoring;
 
 namespace Prescore.Tests.Scoring;

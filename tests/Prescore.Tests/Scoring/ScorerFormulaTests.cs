@@ -1,6 +1,7 @@
 using MathNet.Numerics.LinearAlgebra;
 using Prescore.Clustering;
 using Prescore.Kernels;
+using Prescore.Numerics;
 using Prescore.Scoring;
 using Prescore.Tests.Clustering;
 

@@ -1,7 +1,8 @@
 using CsCheck;
-using Prescore.Attention;
 using Prescore.Kernels;
+using Prescore.Numerics;
 using Prescore.Scoring;
+using Prescore.Specs;
 
 namespace Prescore.Tests.Scoring;
 

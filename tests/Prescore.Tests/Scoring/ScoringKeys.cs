@@ -1,4 +1,5 @@
 using Prescore.Kernels;
+using Prescore.Numerics;
 using Prescore.Scoring;
 
 namespace Prescore.Tests.Scoring;

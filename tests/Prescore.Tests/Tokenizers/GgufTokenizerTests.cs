@@ -1,10 +1,10 @@
 using System.Text.Json;
 using CsCheck;
 using Microsoft.ML.Tokenizers;
-using Prescore.Models;
-using Prescore.Models.Gguf;
+using Prescore.Models.Formats;
+using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Tokenizers;
-using Prescore.Tests.Gguf;
+using Prescore.Tests.Formats.Gguf;
 using PreTokenizer = Prescore.Models.Tokenizers.PreTokenizer;
 
 namespace Prescore.Tests.Tokenizers;

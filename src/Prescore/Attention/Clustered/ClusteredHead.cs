@@ -1,4 +1,7 @@
-using Prescore.Kernels;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Core;
+using Prescore.Memory;
+using Prescore.Storage;
 
 namespace Prescore.Attention.Clustered;
 

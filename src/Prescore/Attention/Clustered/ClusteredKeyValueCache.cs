@@ -1,4 +1,5 @@
-using Prescore.Kernels;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Core;
 
 namespace Prescore.Attention.Clustered;
 

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
-using Prescore.Kernels;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Core;
+using Prescore.Scheduling;
 
 namespace Prescore.Attention.Clustered;
 

@@ -1,4 +1,4 @@
-using Prescore.Kernels;
+using Prescore.Storage;
 
 namespace Prescore.Attention.Clustered;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
-using Prescore.Kernels;
+using Prescore.Attention.Core;
+using Prescore.Scheduling;
 
 namespace Prescore.Attention.Clustered;
 

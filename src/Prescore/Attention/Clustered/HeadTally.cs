@@ -1,3 +1,5 @@
+using Prescore.Attention.Contracts;
+
 namespace Prescore.Attention.Clustered;
 
 /// <summary>How a query head attends in a block.</summary>

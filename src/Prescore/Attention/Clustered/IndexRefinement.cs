@@ -1,5 +1,8 @@
 using System.Numerics.Tensors;
 using Prescore.Kernels;
+using Prescore.Memory;
+using Prescore.Numerics;
+using Prescore.Storage;
 
 namespace Prescore.Attention.Clustered;
 

@@ -1,3 +1,5 @@
+using Prescore.Attention.Contracts;
+
 namespace Prescore.Attention.Clustered;
 
 /// <summary>What all parts of one key/value head's index share.</summary>

@@ -1,6 +1,9 @@
 using System.Buffers;
 using System.Numerics.Tensors;
+using Prescore.Attention.Core;
 using Prescore.Kernels;
+using Prescore.Numerics;
+using Prescore.Storage;
 
 namespace Prescore.Attention.Clustered;
 

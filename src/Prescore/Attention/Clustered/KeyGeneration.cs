@@ -1,7 +1,10 @@
 using System.Numerics.Tensors;
+using Prescore.Attention.Core;
 using Prescore.Clustering;
 using Prescore.Kernels;
-using Prescore.Scoring;
+using Prescore.Memory;
+using Prescore.Numerics;
+using Prescore.Storage;
 
 namespace Prescore.Attention.Clustered;
 

@@ -1,4 +1,5 @@
-using Prescore.Kernels;
+using Prescore.Attention.Core;
+using Prescore.Storage;
 
 namespace Prescore.Attention.Clustered;
 

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
-using Prescore.Kernels;
+using Prescore.Attention.Core;
+using Prescore.Storage;
 
 namespace Prescore.Attention.Clustered;
 

@@ -1,4 +1,4 @@
-using Prescore.Kernels;
+using Prescore.Attention.Core;
 
 namespace Prescore.Attention.Clustered;
 

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using Prescore.Kernels;
+using Prescore.Attention.Core;
 
 namespace Prescore.Attention.Clustered;
 

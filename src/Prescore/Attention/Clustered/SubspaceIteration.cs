@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using Prescore.Kernels;
+using Prescore.Numerics;
 
 namespace Prescore.Attention.Clustered;
 

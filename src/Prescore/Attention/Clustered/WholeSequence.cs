@@ -1,6 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using Prescore.Kernels;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Core;
+using Prescore.Memory;
+using Prescore.Scheduling;
 
 namespace Prescore.Attention.Clustered;
 

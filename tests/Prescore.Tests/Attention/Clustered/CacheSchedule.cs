@@ -1,6 +1,6 @@
-using Prescore.Attention;
 using Prescore.Attention.Clustered;
-using Prescore.Kernels;
+using Prescore.Attention.Contracts;
+using Prescore.Storage;
 
 namespace Prescore.Tests.Attention.Clustered;
 

@@ -1,6 +1,8 @@
 using Prescore.Attention;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Exact;
 using Prescore.Experiments.Layers;
-using Prescore.Models.Safetensors;
+using Prescore.Models.Formats.Safetensors;
 
 namespace Prescore.Tests.Attention.Clustered;
 

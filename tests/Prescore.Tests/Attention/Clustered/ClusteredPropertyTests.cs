@@ -1,7 +1,9 @@
 using CsCheck;
-using Prescore.Attention;
 using Prescore.Attention.Clustered;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Exact;
 using Prescore.Kernels;
+using Prescore.Storage;
 using Prescore.Tests.Kernels;
 
 namespace Prescore.Tests.Attention.Clustered;

@@ -1,5 +1,6 @@
 using Prescore.Attention;
 using Prescore.Attention.Clustered;
+using Prescore.Specs;
 
 namespace Prescore.Tests.Attention.Clustered;
 
@@ -25,7 +26,7 @@ public class ClusteredSpecTests
             FitSteps = 2,
             LargestEffort = 12,
             SketchRank = 20,
-            Storage = Prescore.Kernels.KeyValueStorage.Fp16,
+            Storage = Prescore.Storage.KeyValueStorage.Fp16,
         });
         Create("clustered").Options.ShouldBe(new ClusteredOptions());
     }

@@ -1,5 +1,7 @@
 using Prescore.Attention.Clustered;
 using Prescore.Kernels;
+using Prescore.Memory;
+using Prescore.Storage;
 
 namespace Prescore.Tests.Attention.Clustered;
 

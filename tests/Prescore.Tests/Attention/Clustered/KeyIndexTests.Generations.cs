@@ -1,5 +1,6 @@
 using Prescore.Attention.Clustered;
 using Prescore.Kernels;
+using Prescore.Storage;
 
 namespace Prescore.Tests.Attention.Clustered;
 

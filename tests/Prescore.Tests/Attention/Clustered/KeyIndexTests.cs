@@ -1,7 +1,8 @@
 using CsCheck;
-using Prescore.Attention;
 using Prescore.Attention.Clustered;
+using Prescore.Attention.Contracts;
 using Prescore.Kernels;
+using Prescore.Storage;
 using Prescore.Tests.Scoring;
 
 namespace Prescore.Tests.Attention.Clustered;

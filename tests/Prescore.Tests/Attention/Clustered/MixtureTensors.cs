@@ -1,4 +1,4 @@
-using Prescore.Attention;
+using Prescore.Attention.Contracts;
 
 namespace Prescore.Tests.Attention.Clustered;
 

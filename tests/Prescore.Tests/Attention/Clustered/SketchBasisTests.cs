@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 using CsCheck;
 using MathNet.Numerics.LinearAlgebra;
 using Prescore.Attention.Clustered;
-using Prescore.Kernels;
+using Prescore.Numerics;
 
 namespace Prescore.Tests.Attention.Clustered;
 

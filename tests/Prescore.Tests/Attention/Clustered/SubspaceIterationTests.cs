@@ -1,6 +1,6 @@
 using MathNet.Numerics.LinearAlgebra;
 using Prescore.Attention.Clustered;
-using Prescore.Kernels;
+using Prescore.Numerics;
 
 namespace Prescore.Tests.Attention.Clustered;
 

@@ -1,6 +1,7 @@
-using Prescore.Attention;
 using Prescore.Attention.Clustered;
+using Prescore.Attention.Contracts;
 using Prescore.Kernels;
+using Prescore.Storage;
 using Prescore.Tests.Attention.Oracles;
 
 namespace Prescore.Tests.Attention.Clustered;

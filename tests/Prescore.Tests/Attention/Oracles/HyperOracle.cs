@@ -1,5 +1,6 @@
-using Prescore.Attention;
-using Prescore.Kernels;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Hyper;
+using Prescore.Numerics;
 
 namespace Prescore.Tests.Attention.Oracles;
 

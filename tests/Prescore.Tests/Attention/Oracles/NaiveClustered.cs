@@ -1,6 +1,7 @@
-using Prescore.Attention;
 using Prescore.Attention.Clustered;
-using Prescore.Kernels;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Core;
+using Prescore.Storage;
 using Prescore.Tests.Attention.Clustered;
 
 namespace Prescore.Tests.Attention.Oracles;

@@ -1,4 +1,5 @@
-using Prescore.Attention;
+using Prescore.Attention.Contracts;
+using Prescore.Numerics;
 using Prescore.Scoring;
 
 namespace Prescore.Tests.Attention.Oracles;

@@ -1,0 +1,41 @@
+namespace Prescore.Models.Families;
+
+/// <summary>Sizes and constants of a decoder-only transformer.</summary>
+public sealed record ModelConfiguration
+{
+    /// <summary>Architecture as the file names it, such as <c>llama</c>.</summary>
+    public required string Architecture { get; init; }
+
+    /// <summary>Number of transformer layers.</summary>
+    public required int Layers { get; init; }
+
+    /// <summary>Width of the residual stream.</summary>
+    public required int HiddenSize { get; init; }
+
+    /// <summary>Query heads a layer.</summary>
+    public required int QueryHeads { get; init; }
+
+    /// <summary>Key/value heads a layer.</summary>
+    public required int KeyValueHeads { get; init; }
+
+    /// <summary>Size of a query, key and value.</summary>
+    public required int HeadDimension { get; init; }
+
+    /// <summary>Width of the feed-forward layer.</summary>
+    public required int FeedForwardSize { get; init; }
+
+    /// <summary>Number of tokens in the vocabulary.</summary>
+    public required int VocabularySize { get; init; }
+
+    /// <summary>Longest context the model was trained on, in tokens.</summary>
+    public required int TrainedContext { get; init; }
+
+    /// <summary>ε of RMSNorm.</summary>
+    public required float NormEpsilon { get; init; }
+
+    /// <summary>Base θ of the rotary embedding.</summary>
+    public required float RopeBase { get; init; }
+
+    /// <summary>Dimensions of a head that are rotated.</summary>
+    public required int RopeDimensions { get; init; }
+}

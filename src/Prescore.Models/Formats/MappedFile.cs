@@ -1,0 +1,72 @@
+using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
+
+namespace Prescore.Models.Formats;
+
+/// <summary>
+/// A file mapped read-only into memory and read by absolute byte offset, also beyond 2 GiB. Many threads may read at once.
+/// </summary>
+internal sealed class MappedFile : IDisposable
+{
+    // A file of no bytes cannot be mapped: it has no view.
+    private readonly MemoryMappedFile? _map;
+    private readonly MemoryMappedViewAccessor? _view;
+
+    /// <summary>Maps a file.</summary>
+    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
+    public MappedFile(string path)
+    {
+        Path = path;
+        var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        try
+        {
+            Length = stream.Length;
+            if (Length > 0)
+            {
+                _map = MemoryMappedFile.CreateFromFile(
+                    stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+                _view = _map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+            }
+            else
+            {
+                stream.Dispose();
+            }
+        }
+        catch
+        {
+            _map?.Dispose();
+            stream.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The path the file was opened by.</summary>
+    public string Path { get; }
+
+    /// <summary>Length in bytes when the file was opened.</summary>
+    public long Length { get; }
+
+    /// <summary>Copies bytes [offset, offset + destination.Length) out of the file.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The range leaves the file.</exception>
+    /// <exception cref="ObjectDisposedException">The file was closed.</exception>
+    public void Read(long offset, Span<byte> destination)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - destination.Length);
+        if (!destination.IsEmpty)
+        {
+            _view!.SafeMemoryMappedViewHandle.ReadSpan((ulong)(_view.PointerOffset + offset), destination);
+        }
+    }
+
+    /// <summary>Copies numbers, stored little-endian as this processor keeps them, out of the file.</summary>
+    public void Read<T>(long offset, Span<T> destination)
+        where T : struct => Read(offset, MemoryMarshal.AsBytes(destination));
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _view?.Dispose();
+        _map?.Dispose();
+    }
+}

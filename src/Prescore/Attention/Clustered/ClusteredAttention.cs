@@ -1,0 +1,147 @@
+using System.Globalization;
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Core;
+using Prescore.Specs;
+using Prescore.Storage;
+
+namespace Prescore.Attention.Clustered;
+
+/// <summary>
+/// Clustered attention: far keys live in clusters; a query visits the clusters whose mean key suits it best and keeps
+/// every other cluster as one term of the same softmax; how many it visits is set by the error that exact probe queries
+/// of earlier blocks measured. Strictly causal. See <c>docs/clustered.md</c>.
+/// </summary>
+public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
+{
+    /// <summary>The settings.</summary>
+    public ClusteredOptions Options => options;
+
+    /// <inheritdoc/>
+    public string Spec
+    {
+        get
+        {
+            var parts = new List<string>();
+            if (options.Budget is null || options.TargetError is not null)
+            {
+                parts.Add(FormattableString.Invariant($"error={options.EffectiveTargetError}"));
+            }
+            if (options.Budget is not null)
+            {
+                parts.Add(FormattableString.Invariant($"budget={options.Budget}"));
+            }
+            parts.Add(FormattableString.Invariant($"block={options.BlockSize},w={options.Near},kappa={options.ClusterFactor}"));
+            parts.Add(FormattableString.Invariant($"probes={options.Probes},every={options.ProbeSpacing},decay={options.ProbeDecay}"));
+            parts.Add(FormattableString.Invariant($"growth={options.RefitGrowth},generation={options.FirstGeneration},steps={options.FitSteps},ladder={options.LargestEffort},sketch={options.SketchRank}"));
+            parts.Add(options.Storage == KeyValueStorage.Fp16 ? "storage=fp16" : "storage=fp32");
+            return "clustered:" + string.Join(',', parts);
+        }
+    }
+
+    /// <summary>Creates the method from a spec such as <c>clustered:error=0.1</c>.</summary>
+    /// <exception cref="MethodSpecException">An option is unknown or out of range.</exception>
+    public static ClusteredAttention FromSpec(MethodSpec spec)
+    {
+        var defaults = new ClusteredOptions();
+        var options = new ClusteredOptions
+        {
+            TargetError = spec.Fraction("error"),
+            Budget = spec.Fraction("budget"),
+            BlockSize = spec.Integer("block", 16) ?? defaults.BlockSize,
+            Near = spec.Integer("w", 0) ?? defaults.Near,
+            ClusterFactor = spec.Fraction("kappa", 64) ?? defaults.ClusterFactor,
+            Probes = spec.Integer("probes", 1) ?? defaults.Probes,
+            ProbeSpacing = spec.Integer("every", 1) ?? defaults.ProbeSpacing,
+            ProbeDecay = spec.Fraction("decay") ?? defaults.ProbeDecay,
+            RefitGrowth = spec.Fraction("growth", 16) ?? defaults.RefitGrowth,
+            FirstGeneration = spec.Integer("generation", 1) ?? defaults.FirstGeneration,
+            FitSteps = spec.Integer("steps", 0) ?? defaults.FitSteps,
+            LargestEffort = LargestEffort(spec) ?? defaults.LargestEffort,
+            SketchRank = SketchRank(spec) ?? defaults.SketchRank,
+            Storage = spec.Choice("storage", "fp32", "fp16") == "fp16" ? KeyValueStorage.Fp16 : KeyValueStorage.Fp32,
+        };
+        spec.RefuseUnread("error", "budget", "block", "w", "kappa", "probes", "every", "decay", "growth", "generation", "steps", "ladder", "sketch", "storage");
+        return new ClusteredAttention(options);
+    }
+
+    /// <summary>
+    /// The smallest budget that causal attention over <paramref name="tokens"/> tokens can keep: near part, centroids and
+    /// probes ÷ exact's interactions.
+    /// </summary>
+    public double BudgetFloor(int tokens) => BlockCaps.Floor(options, tokens);
+
+    /// <inheritdoc/>
+    /// <exception cref="BudgetException">The budget leaves no room for near part, centroids and probes.</exception>
+    /// <exception cref="StorageRangeException">A key or value is too large for 16-bit storage.</exception>
+    public AttentionReport Compute(
+        in AttentionInput input, in AttentionOutput output, AttentionOptions run, CancellationToken cancellationToken = default)
+    {
+        RequireBudget(input.Shape, input.Causal);
+        var certificates = new List<HeadCertificate>();
+        AttentionReport report = AttentionCall.Run(input, output, run, cancellationToken, call => Compute(call, certificates));
+        return report with { Certificates = certificates };
+    }
+
+    /// <summary>Refuses a budget below the floor of a shape.</summary>
+    /// <exception cref="BudgetException">The budget leaves no room for near part, centroids and probes.</exception>
+    public void RequireBudget(AttentionShape shape, bool causal)
+    {
+        if (options.Budget is not double budget)
+        {
+            return;
+        }
+        double floor = causal ? BudgetFloor(shape.Keys) : (double)options.ClustersFor(0, shape.Keys) / Math.Max(1, shape.Keys);
+        if (budget < floor)
+        {
+            throw new BudgetException(budget, floor, shape.Keys);
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// A cache never refuses a budget: the floor of <see cref="BudgetFloor"/> falls with the length, and a cache does not
+    /// know its last. Below the floor a block spends no more than near part, centroids and probes, and the certificates
+    /// count in <see cref="HeadCertificate.UnmetBlocks"/> where that was too little. Who knows the length asks <see cref="RequireBudget"/> first.
+    /// </remarks>
+    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions run) => new ClusteredKeyValueCache(options, shape, run);
+
+    private static int? LargestEffort(MethodSpec spec)
+    {
+        int? step = spec.Integer("ladder", 0);
+        return step is null or < EffortLadder.Steps
+            ? step
+            : throw new MethodSpecException($"option 'ladder={step}' of method '{spec.Name}' must be at most {EffortLadder.Steps - 1}, the last step of the ladder");
+    }
+
+    private static int? SketchRank(MethodSpec spec)
+    {
+        string? text = spec.Text("sketch");
+        if (text is null)
+        {
+            return null;
+        }
+        bool isRank = int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out int rank)
+            && rank is >= 4 and <= KeySketches.LargestRank && rank % 4 == 0;
+        return isRank
+            ? rank
+            : throw new MethodSpecException($"option 'sketch={text}' of method '{spec.Name}' must be a multiple of 4 from 4 to {KeySketches.LargestRank}");
+    }
+
+    private void Compute(AttentionCall call, List<HeadCertificate> certificates)
+    {
+        AttentionInputCheck.Storable(call, options.Storage);
+        var shape = new CacheShape(
+            call.Shape.QueryHeads, call.Shape.KeyValueHeads, call.Shape.HeadDimension, call.Shape.ValueDimension, call.Scale);
+        for (int batch = 0; batch < call.Shape.Batch; batch++)
+        {
+            if (!call.Causal)
+            {
+                certificates.AddRange(new WholeSequence(options, call, batch).Run());
+                continue;
+            }
+            using var layer = new ClusteredLayer(options, shape, call.Options, call.HasLogWeights);
+            layer.Append(call, batch, call.Shape.FirstQueryPosition);
+            certificates.AddRange(layer.Certificates());
+        }
+    }
+}

@@ -1,0 +1,25 @@
+using System.Globalization;
+
+namespace Prescore.Attention.Contracts;
+
+/// <summary>A budget that a method cannot keep at this length.</summary>
+public sealed class BudgetException : ArgumentException
+{
+    /// <summary>Names the floor.</summary>
+    /// <param name="budget">The budget that was asked for.</param>
+    /// <param name="floor">The smallest that the method can keep.</param>
+    /// <param name="tokens">Number of keys.</param>
+    public BudgetException(double budget, double floor, int tokens)
+        : base(string.Create(
+            CultureInfo.InvariantCulture,
+            $"a budget of {budget:0.####} is below {Math.Ceiling(floor * 10000) / 10000:0.####}, what near part, centroids and probes take at {tokens} tokens; raise it, or lower block, w or kappa"))
+    {
+        (Budget, Floor) = (budget, floor);
+    }
+
+    /// <summary>The budget that was asked for.</summary>
+    public double Budget { get; }
+
+    /// <summary>The smallest that the method can keep.</summary>
+    public double Floor { get; }
+}

@@ -1,0 +1,136 @@
+using System.Diagnostics;
+using Prescore.Attention.Contracts;
+using Prescore.Memory;
+
+namespace Prescore.Attention.Core;
+
+/// <summary>
+/// One validated attention call with its tensors pinned, so that methods can hand rows to worker threads. It does not
+/// outlive the call: see <see cref="Run"/>.
+/// </summary>
+internal sealed unsafe class AttentionCall
+{
+    private readonly float* _queries;
+    private readonly float* _keys;
+    private readonly float* _values;
+    private readonly float* _logWeights;
+    private readonly float* _output;
+    private readonly float* _logSumExp;
+    private readonly HeadLayout _queryLayout;
+    private readonly HeadLayout _keyLayout;
+    private readonly HeadLayout _valueLayout;
+    private readonly HeadLayout _outputLayout;
+
+    private AttentionCall(
+        in AttentionInput input,
+        in AttentionOutput output,
+        AttentionOptions options,
+        float* queries,
+        float* keys,
+        float* values,
+        float* logWeights,
+        float* outputs,
+        float* logSumExp,
+        CancellationToken cancellationToken)
+    {
+        Shape = input.Shape;
+        Causal = input.Causal;
+        Scale = input.Scale ?? 1 / MathF.Sqrt(Shape.HeadDimension);
+        Options = options;
+        CancellationToken = cancellationToken;
+        _queryLayout = AttentionInputCheck.QueryLayout(input);
+        _keyLayout = AttentionInputCheck.KeyLayout(input);
+        _valueLayout = AttentionInputCheck.ValueLayout(input);
+        _outputLayout = AttentionInputCheck.OutputLayout(input, output);
+        _queries = queries;
+        _keys = keys;
+        _values = values;
+        _logWeights = logWeights;
+        _output = outputs;
+        _logSumExp = logSumExp;
+    }
+
+    public AttentionShape Shape { get; }
+
+    public bool Causal { get; }
+
+    public float Scale { get; }
+
+    public AttentionOptions Options { get; }
+
+    public CancellationToken CancellationToken { get; }
+
+    public WorkCounter Work { get; } = new();
+
+    public bool HasLogWeights => _logWeights != null;
+
+    /// <summary>Checks and pins the tensors, runs the method's body and reports its work and time.</summary>
+    /// <exception cref="ArgumentException">Shapes, strides or span lengths do not fit.</exception>
+    /// <exception cref="NonFiniteException">An input value is not finite.</exception>
+    public static AttentionReport Run(
+        in AttentionInput input,
+        in AttentionOutput output,
+        AttentionOptions options,
+        CancellationToken cancellationToken,
+        Action<AttentionCall> body)
+    {
+        AttentionInputCheck.Shapes(input, output, options);
+        long start = Stopwatch.GetTimestamp();
+        fixed (float* queries = input.Queries, keys = input.Keys, values = input.Values)
+        fixed (float* logWeights = input.KeyLogWeights, outputs = output.Output, logSumExp = output.LogSumExp)
+        {
+            var call = new AttentionCall(
+                input, output, options, queries, keys, values, logWeights, outputs, logSumExp, cancellationToken);
+            AttentionInputCheck.Finite(call);
+            body(call);
+            return new AttentionReport
+            {
+                Interactions = call.Work.Interactions,
+                Screened = call.Work.Screened,
+                ExactInteractions = call.Shape.ExactInteractions(call.Causal),
+                IndexProducts = call.Work.IndexProducts,
+                FlatSelections = call.Work.FlatSelections,
+                Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds,
+                IndexSeconds = call.Work.IndexThreadSeconds / options.Threads,
+            };
+        }
+    }
+
+    /// <summary>Queries [n_q, d] of a query head.</summary>
+    public MatrixView Queries(int batch, int head) => View(_queries, _queryLayout, batch, head, Shape.Queries, Shape.HeadDimension);
+
+    /// <summary>Keys [n_k, d] of a key/value head.</summary>
+    public MatrixView Keys(int batch, int head) => View(_keys, _keyLayout, batch, head, Shape.Keys, Shape.HeadDimension);
+
+    /// <summary>Values [n_k, d_v] of a key/value head.</summary>
+    public MatrixView Values(int batch, int head) => View(_values, _valueLayout, batch, head, Shape.Keys, Shape.ValueDimension);
+
+    /// <summary>Outputs [n_q, d_v] of a query head.</summary>
+    public MatrixView Output(int batch, int head) => View(_output, _outputLayout, batch, head, Shape.Queries, Shape.ValueDimension);
+
+    /// <summary>Log-weights [n_k] of a key/value head; empty where there are none.</summary>
+    public ReadOnlySpan<float> KeyLogWeights(int batch, int head) =>
+        HasLogWeights ? new(_logWeights + ((nint)batch * Shape.KeyValueHeads + head) * Shape.Keys, Shape.Keys) : default;
+
+    /// <summary>Writes the finished row of a query block to output and log-sum-exp of one query.</summary>
+    public void Finish(QueryBlock block, int row, int batch, int head, int query)
+    {
+        SetLogSumExp(batch, head, query, block.Finish(row, Output(batch, head).Row(query)));
+    }
+
+    /// <summary>Writes one log-sum-exp, where they are wanted.</summary>
+    public void SetLogSumExp(int batch, int head, int query, float logSumExp)
+    {
+        if (_logSumExp != null)
+        {
+            _logSumExp[((nint)batch * Shape.QueryHeads + head) * Shape.Queries + query] = logSumExp;
+        }
+    }
+
+    /// <summary>A query block for this call's head sizes and SIMD path.</summary>
+    public QueryBlock CreateBlock(int capacity) =>
+        QueryBlock.Create(Options.Simd, capacity, Shape.HeadDimension, Shape.ValueDimension);
+
+    private static MatrixView View(float* data, HeadLayout layout, int batch, int head, int rows, int columns) =>
+        new(data + ((nint)batch * layout.BatchStride + (nint)head * layout.HeadStride), rows, columns, layout.RowStride);
+}

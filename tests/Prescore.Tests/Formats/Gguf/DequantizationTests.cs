@@ -1,0 +1,51 @@
+using Prescore.Models.Formats.Gguf;
+using Prescore.Models.Formats.Safetensors;
+
+namespace Prescore.Tests.Formats.Gguf;
+
+public class DequantizationTests
+{
+    public static TheoryData<GgmlType> ReadableTypes =>
+        [.. Enum.GetValues<GgmlType>().Where(type => type != GgmlType.F32 && GgmlTypeInfo.Find(type)?.Dequantize is not null)];
+
+    [Theory]
+    [MemberData(nameof(ReadableTypes))]
+    public void Values_equal_the_reference_bit_for_bit(GgmlType type)
+    {
+        using SafetensorsFile golden = SafetensorsFile.Open(SharedData.Golden("gguf", "dequant.safetensors"));
+        byte[] raw = [.. golden.ReadInt32s($"{type}.raw").Select(value => (byte)value)];
+        float[] expected = golden.ReadFloats($"{type}.f32");
+        GgmlTypeInfo info = GgmlTypeInfo.Find(type)!;
+        (raw.Length / info.BlockBytes * info.BlockLength).ShouldBe(expected.Length);
+
+        var actual = new float[expected.Length];
+        actual.AsSpan().Fill(float.NaN);
+        info.Dequantize!(raw, actual);
+
+        Bits(actual).ShouldBe(Bits(expected));
+    }
+
+    [Fact]
+    public void Block_sizes_equal_the_reference()
+    {
+        using SafetensorsFile golden = SafetensorsFile.Open(SharedData.Golden("gguf", "dequant.safetensors"));
+        golden.Metadata.Count.ShouldBe(25);
+        foreach ((string name, string layout) in golden.Metadata)
+        {
+            GgmlTypeInfo info = GgmlTypeInfo.Find(Enum.Parse<GgmlType>(name)).ShouldNotBeNull(name);
+            layout.ShouldBe($"ggml type {(int)info.Type}, {info.BlockLength} values in {info.BlockBytes} bytes");
+        }
+    }
+
+    [Fact]
+    public void Table_knows_every_type()
+    {
+        foreach (GgmlType type in Enum.GetValues<GgmlType>())
+        {
+            GgmlTypeInfo.Find(type).ShouldNotBeNull(type.ToString());
+        }
+        GgmlTypeInfo.Find((GgmlType)250).ShouldBeNull();
+    }
+
+    private static uint[] Bits(float[] values) => [.. values.Select(BitConverter.SingleToUInt32Bits)];
+}
