@@ -5,27 +5,14 @@ namespace Prescore.Kernels;
 
 /// <summary>
 /// A matrix B [rows, depth] packed once for repeated products C[m, rows] = A[m, depth] · Bᵀ: the linear layers'
-/// weights (rows = outputs) or the centroids of a clustering. Immutable and safe to share between threads.
+/// weights (rows = outputs) or the centroids of a clustering. Products are bit-equal for every way to cut A's rows.
 /// </summary>
-public abstract class PackedMatrix : IDisposable
+public abstract class PackedMatrix : WeightMatrix
 {
     private protected PackedMatrix(int rows, int depth)
+        : base(rows, depth)
     {
-        Rows = rows;
-        Depth = depth;
     }
-
-    /// <summary>Number of rows of B = columns of C.</summary>
-    public int Rows { get; }
-
-    /// <summary>Length of the dot products.</summary>
-    public int Depth { get; }
-
-    /// <summary>The SIMD path it was packed for.</summary>
-    public abstract SimdPath Simd { get; }
-
-    /// <summary>Bytes held.</summary>
-    public abstract long Bytes { get; }
 
     /// <summary>Packs dense row-major rows [rows, depth].</summary>
     /// <exception cref="ArgumentException">The span is too short, or a size is below 1.</exception>
@@ -44,43 +31,6 @@ public abstract class PackedMatrix : IDisposable
             _ => new PackedMatrix<KernelScalar>(matrix, rows, depth, simd),
         };
     }
-
-    /// <summary>C[m, rows] = A[m, depth] · Bᵀ. Bit-equal for every thread count and every way to cut A's rows.</summary>
-    /// <param name="a">A, rows <paramref name="aStride"/> floats apart.</param>
-    /// <param name="aStride">Floats from one row of A to the next.</param>
-    /// <param name="m">Number of rows of A.</param>
-    /// <param name="c">C, rows <paramref name="cStride"/> floats apart; overwritten.</param>
-    /// <param name="cStride">Floats from one row of C to the next, at least <see cref="Rows"/>.</param>
-    /// <param name="threads">Number of threads, at least 1.</param>
-    /// <exception cref="ArgumentException">A span is too short for its strides.</exception>
-    public void Multiply(ReadOnlySpan<float> a, int aStride, int m, Span<float> c, int cStride, int threads)
-    {
-        if (m == 0)
-        {
-            return;
-        }
-        ArgumentOutOfRangeException.ThrowIfNegative(m);
-        if (aStride < Depth || a.Length < (long)(m - 1) * aStride + Depth)
-        {
-            throw new ArgumentException($"{m} rows of {Depth} do not fit into {a.Length} elements with stride {aStride}", nameof(a));
-        }
-        if (cStride < Rows || c.Length < (long)(m - 1) * cStride + Rows)
-        {
-            throw new ArgumentException($"{m} rows of {Rows} do not fit into {c.Length} elements with stride {cStride}", nameof(c));
-        }
-        MultiplyChecked(a, aStride, m, c, cStride, threads);
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        Dispose(true);
-        GC.SuppressFinalize(this);
-    }
-
-    private protected abstract void MultiplyChecked(ReadOnlySpan<float> a, int aStride, int m, Span<float> c, int cStride, int threads);
-
-    private protected abstract void Dispose(bool disposing);
 }
 
 /// <summary>
