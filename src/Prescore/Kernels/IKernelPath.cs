@@ -31,6 +31,9 @@ internal unsafe interface IKernelPath
     /// </summary>
     static abstract void MultiplyColumns(float* a, nint aStride, float* b, nint depth, float* c, nint cStride, nint columns);
 
+    /// <summary>Σ x[i] · y[i].</summary>
+    static abstract float Dot(float* x, float* y, nint count);
+
     /// <summary>row[i] += bias[i].</summary>
     static abstract void Add(float* row, float* bias, nint count);
 

@@ -65,6 +65,25 @@ internal readonly unsafe partial struct Kernel256 : IKernelPath
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float Dot(float* x, float* y, nint count)
+    {
+        Vector256<float> s0 = default, s1 = default, s2 = default, s3 = default;
+        nint i = 0;
+        for (; i + 32 <= count; i += 32)
+        {
+            s0 = Vector256.FusedMultiplyAdd(Vector256.Load(x + i), Vector256.Load(y + i), s0);
+            s1 = Vector256.FusedMultiplyAdd(Vector256.Load(x + i + 8), Vector256.Load(y + i + 8), s1);
+            s2 = Vector256.FusedMultiplyAdd(Vector256.Load(x + i + 16), Vector256.Load(y + i + 16), s2);
+            s3 = Vector256.FusedMultiplyAdd(Vector256.Load(x + i + 24), Vector256.Load(y + i + 24), s3);
+        }
+        for (; i < count; i += 8)
+        {
+            s0 = Vector256.FusedMultiplyAdd(Vector256.Load(x + i), Vector256.Load(y + i), s0);
+        }
+        return Vector256.Sum((s0 + s1) + (s2 + s3));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add(float* row, float* bias, nint count)
     {
         for (nint i = 0; i < count; i += 8)

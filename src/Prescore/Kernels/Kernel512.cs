@@ -86,6 +86,25 @@ internal readonly unsafe partial struct Kernel512 : IKernelPath
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float Dot(float* x, float* y, nint count)
+    {
+        Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
+        nint i = 0;
+        for (; i + 64 <= count; i += 64)
+        {
+            s0 = Vector512.FusedMultiplyAdd(Vector512.Load(x + i), Vector512.Load(y + i), s0);
+            s1 = Vector512.FusedMultiplyAdd(Vector512.Load(x + i + 16), Vector512.Load(y + i + 16), s1);
+            s2 = Vector512.FusedMultiplyAdd(Vector512.Load(x + i + 32), Vector512.Load(y + i + 32), s2);
+            s3 = Vector512.FusedMultiplyAdd(Vector512.Load(x + i + 48), Vector512.Load(y + i + 48), s3);
+        }
+        for (; i < count; i += 16)
+        {
+            s0 = Vector512.FusedMultiplyAdd(Vector512.Load(x + i), Vector512.Load(y + i), s0);
+        }
+        return Vector512.Sum((s0 + s1) + (s2 + s3));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add(float* row, float* bias, nint count)
     {
         for (nint i = 0; i < count; i += 16)

@@ -44,6 +44,16 @@ internal readonly unsafe struct KernelScalar : IKernelPath
         }
     }
 
+    public static float Dot(float* x, float* y, nint count)
+    {
+        float sum = 0;
+        for (nint i = 0; i < count; i++)
+        {
+            sum = MathF.FusedMultiplyAdd(x[i], y[i], sum);
+        }
+        return sum;
+    }
+
     public static void Add(float* row, float* bias, nint count)
     {
         for (nint i = 0; i < count; i++)

@@ -4,13 +4,13 @@ using Prescore.Scheduling;
 namespace Prescore.Kernels;
 
 /// <summary>
-/// A matrix B [rows, depth] packed once for repeated products C[m, rows] = A[m, depth] · Bᵀ: the linear layers'
-/// weights (rows = outputs) or the centroids of a clustering. Products are bit-equal for every way to cut A's rows.
+/// A <see cref="WeightMatrix"/> packed once as floats in panels: the linear layers' weights or the centroids of a clustering.
+/// Products are bit-equal for every way to cut A's rows.
 /// </summary>
 public abstract class PackedMatrix : WeightMatrix
 {
-    private protected PackedMatrix(int rows, int depth)
-        : base(rows, depth)
+    private protected PackedMatrix(int rows, int depth, SimdPath simd)
+        : base(rows, depth, simd)
     {
     }
 
@@ -54,9 +54,8 @@ internal sealed unsafe class PackedMatrix<TKernel> : PackedMatrix
     private readonly int _panels;
 
     public PackedMatrix(ReadOnlySpan<float> matrix, int rows, int depth, SimdPath simd)
-        : base(rows, depth)
+        : base(rows, depth, simd)
     {
-        Simd = simd;
         int deepest = Math.Max(64, PanelFloats / TKernel.PanelWidth);
         _slices = (depth + deepest - 1) / deepest;
         _sliceDepth = (depth + _slices - 1) / _slices;
@@ -68,11 +67,22 @@ internal sealed unsafe class PackedMatrix<TKernel> : PackedMatrix
         }
     }
 
-    public override SimdPath Simd { get; }
-
     public override long Bytes => _memory.Length * sizeof(float);
 
     private protected override void Dispose(bool disposing) => _memory.Dispose();
+
+    private protected override void CopyRowChecked(int row, Span<float> values)
+    {
+        (int panel, int column) = Math.DivRem(row, TKernel.PanelWidth);
+        for (int slice = 0; slice < _slices; slice++)
+        {
+            float* source = Panel(slice, panel, out int depth);
+            for (int l = 0; l < depth; l++)
+            {
+                values[slice * _sliceDepth + l] = source[(nint)l * TKernel.PanelWidth + column];
+            }
+        }
+    }
 
     private protected override void MultiplyChecked(ReadOnlySpan<float> a, int aStride, int m, Span<float> c, int cStride, int threads)
     {
@@ -148,7 +158,7 @@ internal sealed unsafe class PackedMatrix<TKernel> : PackedMatrix
                     else
                     {
                         TKernel.Multiply(tileA, stride, b, depth, edge, TKernel.PanelWidth, accumulate: false);
-                        AddEdge(edge, target + row * cStride, cStride, Math.Min(TileRows, rows - row), columns, accumulate: slice > 0);
+                        TileEdge.Write(edge, TKernel.PanelWidth, target + row * cStride, cStride, Math.Min(TileRows, rows - row), columns, accumulate: slice > 0);
                     }
                 }
             }
@@ -160,18 +170,6 @@ internal sealed unsafe class PackedMatrix<TKernel> : PackedMatrix
         for (int i = 0; i < rows; i++)
         {
             new ReadOnlySpan<float>(a + i * aStride, depth).CopyTo(new Span<float>(tail + i * (nint)_sliceDepth, depth));
-        }
-    }
-
-    private static void AddEdge(float* edge, float* c, nint cStride, int rows, int columns, bool accumulate)
-    {
-        for (int i = 0; i < rows; i++)
-        {
-            for (int j = 0; j < columns; j++)
-            {
-                float value = edge[i * TKernel.PanelWidth + j];
-                c[i * cStride + j] = accumulate ? c[i * cStride + j] + value : value;
-            }
         }
     }
 }

@@ -1,17 +1,18 @@
 namespace Prescore.Kernels;
 
 /// <summary>
-/// A matrix B [rows, depth] for repeated products C[m, rows] = A[m, depth] · Bᵀ, whatever its storage: fp32 panels
-/// (<see cref="PackedMatrix"/>) or quantised blocks. Immutable and safe to share between threads.
+/// A matrix B [rows, depth] for repeated products C[m, rows] = A[m, depth] · Bᵀ: a linear layer's weights (rows = outputs),
+/// packed as floats or as a file stores them. Immutable and safe to share between threads.
 /// </summary>
 public abstract class WeightMatrix : IDisposable
 {
-    private protected WeightMatrix(int rows, int depth)
+    private protected WeightMatrix(int rows, int depth, SimdPath simd)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(depth, 1);
         Rows = rows;
         Depth = depth;
+        Simd = simd;
     }
 
     /// <summary>Number of rows of B = columns of C.</summary>
@@ -20,10 +21,10 @@ public abstract class WeightMatrix : IDisposable
     /// <summary>Length of the dot products.</summary>
     public int Depth { get; }
 
-    /// <summary>The SIMD path of the products.</summary>
-    public abstract SimdPath Simd { get; }
+    /// <summary>The SIMD path its products take.</summary>
+    public SimdPath Simd { get; }
 
-    /// <summary>Bytes held in memory; a mapped file's pages are not counted.</summary>
+    /// <summary>Bytes of the weights, in memory or in a mapped file.</summary>
     public abstract long Bytes { get; }
 
     /// <summary>C[m, rows] = A[m, depth] · Bᵀ. Bit-equal for every thread count.</summary>
@@ -52,6 +53,22 @@ public abstract class WeightMatrix : IDisposable
         MultiplyChecked(a, aStride, m, c, cStride, threads);
     }
 
+    /// <summary>One row of B as floats, such as the embedding of a token.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="values">Receives <see cref="Depth"/> floats.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
+    /// <exception cref="ArgumentException">The span is too short.</exception>
+    public void CopyRow(int row, Span<float> values)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(row);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(row, Rows);
+        if (values.Length < Depth)
+        {
+            throw new ArgumentException($"a row of {Depth} does not fit into {values.Length} elements", nameof(values));
+        }
+        CopyRowChecked(row, values[..Depth]);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -60,6 +77,8 @@ public abstract class WeightMatrix : IDisposable
     }
 
     private protected abstract void MultiplyChecked(ReadOnlySpan<float> a, int aStride, int m, Span<float> c, int cStride, int threads);
+
+    private protected abstract void CopyRowChecked(int row, Span<float> values);
 
     private protected abstract void Dispose(bool disposing);
 }

@@ -1,0 +1,18 @@
+namespace Prescore.Kernels;
+
+/// <summary>Moves the valid part of a register tile at the edge of a matrix.</summary>
+internal static unsafe class TileEdge
+{
+    /// <summary>c[i, j] = tile[i, j], or += , for i &lt; rows and j &lt; columns.</summary>
+    public static void Write(float* tile, nint tileStride, float* c, nint cStride, int rows, int columns, bool accumulate)
+    {
+        for (int i = 0; i < rows; i++)
+        {
+            for (int j = 0; j < columns; j++)
+            {
+                float value = tile[i * tileStride + j];
+                c[i * cStride + j] = accumulate ? c[i * cStride + j] + value : value;
+            }
+        }
+    }
+}
