@@ -49,10 +49,10 @@ internal static class InfoCommand
         (string, string)[] facts = [.. GgufFacts(file)];
         ListedTensor[] tensors =
         [
-            .. file.Tensors.Select(t => new ListedTensor(t.Name, t.Type.ToString(), ListedTensor.Dimensions(t.Shape), t.Count, t.ByteLength)),
+            .. file.Tensors.Select(t => new ListedTensor(t.Name, t.Type.Name, ListedTensor.Dimensions(t.Shape), t.Count, t.ByteLength)),
         ];
         WriteFacts(context, [.. facts, .. TensorTable.Summary(tensors)]);
-        TensorTable.Write(context, tensors, "shape, row length first");
+        TensorTable.Write(context, tensors, "shape");
     }
 
     private static IEnumerable<(string Name, string Value)> GgufFacts(GgufFile file)
@@ -99,7 +99,7 @@ internal static class InfoCommand
         using SafetensorsFile file = SafetensorsFile.Open(path);
         ListedTensor[] tensors =
         [
-            .. file.Tensors.Select(t => new ListedTensor(t.Name, t.Type.ToString(), ListedTensor.Dimensions(t.Shape), t.Count, t.ByteLength)),
+            .. file.Tensors.Select(t => new ListedTensor(t.Name, t.Type.Name, ListedTensor.Dimensions(t.Shape), t.Count, t.ByteLength)),
         ];
         WriteFacts(
             context,

@@ -1,4 +1,5 @@
 using Prescore.Attention.Contracts;
+using Prescore.Models.Formats;
 using Prescore.Models.Formats.Safetensors;
 using Prescore.Numerics;
 
@@ -39,7 +40,7 @@ public sealed class KeyHeads
     public static KeyHeads Read(string path, string name)
     {
         using SafetensorsFile file = SafetensorsFile.Open(path);
-        SafetensorsTensor tensor = file.GetTensor(name);
+        StoredTensor tensor = file.GetTensor(name);
         if (tensor.Shape.Length is not (2 or 3) || tensor.Count is < 1 or > int.MaxValue)
         {
             throw new BadInputException($"{Path.GetFileName(path)}: keys are [n,d] or [heads,n,d] and not empty, but this is {tensor}");

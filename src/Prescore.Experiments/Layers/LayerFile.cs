@@ -1,4 +1,5 @@
 using Prescore.Attention.Contracts;
+using Prescore.Models.Formats;
 using Prescore.Models.Formats.Safetensors;
 
 namespace Prescore.Experiments.Layers;
@@ -35,7 +36,7 @@ public static class LayerFile
 
     private static (int Heads, int Rows, int Columns) Sizes(SafetensorsFile file, string name)
     {
-        SafetensorsTensor tensor = file.GetTensor(name);
+        StoredTensor tensor = file.GetTensor(name);
         Require(tensor.Shape.Length == 3, file, $"tensor {tensor} should have three dimensions: heads, rows, columns");
         Require(tensor.Count is > 0 and <= int.MaxValue, file, $"tensor {tensor} is empty or too large");
         return ((int)tensor.Shape[0], (int)tensor.Shape[1], (int)tensor.Shape[2]);

@@ -88,7 +88,7 @@ public sealed class ModelVerifier
 
     private int[] ReadTokens(SafetensorsFile file)
     {
-        SafetensorsTensor tensor = file.GetTensor("input_ids");
+        StoredTensor tensor = file.GetTensor("input_ids");
         bool oneSequence = tensor.Shape.Length == 1 || (tensor.Shape.Length == 2 && tensor.Shape[0] == 1);
         if (!oneSequence || tensor.Count == 0)
         {
@@ -105,7 +105,7 @@ public sealed class ModelVerifier
     {
         var references = new List<ReferenceArray>();
         ignored = [];
-        foreach (SafetensorsTensor tensor in file.Tensors.Where(tensor => tensor.Name != "input_ids"))
+        foreach (StoredTensor tensor in file.Tensors.Where(tensor => tensor.Name != "input_ids"))
         {
             if (OpenReference(file, tensor.Name, tokens) is { } reference)
             {

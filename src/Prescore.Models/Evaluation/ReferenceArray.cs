@@ -50,7 +50,7 @@ internal sealed class ReferenceArray
     /// <exception cref="ModelFormatException">Another shape, no float type, or values that are not finite.</exception>
     public static ReferenceArray Open(SafetensorsFile file, string name, int rows, int width, bool allowFewer = false)
     {
-        SafetensorsTensor tensor = file.GetTensor(name);
+        StoredTensor tensor = file.GetTensor(name);
         int rank = width == 1 ? 1 : 2;
         ReadOnlySpan<long> shape = tensor.Shape.Length == rank + 1 && tensor.Shape[0] == 1 ? tensor.Shape[1..] : tensor.Shape;
         bool fits = shape.Length == rank

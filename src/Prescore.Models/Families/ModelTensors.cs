@@ -17,7 +17,7 @@ internal sealed class ModelTensors(GgufFile file, SimdPath simd)
     /// <summary>A tensor of <paramref name="length"/> values.</summary>
     public float[] Vector(string name, long length)
     {
-        GgufTensor tensor = file.GetTensor(name);
+        StoredTensor tensor = file.GetTensor(name);
         if (tensor.Count != length)
         {
             throw new ModelFormatException(
@@ -34,7 +34,7 @@ internal sealed class ModelTensors(GgufFile file, SimdPath simd)
         long found = 0;
         foreach (string name in names)
         {
-            GgufTensor tensor = file.GetTensor(name);
+            StoredTensor tensor = file.GetTensor(name);
             found += tensor.Rows;
             if (tensor.Columns != columns)
             {
@@ -69,7 +69,7 @@ internal sealed class ModelTensors(GgufFile file, SimdPath simd)
     /// <exception cref="ModelFormatException">There is such a tensor.</exception>
     public void RefuseUnread()
     {
-        foreach (GgufTensor tensor in file.Tensors)
+        foreach (StoredTensor tensor in file.Tensors)
         {
             if (!_read.ContainsKey(tensor.Name))
             {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Prescore.Models.Families;
+using Prescore.Models.Formats;
 using Prescore.Models.Formats.Gguf;
 
 namespace Prescore.Models.Inference;

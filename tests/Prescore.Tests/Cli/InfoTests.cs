@@ -39,7 +39,7 @@ public sealed class InfoTests : IDisposable
         run.Out.ShouldContain("tiny.gguf");
         run.Out.ShouldContain("llama");
         run.Out.ShouldContain("a.weight");
-        run.Out.ShouldContain("[4, 2]");
+        run.Out.ShouldContain("[2, 4]");
         run.Out.ShouldContain("Q8_0");
     }
 

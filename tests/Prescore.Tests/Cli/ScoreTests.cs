@@ -1,3 +1,4 @@
+using Prescore.Models.Formats;
 using Prescore.Models.Formats.Safetensors;
 
 namespace Prescore.Tests.Cli;

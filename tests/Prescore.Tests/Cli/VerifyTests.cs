@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Prescore.Models.Formats;
 using Prescore.Models.Formats.Safetensors;
 
 namespace Prescore.Tests.Cli;

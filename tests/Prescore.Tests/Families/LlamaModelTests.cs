@@ -1,5 +1,6 @@
 using Prescore.Kernels;
 using Prescore.Models.Families;
+using Prescore.Models.Formats;
 using Prescore.Models.Formats.Safetensors;
 using Prescore.Models.Inference;
 using Prescore.Tests.Inference;

@@ -28,7 +28,7 @@ public class ModelLoadingTests
         ["a bias"] = (m => m.Tensors["blk.0.attn_q.bias"] = ([32], new float[32]), "'blk.0.attn_q.bias'"),
         ["wrong row length"] = (m => m.Tensors["blk.0.ffn_down.weight"] = ([32, 32], new float[32 * 32]), "rows of 32 values where the metadata ask for 48"),
         ["wrong row count"] = (m => m.Tensors["blk.0.attn_k.weight"] = ([32, 8], new float[32 * 8]), "56 rows where the metadata ask for 64"),
-        ["NaN weight"] = (m => m.Tensors["blk.1.attn_v.weight"].Values[77] = float.NaN, "'blk.1.attn_v.weight' (F32 [32, 16]) holds NaN at index 77"),
+        ["NaN weight"] = (m => m.Tensors["blk.1.attn_v.weight"].Values[77] = float.NaN, "'blk.1.attn_v.weight' (F32 [16, 32]) holds NaN at index 77"),
         ["infinite norm"] = (m => m.Tensors["output_norm.weight"].Values[3] = float.NegativeInfinity, "at index 3"),
         ["rotary divisor of 0"] = (m => m.Tensors["rope_freqs.weight"] = ([4], [1, 0, 1, 1]), "rope_freqs.weight"),
     };

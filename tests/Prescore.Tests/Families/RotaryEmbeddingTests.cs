@@ -1,4 +1,5 @@
 using Prescore.Models.Families;
+using Prescore.Models.Formats;
 using Prescore.Models.Formats.Safetensors;
 using Prescore.Models.Layers;
 

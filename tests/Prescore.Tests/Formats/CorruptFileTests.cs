@@ -19,7 +19,7 @@ public class CorruptFileTests
         {
             file.Metadata.GetTypeName(key).ShouldNotBeEmpty();
         }
-        foreach (GgufTensor tensor in file.Tensors)
+        foreach (StoredTensor tensor in file.Tensors)
         {
             file.ReadFloats(tensor.Name).Length.ShouldBe((int)tensor.Count);
         }
@@ -38,7 +38,7 @@ public class CorruptFileTests
         Check(File.ReadAllBytes(folder.File("whole.safetensors")), "t.safetensors", path =>
         {
             using SafetensorsFile file = SafetensorsFile.Open(path);
-            foreach (SafetensorsTensor tensor in file.Tensors)
+            foreach (StoredTensor tensor in file.Tensors)
             {
                 file.ReadFloats(tensor.Name).Length.ShouldBe((int)tensor.Count);
             }

@@ -2,6 +2,7 @@ using Prescore.Attention.Contracts;
 using Prescore.Attention.Exact;
 using Prescore.Models.Evaluation;
 using Prescore.Models.Families;
+using Prescore.Models.Formats;
 using Prescore.Models.Formats.Safetensors;
 using Prescore.Models.Layers;
 

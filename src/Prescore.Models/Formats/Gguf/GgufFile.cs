@@ -1,30 +1,41 @@
-using System.Buffers;
+using Prescore.Memory;
 
 namespace Prescore.Models.Formats.Gguf;
 
 /// <summary>
-/// A GGUF model file, memory mapped: metadata, the list of its tensors, and their values as floats. Many threads may read
+/// A GGUF model, memory mapped: metadata and tensors, of one file or of all parts of a split one. Many threads may read
 /// at once.
 /// </summary>
-public sealed class GgufFile : IDisposable
+public sealed class GgufFile : ITensorSource
 {
-    // Raw blocks are copied out of the map in pieces of about this size: small enough for the second-level cache.
-    private const int ChunkBytes = 128 * 1024;
+    private readonly List<MappedFile> _parts = [];
+    private readonly Dictionary<string, StoredTensor> _byName = [];
+    private readonly List<StoredTensor> _tensors = [];
 
-    private readonly MappedFile _file;
-    private readonly Dictionary<string, GgufTensor> _byName;
-
-    private GgufFile(MappedFile file, GgufHeader header)
+    private GgufFile(string path)
     {
-        _file = file;
-        Version = header.Version;
-        Metadata = header.Metadata;
-        Tensors = header.Tensors;
-        _byName = header.Tensors.ToDictionary(tensor => tensor.Name);
+        try
+        {
+            GgufHeader header = ReadPart(path);
+            if (GgufSplit.Of(path, header.Metadata) is { } split)
+            {
+                // Opened by another part than the first, which alone has the model's metadata: begin again with that one.
+                header = split.Index == 0 ? header : Restart(split.PartPath(0));
+                ReadRest(split, header);
+            }
+            Path = _parts[0].Path;
+            Version = header.Version;
+            Metadata = header.Metadata;
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
-    /// <summary>The path it was opened by.</summary>
-    public string Path => _file.Path;
+    /// <summary>The path of the file, or of the first part of a split one.</summary>
+    public string Path { get; }
 
     /// <summary>Format version, 2 or 3.</summary>
     public int Version { get; }
@@ -33,98 +44,57 @@ public sealed class GgufFile : IDisposable
     public GgufMetadata Metadata { get; }
 
     /// <summary>All tensors, in file order.</summary>
-    public IReadOnlyList<GgufTensor> Tensors { get; }
+    public IReadOnlyList<StoredTensor> Tensors => _tensors;
 
-    /// <summary>Opens a file and checks its whole header.</summary>
-    /// <exception cref="ModelFormatException">The file is no valid GGUF file.</exception>
+    /// <summary>Opens a file, or all parts of a split one by any of them, and checks the whole headers.</summary>
+    /// <exception cref="ModelFormatException">The file is no valid GGUF file, or parts are missing or of another model.</exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-    public static GgufFile Open(string path)
-    {
-        var file = new MappedFile(path);
-        try
-        {
-            return new GgufFile(file, GgufHeader.Read(file));
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>Whether there is a tensor of that name.</summary>
-    public bool HasTensor(string name) => _byName.ContainsKey(name);
-
-    /// <summary>The tensor of that name.</summary>
-    /// <exception cref="ModelFormatException">There is none.</exception>
-    public GgufTensor GetTensor(string name) => _byName.TryGetValue(name, out GgufTensor? tensor)
-        ? tensor
-        : throw new ModelFormatException(
-            Path, $"the tensor '{name}' is missing", "the file is incomplete or of another architecture");
-
-    /// <summary>All values of a tensor, row after row.</summary>
-    /// <exception cref="ModelFormatException">No such tensor, a type that cannot be read, or too large for one array.</exception>
-    public float[] ReadFloats(string name)
-    {
-        GgufTensor tensor = GetTensor(name);
-        if (tensor.Count > Array.MaxLength)
-        {
-            throw new ModelFormatException(
-                Path, $"tensor {tensor} has more values than one array can hold", "read it by rows");
-        }
-        var values = new float[tensor.Count];
-        ReadFloats(name, values);
-        return values;
-    }
-
-    /// <summary>All values of a tensor, row after row, into a buffer of exactly their number.</summary>
-    /// <exception cref="ModelFormatException">No such tensor, or a type that cannot be read.</exception>
-    /// <exception cref="ArgumentException">The buffer has another length than the tensor.</exception>
-    public void ReadFloats(string name, Span<float> values) => ReadRows(name, 0, GetTensor(name).Rows, values);
-
-    /// <summary>Some rows of a tensor, such as the embeddings of some tokens.</summary>
-    /// <param name="name">The tensor.</param>
-    /// <param name="firstRow">First row to read.</param>
-    /// <param name="count">Number of rows.</param>
-    /// <param name="values">Receives <paramref name="count"/> × columns values; must have exactly that length.</param>
-    /// <exception cref="ModelFormatException">No such tensor, or a type that cannot be read.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">Rows that the tensor does not have.</exception>
-    /// <exception cref="ArgumentException">A buffer of another length.</exception>
-    public void ReadRows(string name, long firstRow, long count, Span<float> values)
-    {
-        GgufTensor tensor = GetTensor(name);
-        ArgumentOutOfRangeException.ThrowIfNegative(firstRow);
-        ArgumentOutOfRangeException.ThrowIfNegative(count);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(firstRow, tensor.Rows - count);
-        if (values.Length != count * tensor.Columns)
-        {
-            throw new ArgumentException(
-                $"{count} rows of tensor {tensor} are {count * tensor.Columns} values, the buffer has {values.Length}",
-                nameof(values));
-        }
-        GgmlTypeInfo type = GgmlTypeInfo.Find(tensor.Type)!;
-        Dequantizer dequantize = type.Dequantize ?? throw new ModelFormatException(
-            Path, $"tensor {tensor} is of a type that cannot be read yet", $"use a model in {GgmlTypeInfo.ReadableTypes}");
-        long rowBytes = tensor.Columns / type.BlockLength * type.BlockBytes;
-        Expand(tensor.Offset + (firstRow * rowBytes), type, dequantize, values);
-    }
+    public static GgufFile Open(string path) => new(path);
 
     /// <inheritdoc/>
-    public void Dispose() => _file.Dispose();
+    public StoredTensor? FindTensor(string name) => _byName.GetValueOrDefault(name);
 
-    private void Expand(long offset, GgmlTypeInfo type, Dequantizer dequantize, Span<float> values)
+    /// <inheritdoc/>
+    public void Dispose() => _parts.ForEach(part => part.Dispose());
+
+    private GgufHeader ReadPart(string path)
     {
-        int chunkBlocks = Math.Min(ChunkBytes / type.BlockBytes, values.Length / type.BlockLength);
-        byte[] chunk = ArrayPool<byte>.Shared.Rent(chunkBlocks * type.BlockBytes);
-        while (!values.IsEmpty)
+        var file = new MappedFile(path);
+        _parts.Add(file);
+        GgufHeader header = GgufHeader.Read(file);
+        foreach (StoredTensor tensor in header.Tensors)
         {
-            int blocks = Math.Min(chunkBlocks, values.Length / type.BlockLength);
-            Span<byte> raw = chunk.AsSpan(0, blocks * type.BlockBytes);
-            _file.Read(offset, raw);
-            dequantize(raw, values[..(blocks * type.BlockLength)]);
-            offset += raw.Length;
-            values = values[(blocks * type.BlockLength)..];
+            if (!_byName.TryAdd(tensor.Name, tensor))
+            {
+                throw new ModelFormatException(path, $"the tensor '{tensor.Name}' is in an earlier part too", GgufSplit.Advice);
+            }
+            _tensors.Add(tensor);
         }
-        ArrayPool<byte>.Shared.Return(chunk);
+        return header;
+    }
+
+    private GgufHeader Restart(string path)
+    {
+        Dispose();
+        _parts.Clear();
+        _byName.Clear();
+        _tensors.Clear();
+        return ReadPart(path);
+    }
+
+    private void ReadRest(GgufSplit split, GgufHeader first)
+    {
+        split.Check(_parts[0].Path, first.Metadata, index: 0);
+        for (int index = 1; index < split.Count; index++)
+        {
+            string path = split.PartPath(index);
+            split.Check(path, ReadPart(path).Metadata, index);
+        }
+        int expected = first.Metadata.GetCount(GgufSplit.TensorsKey, _tensors.Count);
+        if (expected != _tensors.Count)
+        {
+            throw new ModelFormatException(
+                _parts[0].Path, $"the {split.Count} parts hold {_tensors.Count} tensors, {GgufSplit.TensorsKey} says {expected}", GgufSplit.Advice);
+        }
     }
 }

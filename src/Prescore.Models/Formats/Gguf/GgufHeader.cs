@@ -1,3 +1,5 @@
+using Prescore.Memory;
+
 namespace Prescore.Models.Formats.Gguf;
 
 /// <summary>The parsed and checked header of a GGUF file: version, metadata, and where each tensor lies.</summary>
@@ -28,7 +30,7 @@ internal sealed class GgufHeader
 
     public GgufMetadata Metadata { get; }
 
-    public GgufTensor[] Tensors { get; }
+    public StoredTensor[] Tensors { get; }
 
     /// <exception cref="ModelFormatException">The header is no valid GGUF header or does not fit its file.</exception>
     public static GgufHeader Read(MappedFile file) => new(file);
@@ -63,31 +65,31 @@ internal sealed class GgufHeader
         return values;
     }
 
-    private GgufTensor[] ReadTensors(int count)
+    private StoredTensor[] ReadTensors(int count)
     {
         uint alignment = Metadata.GetUInt32("general.alignment", DefaultAlignment);
         if (!uint.IsPow2(alignment))
         {
             throw new ModelFormatException(_file.Path, $"general.alignment is {alignment}, no power of two", Regenerate);
         }
-        var relative = new List<GgufTensor>();
+        var entries = new List<Entry>();
         var names = new HashSet<string>();
         for (int i = 0; i < count; i++)
         {
-            GgufTensor tensor = ReadTensor(i);
-            if (!names.Add(tensor.Name))
+            Entry entry = ReadEntry(i);
+            if (!names.Add(entry.Name))
             {
-                throw _reader.Error($"the tensor name '{tensor.Name}' occurs twice");
+                throw _reader.Error($"the tensor name '{entry.Name}' occurs twice");
             }
-            relative.Add(tensor);
+            entries.Add(entry);
         }
         long dataStart = (_reader.Position + alignment - 1) / alignment * alignment;
-        var tensors = relative.Select(tensor => Place(tensor, dataStart, alignment)).ToArray();
+        var tensors = entries.Select(entry => Place(entry, dataStart, alignment)).ToArray();
         CheckOverlap(tensors);
         return tensors;
     }
 
-    private GgufTensor ReadTensor(int index)
+    private Entry ReadEntry(int index)
     {
         string name = _reader.ReadString($"the name of tensor {index}");
         uint dimensions = _reader.ReadNumber<uint>($"the shape of tensor '{name}'");
@@ -95,8 +97,9 @@ internal sealed class GgufHeader
         {
             throw _reader.Error($"tensor '{name}' has {dimensions} dimensions, more than {MaximumDimensions}");
         }
+        // The file has the row length first ("ne").
         var shape = new long[dimensions];
-        for (int d = 0; d < shape.Length; d++)
+        for (int d = shape.Length - 1; d >= 0; d--)
         {
             ulong length = _reader.ReadNumber<ulong>($"the shape of tensor '{name}'");
             shape[d] = length <= long.MaxValue
@@ -104,35 +107,26 @@ internal sealed class GgufHeader
                 : throw _reader.Error($"tensor '{name}' has a dimension of {length}");
         }
         uint typeNumber = _reader.ReadNumber<uint>($"the type of tensor '{name}'");
-        GgmlTypeInfo type = GgmlTypeInfo.Find((GgmlType)typeNumber)
+        StorageType type = StorageType.Find((GgmlType)typeNumber)
             ?? throw _reader.Error($"tensor '{name}' has the unknown type number {typeNumber}");
         long byteLength = ByteLength(name, shape, type);
         ulong offset = _reader.ReadNumber<ulong>($"the offset of tensor '{name}'");
         return offset <= long.MaxValue
-            ? new GgufTensor(name, shape, type.Type, (long)offset, byteLength)
+            ? new Entry(name, shape, type, (long)offset, byteLength)
             : throw _reader.Error($"tensor '{name}' has the offset {offset}, past the end of the file");
     }
 
-    private long ByteLength(string name, long[] shape, GgmlTypeInfo type)
+    private long ByteLength(string name, long[] shape, StorageType type)
     {
-        long columns = shape.Length == 0 ? 1 : shape[0];
+        long columns = shape.Length == 0 ? 1 : shape[^1];
         if (columns % type.BlockLength != 0)
         {
             throw _reader.Error(
-                $"tensor '{name}' has rows of {columns} values, which is no multiple of the {type.BlockLength} in a block of {type.Type}");
+                $"tensor '{name}' has rows of {columns} values, which is no multiple of the {type.BlockLength} in a block of {type}");
         }
         try
         {
-            checked
-            {
-                long rows = 1;
-                foreach (long length in shape.AsSpan(Math.Min(1, shape.Length)))
-                {
-                    rows *= length;
-                }
-                _ = rows * columns; // the number of values must fit too
-                return columns / type.BlockLength * type.BlockBytes * rows;
-            }
+            return checked(shape.Aggregate(1L, (product, length) => checked(product * length)) / type.BlockLength * type.BlockBytes);
         }
         catch (OverflowException)
         {
@@ -141,24 +135,24 @@ internal sealed class GgufHeader
     }
 
     /// <summary>Turns an offset relative to the data section into one from the start of the file, and checks it.</summary>
-    private GgufTensor Place(GgufTensor tensor, long dataStart, uint alignment)
+    private StoredTensor Place(Entry entry, long dataStart, uint alignment)
     {
-        if (tensor.Offset % alignment != 0)
+        if (entry.Offset % alignment != 0)
         {
-            throw Misplaced(tensor, $"has the offset {tensor.Offset}, which is no multiple of the alignment {alignment}");
+            throw Misplaced(entry, $"has the offset {entry.Offset}, which is no multiple of the alignment {alignment}");
         }
-        long past = SaturatingSum(dataStart, tensor.Offset, tensor.ByteLength) - _file.Length;
-        if (past > 0 && tensor.ByteLength > 0)
+        long past = SaturatingSum(dataStart, entry.Offset, entry.ByteLength) - _file.Length;
+        if (past > 0 && entry.ByteLength > 0)
         {
-            throw Misplaced(tensor, $"ends {past} bytes past the end of the file (the file is cut short)");
+            throw Misplaced(entry, $"ends {past} bytes past the end of the file (the file is cut short)");
         }
-        return new GgufTensor(tensor.Name, tensor.Shape.ToArray(), tensor.Type, dataStart + tensor.Offset, tensor.ByteLength);
+        return new StoredTensor(_file, entry.Name, entry.Shape, entry.Type, entry.ByteLength > 0 ? dataStart + entry.Offset : dataStart);
     }
 
-    private void CheckOverlap(GgufTensor[] tensors)
+    private void CheckOverlap(StoredTensor[] tensors)
     {
-        GgufTensor? before = null;
-        foreach (GgufTensor tensor in tensors.Where(t => t.ByteLength > 0).OrderBy(t => t.Offset))
+        StoredTensor? before = null;
+        foreach (StoredTensor tensor in tensors.Where(t => t.ByteLength > 0).OrderBy(t => t.Offset))
         {
             if (before is not null && before.Offset + before.ByteLength > tensor.Offset)
             {
@@ -171,6 +165,12 @@ internal sealed class GgufHeader
     private static long SaturatingSum(long a, long b, long c) =>
         a > long.MaxValue - b || a + b > long.MaxValue - c ? long.MaxValue : a + b + c;
 
-    private ModelFormatException Misplaced(GgufTensor tensor, string problem) =>
+    private ModelFormatException Misplaced(object tensor, string problem) =>
         new(_file.Path, $"tensor {tensor} {problem}", Regenerate);
+
+    /// <summary>A tensor as the header lists it, its offset relative to the data section.</summary>
+    private sealed record Entry(string Name, long[] Shape, StorageType Type, long Offset, long ByteLength)
+    {
+        public override string ToString() => $"'{Name}' ({Type} [{string.Join(", ", Shape)}])";
+    }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Unicode;
+using Prescore.Memory;
 
 namespace Prescore.Models.Formats.Safetensors;
 
@@ -17,7 +18,7 @@ internal sealed class SafetensorsHeader
 
     private readonly MappedFile _file;
     private readonly long _dataStart;
-    private readonly Dictionary<string, SafetensorsTensor> _tensors = [];
+    private readonly Dictionary<string, StoredTensor> _tensors = [];
 
     private SafetensorsHeader(MappedFile file)
     {
@@ -39,7 +40,7 @@ internal sealed class SafetensorsHeader
     public Dictionary<string, string> Metadata { get; } = [];
 
     /// <summary>The tensors in the order of the header.</summary>
-    public SafetensorsTensor[] Tensors => [.. _tensors.Values];
+    public StoredTensor[] Tensors => [.. _tensors.Values];
 
     /// <exception cref="ModelFormatException">The header is not valid or does not fit its file.</exception>
     public static SafetensorsHeader Read(MappedFile file) => new(file);
@@ -101,7 +102,7 @@ internal sealed class SafetensorsHeader
         }
     }
 
-    private SafetensorsTensor ParseTensor(ref Utf8JsonReader reader, string name)
+    private StoredTensor ParseTensor(ref Utf8JsonReader reader, string name)
     {
         Expect(reader.TokenType == JsonTokenType.StartObject, $"the entry of tensor '{name}' is no object");
         string? dtype = null;
@@ -147,19 +148,19 @@ internal sealed class SafetensorsHeader
         return [.. values];
     }
 
-    private SafetensorsTensor CheckTensor(string name, string dtype, long[] shape, long[] offsets)
+    private StoredTensor CheckTensor(string name, string dtype, long[] shape, long[] offsets)
     {
-        SafetensorsTypeInfo type = SafetensorsTypeInfo.Find(dtype)
-            ?? throw Error($"tensor '{name}' has the unknown dtype {dtype} (known: {SafetensorsTypeInfo.Names})");
+        StorageType type = StorageType.FindSafetensors(dtype)
+            ?? throw Error($"tensor '{name}' has the unknown dtype {dtype} (known: {StorageType.SafetensorsNames})");
         Expect(offsets.Length == 2, $"tensor '{name}' has {offsets.Length} data_offsets instead of 2");
         (long begin, long end) = (offsets[0], offsets[1]);
         Expect(begin <= end, $"tensor '{name}' begins at {begin}, after its end {end}");
         long dataLength = _file.Length - _dataStart;
         Expect(end <= dataLength, $"tensor '{name}' ends at {end}, past the {dataLength} bytes of data (the file is cut short)");
         long count = Count(name, shape);
-        Expect(count <= long.MaxValue / type.Bytes && count * type.Bytes == end - begin,
+        Expect(count <= long.MaxValue / type.BlockBytes && count * type.BlockBytes == end - begin,
             $"tensor '{name}' ({dtype} [{string.Join(", ", shape)}]) does not fill its {end - begin} bytes");
-        return new SafetensorsTensor(name, type.Type, shape, count, _dataStart + begin, end - begin);
+        return new StoredTensor(_file, name, shape, type, _dataStart + begin);
     }
 
     private long Count(string name, long[] shape)
@@ -177,7 +178,7 @@ internal sealed class SafetensorsHeader
     private void CheckTiling()
     {
         long next = _dataStart;
-        foreach (SafetensorsTensor tensor in _tensors.Values.OrderBy(t => t.Offset).ThenBy(t => t.ByteLength))
+        foreach (StoredTensor tensor in _tensors.Values.OrderBy(t => t.Offset).ThenBy(t => t.ByteLength))
         {
             Expect(tensor.Offset >= next, $"tensor {tensor} overlaps the one before it");
             Expect(tensor.Offset <= next, $"{tensor.Offset - next} bytes before tensor {tensor} belong to none");

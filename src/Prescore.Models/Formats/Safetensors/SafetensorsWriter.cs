@@ -21,22 +21,22 @@ public sealed class SafetensorsWriter
     /// <param name="shape">Dimensions whose product is the number of values; none for a scalar.</param>
     /// <exception cref="ArgumentException">The name is taken, or the shape does not fit the values.</exception>
     public void Add(string name, ReadOnlyMemory<float> values, params ReadOnlySpan<long> shape) =>
-        AddEntry(name, SafetensorsType.F32, values, shape);
+        AddEntry(name, "F32", values, shape);
 
     /// <summary>Adds an F64 tensor.</summary>
     /// <inheritdoc cref="Add(string, ReadOnlyMemory{float}, ReadOnlySpan{long})"/>
     public void Add(string name, ReadOnlyMemory<double> values, params ReadOnlySpan<long> shape) =>
-        AddEntry(name, SafetensorsType.F64, values, shape);
+        AddEntry(name, "F64", values, shape);
 
     /// <summary>Adds an F16 tensor.</summary>
     /// <inheritdoc cref="Add(string, ReadOnlyMemory{float}, ReadOnlySpan{long})"/>
     public void Add(string name, ReadOnlyMemory<Half> values, params ReadOnlySpan<long> shape) =>
-        AddEntry(name, SafetensorsType.F16, values, shape);
+        AddEntry(name, "F16", values, shape);
 
     /// <summary>Adds an I32 tensor.</summary>
     /// <inheritdoc cref="Add(string, ReadOnlyMemory{float}, ReadOnlySpan{long})"/>
     public void Add(string name, ReadOnlyMemory<int> values, params ReadOnlySpan<long> shape) =>
-        AddEntry(name, SafetensorsType.I32, values, shape);
+        AddEntry(name, "I32", values, shape);
 
     /// <summary>Adds a metadata string; a later value replaces an earlier one.</summary>
     public void AddMetadata(string key, string value) => _metadata[key] = value;
@@ -45,7 +45,7 @@ public sealed class SafetensorsWriter
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void Save(string path)
     {
-        Entry[] ordered = [.. _tensors.Values.OrderByDescending(tensor => SafetensorsTypeInfo.Of(tensor.Type).Bytes)];
+        Entry[] ordered = [.. _tensors.Values.OrderByDescending(tensor => tensor.Type.BlockBytes)];
         byte[] header = Header(ordered);
         AtomicFile.Write(path, stream =>
         {
@@ -58,7 +58,7 @@ public sealed class SafetensorsWriter
         });
     }
 
-    private void AddEntry<T>(string name, SafetensorsType type, ReadOnlyMemory<T> values, ReadOnlySpan<long> shape)
+    private void AddEntry<T>(string name, string typeName, ReadOnlyMemory<T> values, ReadOnlySpan<long> shape)
         where T : unmanaged
     {
         long count = 1;
@@ -70,7 +70,8 @@ public sealed class SafetensorsWriter
         {
             throw new ArgumentException($"tensor '{name}': the shape holds {count} values, {values.Length} are given");
         }
-        long byteLength = count * SafetensorsTypeInfo.Of(type).Bytes;
+        StorageType type = StorageType.FindSafetensors(typeName)!;
+        long byteLength = count * type.BlockBytes;
         var entry = new Entry(name, type, shape.ToArray(), byteLength, stream => WriteValues(stream, values.Span));
         if (name == SafetensorsHeader.MetadataKey || !_tensors.TryAdd(name, entry))
         {
@@ -99,7 +100,7 @@ public sealed class SafetensorsWriter
             foreach (Entry tensor in ordered)
             {
                 writer.WriteStartObject(tensor.Name);
-                writer.WriteString("dtype", SafetensorsTypeInfo.Of(tensor.Type).Name);
+                writer.WriteString("dtype", tensor.Type.Name);
                 WriteIntegers(writer, "shape", tensor.Shape);
                 WriteIntegers(writer, "data_offsets", [offset, offset + tensor.ByteLength]);
                 writer.WriteEndObject();
@@ -138,5 +139,5 @@ public sealed class SafetensorsWriter
         writer.WriteEndArray();
     }
 
-    private sealed record Entry(string Name, SafetensorsType Type, long[] Shape, long ByteLength, Action<Stream> WriteData);
+    private sealed record Entry(string Name, StorageType Type, long[] Shape, long ByteLength, Action<Stream> WriteData);
 }

@@ -2,6 +2,7 @@ using Prescore.Attention;
 using Prescore.Attention.Contracts;
 using Prescore.Attention.Exact;
 using Prescore.Experiments.Layers;
+using Prescore.Models.Formats;
 using Prescore.Models.Formats.Safetensors;
 
 namespace Prescore.Tests.Attention.Clustered;

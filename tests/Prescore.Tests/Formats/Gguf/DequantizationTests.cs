@@ -1,3 +1,4 @@
+using Prescore.Models.Formats;
 using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Formats.Safetensors;
 
@@ -6,7 +7,7 @@ namespace Prescore.Tests.Formats.Gguf;
 public class DequantizationTests
 {
     public static TheoryData<GgmlType> ReadableTypes =>
-        [.. Enum.GetValues<GgmlType>().Where(type => type != GgmlType.F32 && GgmlTypeInfo.Find(type)?.Dequantize is not null)];
+        [.. Enum.GetValues<GgmlType>().Where(type => type is not (GgmlType.F32 or GgmlType.F64) && StorageType.Find(type) is { IsFloat: true })];
 
     [Theory]
     [MemberData(nameof(ReadableTypes))]
@@ -15,12 +16,12 @@ public class DequantizationTests
         using SafetensorsFile golden = SafetensorsFile.Open(SharedData.Golden("gguf", "dequant.safetensors"));
         byte[] raw = [.. golden.ReadInt32s($"{type}.raw").Select(value => (byte)value)];
         float[] expected = golden.ReadFloats($"{type}.f32");
-        GgmlTypeInfo info = GgmlTypeInfo.Find(type)!;
+        StorageType info = StorageType.Find(type)!;
         (raw.Length / info.BlockBytes * info.BlockLength).ShouldBe(expected.Length);
 
         var actual = new float[expected.Length];
         actual.AsSpan().Fill(float.NaN);
-        info.Dequantize!(raw, actual);
+        info.ToSingle!(raw, actual);
 
         Bits(actual).ShouldBe(Bits(expected));
     }
@@ -32,8 +33,8 @@ public class DequantizationTests
         golden.Metadata.Count.ShouldBe(25);
         foreach ((string name, string layout) in golden.Metadata)
         {
-            GgmlTypeInfo info = GgmlTypeInfo.Find(Enum.Parse<GgmlType>(name)).ShouldNotBeNull(name);
-            layout.ShouldBe($"ggml type {(int)info.Type}, {info.BlockLength} values in {info.BlockBytes} bytes");
+            StorageType info = StorageType.Find(Enum.Parse<GgmlType>(name)).ShouldNotBeNull(name);
+            layout.ShouldBe($"ggml type {(int)info.Ggml!}, {info.BlockLength} values in {info.BlockBytes} bytes");
         }
     }
 
@@ -42,9 +43,9 @@ public class DequantizationTests
     {
         foreach (GgmlType type in Enum.GetValues<GgmlType>())
         {
-            GgmlTypeInfo.Find(type).ShouldNotBeNull(type.ToString());
+            StorageType.Find(type).ShouldNotBeNull(type.ToString());
         }
-        GgmlTypeInfo.Find((GgmlType)250).ShouldBeNull();
+        StorageType.Find((GgmlType)250).ShouldBeNull();
     }
 
     private static uint[] Bits(float[] values) => [.. values.Select(BitConverter.SingleToUInt32Bits)];

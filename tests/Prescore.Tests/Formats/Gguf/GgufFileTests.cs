@@ -67,13 +67,13 @@ public class GgufFileTests
         file.Metadata.GetUInt32("llama.block_count").ShouldBe(1u);
         file.Metadata.GetUInt32("general.alignment", 32).ShouldBe(alignment);
         file.Tensors.Select(tensor => tensor.Name).ShouldBe(["a.weight", "b.weight"]);
-        GgufTensor a = file.GetTensor("a.weight");
-        a.Shape.ToArray().ShouldBe([4, 2]);
-        (a.Columns, a.Rows, a.Type, a.ByteLength).ShouldBe((4, 2, GgmlType.F32, 32));
+        StoredTensor a = file.GetTensor("a.weight");
+        a.Shape.ToArray().ShouldBe([2, 4]);
+        (a.Columns, a.Rows, a.Type.Ggml, a.ByteLength).ShouldBe((4, 2, GgmlType.F32, 32));
         file.ReadFloats("a.weight").ShouldBe([0, 1, 2, 3, 4, 5, 6, 7]);
         file.ReadFloats("b.weight").ShouldBe([10, 11, 12, 13, 14, 15, 16, 17]);
         var row = new float[4];
-        file.ReadRows("a.weight", 1, 1, row);
+        file.GetTensor("a.weight").ReadRows(1, 1, row);
         row.ShouldBe([4, 5, 6, 7]);
     }
 
@@ -122,14 +122,14 @@ public class GgufFileTests
     public void Rows_read_one_at_a_time_equal_the_whole_tensor()
     {
         using GgufFile file = OpenGolden("tiny-llama-q8_0.gguf");
-        foreach (GgufTensor tensor in file.Tensors)
+        foreach (StoredTensor tensor in file.Tensors)
         {
             float[] whole = file.ReadFloats(tensor.Name);
             var row = new float[tensor.Columns];
             for (int r = 0; r < tensor.Rows; r++)
             {
                 row.AsSpan().Fill(float.NaN);
-                file.ReadRows(tensor.Name, r, 1, row);
+                file.GetTensor(tensor.Name).ReadRows(r, 1, row);
                 row.ShouldBe(whole.AsSpan(r * row.Length, row.Length).ToArray());
             }
         }
@@ -150,9 +150,9 @@ public class GgufFileTests
     {
         using GgufFile file = OpenGolden("edge-valid", "v01-minimal-v3.gguf");
         Should.Throw<ModelFormatException>(() => file.ReadFloats("c.weight")).Message.ShouldContain("'c.weight' is missing");
-        Should.Throw<ArgumentOutOfRangeException>(() => file.ReadRows("a.weight", 1, 2, new float[8]));
-        Should.Throw<ArgumentOutOfRangeException>(() => file.ReadRows("a.weight", -1, 1, new float[4]));
-        Should.Throw<ArgumentException>(() => file.ReadRows("a.weight", 0, 1, new float[5]));
+        Should.Throw<ArgumentOutOfRangeException>(() => file.GetTensor("a.weight").ReadRows(1, 2, new float[8]));
+        Should.Throw<ArgumentOutOfRangeException>(() => file.GetTensor("a.weight").ReadRows(-1, 1, new float[4]));
+        Should.Throw<ArgumentException>(() => file.GetTensor("a.weight").ReadRows(0, 1, new float[5]));
         Should.Throw<FileNotFoundException>(() => GgufFile.Open("no-such-file.gguf"));
     }
 

@@ -1,3 +1,4 @@
+using Prescore.Models.Formats;
 using Prescore.Models.Formats.Safetensors;
 
 namespace Prescore.Tests.Formats.Safetensors;
@@ -51,7 +52,7 @@ public class SafetensorsWriterTests
         writer.Add("singles", new float[3], 3);
         writer.Save(path);
         using SafetensorsFile file = SafetensorsFile.Open(path);
-        foreach (SafetensorsTensor tensor in file.Tensors)
+        foreach (StoredTensor tensor in file.Tensors)
         {
             (tensor.Offset % (tensor.ByteLength / tensor.Count)).ShouldBe(0, tensor.Name);
         }

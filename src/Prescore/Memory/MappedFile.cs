@@ -1,12 +1,12 @@
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
 
-namespace Prescore.Models.Formats;
+namespace Prescore.Memory;
 
 /// <summary>
 /// A file mapped read-only into memory and read by absolute byte offset, also beyond 2 GiB. Many threads may read at once.
 /// </summary>
-internal sealed class MappedFile : IDisposable
+public sealed class MappedFile : IDisposable
 {
     // A file of no bytes cannot be mapped: it has no view.
     private readonly MemoryMappedFile? _map;
@@ -46,6 +46,22 @@ internal sealed class MappedFile : IDisposable
     /// <summary>Length in bytes when the file was opened.</summary>
     public long Length { get; }
 
+    /// <summary>
+    /// Bytes [offset, offset + length) where they lie in the map, without a copy. They stay readable until the result is
+    /// disposed, also after the file was.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The range leaves the file.</exception>
+    /// <exception cref="ObjectDisposedException">The file was closed.</exception>
+    public MappedBytes Map(long offset, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - length);
+        return _view is null
+            ? MappedBytes.Empty
+            : new MappedBytes(_view.SafeMemoryMappedViewHandle, _view.PointerOffset + offset, length);
+    }
+
     /// <summary>Copies bytes [offset, offset + destination.Length) out of the file.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The range leaves the file.</exception>
     /// <exception cref="ObjectDisposedException">The file was closed.</exception>
@@ -63,7 +79,7 @@ internal sealed class MappedFile : IDisposable
     public void Read<T>(long offset, Span<T> destination)
         where T : struct => Read(offset, MemoryMarshal.AsBytes(destination));
 
-    /// <inheritdoc/>
+    /// <summary>Closes the file; its memory is unmapped when the last of its <see cref="MappedBytes"/> is disposed.</summary>
     public void Dispose()
     {
         _view?.Dispose();
