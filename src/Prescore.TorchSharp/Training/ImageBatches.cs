@@ -13,12 +13,22 @@ internal sealed class ImageBatches(LabelledImages images, VisionSettings vision,
 {
     private const int OrderStream = 101;
     private const int ShiftStream = 102;
+    private const int PatchStream = 103;
 
     /// <summary>The images in an epoch's order.</summary>
-    public int[] Order(int epoch)
+    public int[] Order(int epoch) => Shuffled(images.Count, epoch, OrderStream);
+
+    /// <summary>A quarter of the patches, drawn for a step: their numbers, ascending.</summary>
+    public Tensor Patches(long step)
     {
-        int[] order = [.. Enumerable.Range(0, images.Count)];
-        ulong[] keys = [.. order.Select(image => CounterRandom.Hash((ulong)seed, epoch, 0, image, OrderStream))];
+        int patches = vision.Tokens - 1;
+        return tensor(Shuffled(patches, (int)step, PatchStream)[..(patches / 4)].Order().Select(patch => (long)patch).ToArray());
+    }
+
+    private int[] Shuffled(int count, int time, int stream)
+    {
+        int[] order = [.. Enumerable.Range(0, count)];
+        ulong[] keys = [.. order.Select(item => CounterRandom.Hash((ulong)seed, time, 0, item, stream))];
         Array.Sort(keys, order);
         return order;
     }

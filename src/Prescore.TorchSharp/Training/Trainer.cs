@@ -93,7 +93,8 @@ public sealed class Trainer(VisionTransformer model, TrainingSettings settings)
             cancellationToken.ThrowIfCancellationRequested();
             using DisposeScope scope = NewDisposeScope();
             (Tensor pixels, Tensor labels) = batches.Augmented(order.AsSpan(step * settings.BatchSize, settings.BatchSize), epoch);
-            loss += Step(optimizer, pixels, labels, steps);
+            Tensor? kept = epoch < settings.SparseEpochs ? batches.Patches(optimizer.Steps) : null;
+            loss += Step(optimizer, pixels, kept, labels, steps);
             if ((step + 1) % ReportSteps == 0)
             {
                 double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -104,9 +105,9 @@ public sealed class Trainer(VisionTransformer model, TrainingSettings settings)
         }
     }
 
-    private double Step(AdamW optimizer, Tensor pixels, Tensor labels, long steps)
+    private double Step(AdamW optimizer, Tensor pixels, Tensor? kept, Tensor labels, long steps)
     {
-        Tensor error = nn.functional.cross_entropy(model.call(pixels), labels, label_smoothing: settings.LabelSmoothing);
+        Tensor error = nn.functional.cross_entropy(model.Forward(pixels, kept), labels, label_smoothing: settings.LabelSmoothing);
         error.backward();
         optimizer.Step(settings.RateAt(optimizer.Steps, steps));
         return error.item<float>();

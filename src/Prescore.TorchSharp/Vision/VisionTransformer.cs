@@ -62,10 +62,16 @@ public sealed class VisionTransformer : nn.Module<Tensor, Tensor>
     }
 
     /// <inheritdoc/>
-    public override Tensor forward(Tensor images)
+    public override Tensor forward(Tensor images) => Forward(images, null);
+
+    /// <summary>Logits from some of the patches alone, as in training with dropped patches (PatchDropout, arXiv 2208.07220).</summary>
+    /// <param name="images">Normalised images [batch, 1, height, width].</param>
+    /// <param name="kept">Patches that are kept, numbers from 0 on; null keeps all.</param>
+    public Tensor Forward(Tensor images, Tensor? kept)
     {
-        Tensor patches = _patches.call(images).flatten(2).transpose(1, 2);
-        Tensor stream = cat([_class.expand(images.shape[0], -1, -1), patches], 1) + _positions;
+        Tensor patches = _patches.call(images).flatten(2).transpose(1, 2) + _positions.narrow(1, 1, Settings.Tokens - 1);
+        Tensor first = (_class + _positions.narrow(1, 0, 1)).expand(images.shape[0], -1, -1);
+        Tensor stream = cat([first, kept is null ? patches : patches.index_select(1, kept)], 1);
         foreach (VisionLayer layer in _layers)
         {
             stream = layer.call(stream);
