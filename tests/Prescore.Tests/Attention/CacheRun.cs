@@ -8,11 +8,17 @@ internal sealed class CacheRun : IDisposable
     private readonly AttentionShape _shape;
 
     public CacheRun(IAttention method, AttentionTensors tensors, AttentionOptions run)
+        : this(
+            tensors.Shape,
+            method.CreateCache(new CacheShape(tensors.Shape.QueryHeads, tensors.Shape.KeyValueHeads, tensors.Shape.HeadDimension, tensors.Shape.ValueDimension), run),
+            new float[tensors.Shape.Keys * tensors.Shape.QueryHeads * tensors.Shape.ValueDimension])
     {
-        _shape = tensors.Shape;
-        Cache = method.CreateCache(new CacheShape(_shape.QueryHeads, _shape.KeyValueHeads, _shape.HeadDimension, _shape.ValueDimension), run);
-        Output = new float[_shape.Keys * _shape.QueryHeads * _shape.ValueDimension];
         Output.AsSpan().Fill(float.NaN);
+    }
+
+    private CacheRun(AttentionShape shape, IKeyValueCache cache, float[] output)
+    {
+        (_shape, Cache, Output) = (shape, cache, output);
     }
 
     public IKeyValueCache Cache { get; }
@@ -31,7 +37,7 @@ internal sealed class CacheRun : IDisposable
     public IReadOnlyList<HeadCertificate> Certificates => ((ICertifiedCache)Cache).Certificates();
 
     /// <summary>Appends the next tokens of the tensors.</summary>
-    public AttentionReport Append(AttentionTensors tensors, int count)
+    public AttentionReport Append(AttentionTensors tensors, int count, CancellationToken cancellationToken = default)
     {
         int first = Length, row = _shape.QueryHeads * _shape.ValueDimension;
         AttentionReport report = Cache.AppendAndAttend(
@@ -39,7 +45,8 @@ internal sealed class CacheRun : IDisposable
             Rows(tensors.Queries, _shape.QueryHeads, _shape.HeadDimension, first, count),
             Rows(tensors.Keys, _shape.KeyValueHeads, _shape.HeadDimension, first, count),
             Rows(tensors.Values, _shape.KeyValueHeads, _shape.ValueDimension, first, count),
-            Output.AsSpan(first * row, count * row));
+            Output.AsSpan(first * row, count * row),
+            cancellationToken);
         Length.ShouldBe(first + count);
         long exact = (long)_shape.QueryHeads * (first * (long)count + (long)count * (count + 1) / 2);
         report.ExactInteractions.ShouldBe(exact);
@@ -55,6 +62,8 @@ internal sealed class CacheRun : IDisposable
         Length.ShouldBe(length);
         Output.AsSpan(length * _shape.QueryHeads * _shape.ValueDimension).Fill(float.NaN);
     }
+
+    public CacheRun Fork() => new(_shape, Cache.Fork(), [.. Output]);
 
     public void Dispose() => Cache.Dispose();
 

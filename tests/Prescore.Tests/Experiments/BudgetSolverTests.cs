@@ -86,5 +86,7 @@ public class BudgetSolverTests
         public AttentionReport Compute(
             in AttentionInput input, in AttentionOutput output, AttentionOptions options, CancellationToken cancellationToken = default) =>
             throw new NotSupportedException();
+
+        public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) => throw new NotSupportedException();
     }
 }

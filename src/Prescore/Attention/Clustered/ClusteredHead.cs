@@ -125,12 +125,30 @@ internal sealed class ClusteredHead : IDisposable
         Tally.Rewind(length, _options.BlockSize);
         if (length < BlockStart || (length == BlockStart && length < oldLength))
         {
-            Replay(oldLength, length);
+            Replay(this, length);
         }
         else
         {
             Near.Truncate(length == 0 ? 0 : _options.NearCount(length - 1));
         }
+    }
+
+    /// <summary>Forgets all tokens from <paramref name="length"/> on that an interrupted append may have left.</summary>
+    public void Restore(int length)
+    {
+        Effort.Rewind(length);
+        Queries.Rewind(length);
+        Tally.Rewind(length, _options.BlockSize);
+        Replay(this, length);
+    }
+
+    /// <summary>Takes over the state of another head with <paramref name="length"/> tokens; this one is new.</summary>
+    public void CopyFrom(ClusteredHead other, int length)
+    {
+        Effort.CopyFrom(other.Effort);
+        Queries.CopyFrom(other.Queries);
+        Tally.CopyFrom(other.Tally);
+        Replay(other, length);
     }
 
     /// <summary>One certificate a query head.</summary>
@@ -156,18 +174,24 @@ internal sealed class ClusteredHead : IDisposable
         Caps = _options.Budget < 1 ? new BlockCaps(_options, BlockStart, Probes, Index.Clusters) : null;
     }
 
-    /// <summary>Rebuilds index and near part from the stored keys by replaying the blocks of the tokens to keep.</summary>
-    private void Replay(int oldLength, int length)
+    /// <summary>Tokens in index and near part.</summary>
+    private int Held() => Block <= 0
+        ? Near.Count
+        : _options.NearStart(BlockStart) + Near.Count - ClusteredOptions.Sinks;
+
+    /// <summary>Rebuilds index and near part from a head's stored keys by replaying the blocks of the tokens to keep.</summary>
+    private void Replay(ClusteredHead from, int length)
     {
-        int sinks = Math.Min(ClusteredOptions.Sinks, Near.Count);
-        var keys = new float[oldLength * _dimension];
-        var values = new float[oldLength * _valueDimension];
-        Index.CopyTo(keys.AsSpan(sinks * _dimension), values.AsSpan(sinks * _valueDimension));
-        ReadNear(0, Near.Count);
-        CopyRows(0, sinks, keys, values, 0);
-        if (Near.Count > sinks)
+        int held = from.Held();
+        int sinks = Math.Min(ClusteredOptions.Sinks, from.Near.Count);
+        var keys = new float[held * _dimension];
+        var values = new float[held * _valueDimension];
+        from.Index.CopyTo(keys.AsSpan(sinks * _dimension), values.AsSpan(sinks * _valueDimension));
+        from.ReadNear(0, from.Near.Count);
+        from.CopyRows(0, sinks, keys, values, 0);
+        if (from.Near.Count > sinks)
         {
-            CopyRows(sinks, Near.Count - sinks, keys, values, _options.NearStart(BlockStart));
+            from.CopyRows(sinks, from.Near.Count - sinks, keys, values, _options.NearStart(from.BlockStart));
         }
         Index.Clear();
         Queries.Restart();

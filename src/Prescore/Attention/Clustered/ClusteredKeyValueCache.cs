@@ -4,14 +4,19 @@ using Prescore.Attention.Core;
 namespace Prescore.Attention.Clustered;
 
 /// <summary>The cache of one layer for Clustered attention: the index is where the keys and values live.</summary>
-internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShape shape, AttentionOptions run) : ICertifiedCache
+internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShape shape, AttentionOptions run, ClusteredLayer layer) : ICertifiedCache
 {
+    public ClusteredKeyValueCache(ClusteredOptions options, CacheShape shape, AttentionOptions run)
+        : this(options, shape, run, new ClusteredLayer(options, shape, run, weighted: false))
+    {
+    }
+
     public int Length => Layer.Length;
 
     public long Bytes => Layer.Bytes;
 
     /// <summary>The state behind the cache.</summary>
-    public ClusteredLayer Layer { get; } = new(options, shape, run, weighted: false);
+    public ClusteredLayer Layer => layer;
 
     public IReadOnlyList<HeadCertificate> Certificates() => Layer.Certificates();
 
@@ -41,7 +46,15 @@ internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShap
         AttentionReport report = AttentionCall.Run(input, result, run, cancellationToken, call =>
         {
             AttentionInputCheck.Storable(call, options.Storage);
-            Layer.Append(call, 0, queryOffset: 0);
+            try
+            {
+                Layer.Append(call, 0, queryOffset: 0);
+            }
+            catch
+            {
+                Layer.Restore();
+                throw;
+            }
         });
         // The call knows only the new keys; the queries saw those before them as well.
         return report with { ExactInteractions = report.ExactInteractions + (long)before * count * shape.QueryHeads };
@@ -53,6 +66,8 @@ internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShap
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
         Layer.Rewind(length);
     }
+
+    public IKeyValueCache Fork() => new ClusteredKeyValueCache(options, shape, run, layer.Fork());
 
     public void Dispose() => Layer.Dispose();
 }

@@ -69,6 +69,17 @@ internal sealed class ClusteredLayer : IDisposable
         Length = length;
     }
 
+    /// <summary>Brings all heads back to <see cref="Length"/> after an append that stopped on the way.</summary>
+    public void Restore() => ParallelItems.Run(_heads.Length, _run.Threads, head => _heads[head].Restore(Length));
+
+    /// <summary>A layer with the same tokens; the index is built anew from the stored keys.</summary>
+    public ClusteredLayer Fork()
+    {
+        var fork = new ClusteredLayer(_options, _shape, _run, weighted: false) { Length = Length };
+        ParallelItems.Run(_heads.Length, _run.Threads, head => fork._heads[head].CopyFrom(_heads[head], Length));
+        return fork;
+    }
+
     /// <summary>One certificate a query head.</summary>
     public HeadCertificate[] Certificates() => [.. _heads.SelectMany(head => head.Certificates(_run.Layer))];
 

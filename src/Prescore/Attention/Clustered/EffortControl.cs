@@ -49,6 +49,13 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
         }
     }
 
+    /// <summary>Takes over the records of another.</summary>
+    public void CopyFrom(EffortControl other)
+    {
+        Rewind(0);
+        _records.AddRange(other._records);
+    }
+
     /// <summary>Forgets probes at positions from <paramref name="length"/> on.</summary>
     public void Rewind(int length)
     {

@@ -48,6 +48,15 @@ internal sealed class HeadTally(int queryHeads)
         Interlocked.Add(ref _exactInteractions[head], work.Exact);
     }
 
+    /// <summary>Takes over the counts of another.</summary>
+    public void CopyFrom(HeadTally other)
+    {
+        other._interactions.CopyTo(_interactions, 0);
+        other._screened.CopyTo(_screened, 0);
+        other._exactInteractions.CopyTo(_exactInteractions, 0);
+        _blocks.AddRange(other._blocks.Select(block => block with { FirstUnmet = [.. block.FirstUnmet] }));
+    }
+
     /// <summary>Forgets what happened at positions from <paramref name="length"/> on; work that was done stays counted.</summary>
     public void Rewind(int length, int blockSize)
     {

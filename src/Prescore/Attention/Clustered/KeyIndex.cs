@@ -107,9 +107,13 @@ internal sealed class KeyIndex(IndexSettings settings) : IDisposable
     /// <summary>Copies all keys and values, as stored, into dense rows in the order they were added.</summary>
     public void CopyTo(Span<float> keys, Span<float> values)
     {
-        for (int c = 0; c < Clusters; c++)
+        // Not by the centroids: a refinement that was interrupted has added clusters that have none yet.
+        foreach (KeyGeneration generation in _generations)
         {
-            Cluster(c).CopyTo(keys, values);
+            foreach (KeyCluster cluster in generation.Clusters)
+            {
+                cluster.CopyTo(keys, values);
+            }
         }
     }
 

@@ -58,6 +58,13 @@ internal sealed class QuerySample(ClusteredOptions options, int dimension, int g
         _taken = end;
     }
 
+    /// <summary>Takes over the queries of another, none of them taken into the moment.</summary>
+    public void CopyFrom(QuerySample other)
+    {
+        _positions.AddRange(other._positions);
+        _queries.AddRange(other._queries);
+    }
+
     /// <summary>Forgets queries from <paramref name="length"/> on.</summary>
     public void Rewind(int length)
     {

@@ -1,4 +1,3 @@
-using Prescore.Attention.Core;
 using Prescore.Specs;
 
 namespace Prescore.Attention.Contracts;
@@ -24,12 +23,12 @@ public interface IAttention
         in AttentionInput input, in AttentionOutput output, AttentionOptions options, CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// A cache that keeps the keys and values of one layer of one sequence and attends over them. The default keeps
-    /// them contiguous and calls <see cref="Compute"/>; a method with an index of its own keeps them in that index.
+    /// A cache that keeps the keys and values of one layer of one sequence, and what the method needs of them, and attends
+    /// over them.
     /// </summary>
     /// <param name="shape">Heads and head sizes of the layer.</param>
     /// <param name="options">Options of every later call; <see cref="AttentionOptions.Layer"/> tells the layer.</param>
-    IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) => new ContiguousKeyValueCache(this, shape, options);
+    IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options);
 }
 
 /// <summary>A method with one size parameter that sets its budget.</summary>

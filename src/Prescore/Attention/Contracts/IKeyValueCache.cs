@@ -23,7 +23,11 @@ public sealed record CacheShape(int QueryHeads, int KeyValueHeads, int HeadDimen
     internal HeadLayout QueryRows(int count, int columns) => HeadLayout.RowsFirst(QueryHeads, count, columns);
 }
 
-/// <summary>Keys and values of one layer of one sequence. Not safe for concurrent use.</summary>
+/// <summary>
+/// Keys and values of one layer of one sequence, and what a method keeps with them. It is a function of the tokens it
+/// holds, never of how they came: appended at once or one by one, after a <see cref="Rewind"/> or in a <see cref="Fork"/>,
+/// the same tokens give the same bits. Not safe for concurrent use; a cache and its forks may be used at the same time.
+/// </summary>
 public interface IKeyValueCache : IDisposable
 {
     /// <summary>Number of tokens held.</summary>
@@ -32,13 +36,22 @@ public interface IKeyValueCache : IDisposable
     /// <summary>Bytes held for keys, values and any index over them.</summary>
     long Bytes { get; }
 
-    /// <summary>Appends the keys and values of <paramref name="count"/> tokens and attends causally with their queries.</summary>
+    /// <summary>
+    /// Appends the keys and values of <paramref name="count"/> tokens and attends causally with their queries. A call that
+    /// throws, for whatever reason, leaves the cache as it was before the call, and usable: its output is then arbitrary. So
+    /// a session whose layers hold different numbers of tokens after a cancelled call is mended by a <see cref="Rewind"/> of
+    /// every layer to the length before it.
+    /// </summary>
     /// <param name="count">Number of new tokens, at least 1.</param>
     /// <param name="queries">New queries, dense [count, query heads, d].</param>
     /// <param name="keys">New keys, dense [count, key/value heads, d].</param>
     /// <param name="values">New values, dense [count, key/value heads, d_v].</param>
     /// <param name="output">Outputs, dense [count, query heads, d_v].</param>
-    /// <param name="cancellationToken">Stops the work between tiles; the cache must be disposed of afterwards.</param>
+    /// <param name="cancellationToken">Stops the work between tiles.</param>
+    /// <returns>The work that was done.</returns>
+    /// <exception cref="ArgumentException">The spans are shorter than the sizes say.</exception>
+    /// <exception cref="NonFiniteException">A new query, key or value is NaN or infinite.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     AttentionReport AppendAndAttend(
         int count,
         ReadOnlySpan<float> queries,
@@ -48,5 +61,12 @@ public interface IKeyValueCache : IDisposable
         CancellationToken cancellationToken = default);
 
     /// <summary>Forgets every token from <paramref name="length"/> on, as if it had never been appended.</summary>
+    /// <param name="length">Tokens to keep, 0 … <see cref="Length"/>; the length itself changes nothing.</param>
     void Rewind(int length);
+
+    /// <summary>
+    /// Another cache with the same tokens, which goes its own way: a prompt that several continuations share is computed
+    /// once. Each of the two is disposed of on its own.
+    /// </summary>
+    IKeyValueCache Fork();
 }

@@ -58,7 +58,15 @@ public sealed class ContiguousKeyValueCache : IKeyValueCache
             Output = output,
             Layout = _shape.QueryRows(count, _shape.ValueDimension),
         };
-        return _attention.Compute(input, result, _options, cancellationToken);
+        try
+        {
+            return _attention.Compute(input, result, _options, cancellationToken);
+        }
+        catch
+        {
+            Length = length - count;
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -68,6 +76,16 @@ public sealed class ContiguousKeyValueCache : IKeyValueCache
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
         Length = length;
     }
+
+    /// <inheritdoc/>
+    /// <remarks>Copies keys and values.</remarks>
+    public IKeyValueCache Fork() => new ContiguousKeyValueCache(_attention, _shape, _options)
+    {
+        _keys = [.. _keys],
+        _values = [.. _values],
+        _capacity = _capacity,
+        Length = Length,
+    };
 
     /// <inheritdoc/>
     public void Dispose()

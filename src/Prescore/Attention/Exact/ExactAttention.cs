@@ -30,6 +30,9 @@ public sealed class ExactAttention : IAttention
         in AttentionInput input, in AttentionOutput output, AttentionOptions options, CancellationToken cancellationToken = default) =>
         AttentionCall.Run(input, output, options, cancellationToken, Compute);
 
+    /// <inheritdoc/>
+    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) => new ContiguousKeyValueCache(this, shape, options);
+
     private static void Compute(AttentionCall call)
     {
         for (int batch = 0; batch < call.Shape.Batch; batch++)

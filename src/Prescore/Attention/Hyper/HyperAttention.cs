@@ -55,4 +55,7 @@ public sealed class HyperAttention : ISizedAttention
     public AttentionReport Compute(
         in AttentionInput input, in AttentionOutput output, AttentionOptions options, CancellationToken cancellationToken = default) =>
         AttentionCall.Run(input, output, options, cancellationToken, call => HyperRun.Run(call, _settings, WholeSegment.Instance));
+
+    /// <inheritdoc/>
+    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) => new ContiguousKeyValueCache(this, shape, options);
 }

@@ -106,6 +106,9 @@ public sealed class PreScoredAttention : ISizedAttention
         in AttentionInput input, in AttentionOutput output, AttentionOptions options, CancellationToken cancellationToken = default) =>
         AttentionCall.Run(input, output, options, cancellationToken, Compute);
 
+    /// <inheritdoc/>
+    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) => new ContiguousKeyValueCache(this, shape, options);
+
     private void Compute(AttentionCall call)
     {
         if (_inner is not null)

@@ -74,6 +74,9 @@ public sealed class WindowAttention : ISizedAttention
         in AttentionInput input, in AttentionOutput output, AttentionOptions options, CancellationToken cancellationToken = default) =>
         AttentionCall.Run(input, output, options, cancellationToken, Compute);
 
+    /// <inheritdoc/>
+    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) => new ContiguousKeyValueCache(this, shape, options);
+
     private void Compute(AttentionCall call)
     {
         // With no more positions than the window, some keys are seen by all queries of an item, those before them by
