@@ -99,7 +99,7 @@ public sealed class CapturedLayers : ILayerSource
     {
         if (tokens > _trainedContext)
         {
-            var scaling = new RopeScaling((double)tokens / _trainedContext);
+            var scaling = new YarnScaling((double)tokens / _trainedContext);
             return Capture(tokens, scaling, progress, cancellationToken);
         }
         if (_unscaled.Count == 0)

@@ -3,6 +3,7 @@ using Prescore.Kernels;
 using Prescore.Models.Formats;
 using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Inference;
+using Prescore.Models.Layers;
 using Prescore.Specs;
 
 namespace Prescore.Models.Families;
@@ -44,12 +45,12 @@ public abstract class CausalModel : IDisposable
     public CacheShape AttentionShape =>
         new(Configuration.QueryHeads, Configuration.KeyValueHeads, Configuration.HeadDimension, Configuration.HeadDimension);
 
-    /// <summary>Most tokens of a sequence: the trained context, times YaRN's factor, or no limit where the options allow long contexts.</summary>
+    /// <summary>Most tokens of a sequence: the trained context, times the options' scaling factor, or no limit where the options allow long contexts.</summary>
     public int ContextLimit
     {
         get
         {
-            int trained = Options.Rope is { OriginalContext: > 0 } rope ? rope.OriginalContext : Configuration.TrainedContext;
+            int trained = Options.Rope is YarnScaling { OriginalContext: > 0 } rope ? rope.OriginalContext : Configuration.TrainedContext;
             return Options.AllowLong ? int.MaxValue : (int)Math.Min(int.MaxValue, trained * (Options.Rope?.Factor ?? 1));
         }
     }

@@ -28,6 +28,7 @@ internal static class LlamaConfiguration
             NormEpsilon = metadata.GetFloat("llama.attention.layer_norm_rms_epsilon"),
             RopeBase = metadata.GetFloat("llama.rope.freq_base", 10000),
             RopeDimensions = metadata.GetCount("llama.rope.dimension_count", headDimension),
+            RopeScaling = GgufRopeScaling.Read(file, "llama"),
         };
         if (Problem(file, configuration) is string problem)
         {
@@ -39,7 +40,6 @@ internal static class LlamaConfiguration
     private static string? Problem(GgufFile file, ModelConfiguration sizes)
     {
         GgufMetadata metadata = file.Metadata;
-        string scaling = metadata.GetString("llama.rope.scaling.type", "none");
         return (sizes.Layers, sizes.HiddenSize, sizes.FeedForwardSize, sizes.HeadDimension, sizes.TrainedContext, sizes.QueryHeads) switch
         {
             (0, _, _, _, _, _) => "llama.block_count is 0",
@@ -58,8 +58,7 @@ internal static class LlamaConfiguration
                 $"llama.rope.dimension_count is {sizes.RopeDimensions} with heads of size {sizes.HeadDimension}",
             _ when !(sizes.RopeBase > 1 && float.IsFinite(sizes.RopeBase)) => $"llama.rope.freq_base is {sizes.RopeBase}",
             _ when !(sizes.NormEpsilon >= 0 && float.IsFinite(sizes.NormEpsilon)) => $"llama.attention.layer_norm_rms_epsilon is {sizes.NormEpsilon}",
-            _ when scaling != "none" => $"llama.rope.scaling.type is '{scaling}'",
-            _ => null,
+            _ => GgufUncomputed.Find(metadata, "llama"),
         };
     }
 }

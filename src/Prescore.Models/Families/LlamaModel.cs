@@ -38,6 +38,11 @@ internal sealed class LlamaModel : CausalModel
     public static LlamaModel Load(GgufFile file, ModelOptions options, CancellationToken cancellationToken)
     {
         ModelConfiguration configuration = LlamaConfiguration.Read(file);
+        if (configuration.RopeScaling is not null && options.Rope is not null)
+        {
+            throw new ModelFormatException(
+                file.Path, $"the model scales its positions by {configuration.RopeScaling.Factor} already", "do not scale them further");
+        }
         var tensors = new ModelTensors(file, options.Simd);
         int hidden = configuration.HiddenSize, vocabulary = configuration.VocabularySize;
         float[] embedding = tensors.Vector("token_embd.weight", (long)vocabulary * hidden);
@@ -65,7 +70,7 @@ internal sealed class LlamaModel : CausalModel
             ExceptionDispatchInfo.Throw(errors.InnerExceptions[0]);
         }
         tensors.RefuseUnread();
-        return new LlamaModel(configuration, options, RotaryEmbedding.Create(configuration, divisors, options.Rope), embedding, finalNorm, head, layers);
+        return new LlamaModel(configuration, options, RotaryEmbedding.Create(configuration, divisors, options.Rope ?? configuration.RopeScaling), embedding, finalNorm, head, layers);
     }
 
     public override void Embed(ReadOnlySpan<int> tokens, Span<float> hidden)

@@ -1,3 +1,5 @@
+using Prescore.Models.Layers;
+
 namespace Prescore.Models.Families;
 
 /// <summary>Sizes and constants of a decoder-only transformer.</summary>
@@ -38,4 +40,7 @@ public sealed record ModelConfiguration
 
     /// <summary>Dimensions of a head that are rotated.</summary>
     public required int RopeDimensions { get; init; }
+
+    /// <summary>Scaling of positions that the model was made with; null: none.</summary>
+    public RopeScaling? RopeScaling { get; init; }
 }

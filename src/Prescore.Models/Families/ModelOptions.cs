@@ -6,7 +6,7 @@ namespace Prescore.Models.Families;
 /// <summary>How to load a model.</summary>
 public sealed record ModelOptions
 {
-    /// <summary>YaRN scaling for contexts beyond the trained one; null: none.</summary>
+    /// <summary>Scaling of positions for contexts beyond the trained one; null: that of the model where it has one.</summary>
     public RopeScaling? Rope { get; init; }
 
     /// <summary>Whether to go beyond the trained context (times YaRN's factor): quality falls steeply there.</summary>

@@ -1,23 +1,27 @@
 using System.Globalization;
+using Prescore.Models.Families;
 
 namespace Prescore.Models.Layers;
 
-/// <summary>
-/// YaRN: extends a model's rotary embedding to <paramref name="Factor"/> times its trained context without training
-/// (Peng et al., arXiv 2309.00071).
-/// </summary>
-/// <param name="Factor">How many times longer the context becomes, at least 1.</param>
-/// <param name="OriginalContext">The trained context in tokens; 0 means the model's own.</param>
-/// <param name="BetaFast">Rotations over the trained context above which a frequency is left alone.</param>
-/// <param name="BetaSlow">Rotations below which a frequency is divided by the factor.</param>
-public sealed record RopeScaling(double Factor, int OriginalContext = 0, double BetaFast = 32, double BetaSlow = 1)
+/// <summary>How a rotary embedding is changed for contexts that are longer than the one the model was first trained on.</summary>
+/// <param name="Factor">How many times longer the context becomes, above 0.</param>
+public abstract record RopeScaling(double Factor)
 {
-    /// <summary>Multiplies cosine and sine of queries and of keys, so logits by its square (section 3.4): 0.1·ln(factor) + 1.</summary>
-    public float AttentionFactor => Factor <= 1 ? 1 : (float)(0.1 * Math.Log(Factor) + 1);
+    /// <summary>Multiplies cosine and sine of queries and of keys, so logits by its square.</summary>
+    public virtual float AttentionFactor => AttentionMultiplier;
+
+    /// <summary>A factor of the model's own beside the method's (<c>rope.scaling.attn_factor</c>).</summary>
+    public float AttentionMultiplier { get; init; } = 1;
+
+    /// <summary>The scaled frequency of a pair, in radians a position.</summary>
+    /// <param name="pair">Index of the pair.</param>
+    /// <param name="period">1 ÷ its frequency without scaling.</param>
+    /// <param name="configuration">Base, rotated dimensions and trained context.</param>
+    internal abstract float Frequency(int pair, float period, ModelConfiguration configuration);
 
     /// <summary>Parses <c>yarn:factor=F[,original=N]</c>.</summary>
     /// <exception cref="FormatException">The text does not have that form.</exception>
-    public static RopeScaling Parse(string text)
+    public static YarnScaling Parse(string text)
     {
         var error = new FormatException($"rope scaling '{text}' is not of the form yarn:factor=F[,original=N] with F of at least 1");
         if (!text.StartsWith("yarn:", StringComparison.Ordinal))
@@ -38,6 +42,6 @@ public sealed record RopeScaling(double Factor, int OriginalContext = 0, double 
                 throw error;
             }
         }
-        return new RopeScaling(factor ?? throw error, original);
+        return new YarnScaling(factor ?? throw error, original);
     }
 }

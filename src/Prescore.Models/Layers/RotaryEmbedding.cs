@@ -27,20 +27,20 @@ internal sealed class RotaryEmbedding
     /// <summary>Radians a position, one a pair.</summary>
     public IReadOnlyList<float> Frequencies => _frequencies;
 
-    /// <summary>Multiplies the rotated values: YaRN's attention factor, or 1.</summary>
+    /// <summary>Multiplies the rotated values: the scaling's attention factor, or 1.</summary>
     public float AttentionFactor => _factor;
 
-    /// <summary>The frequencies θ^(−2j/d), divided by the model's own divisors where it has them, then scaled by YaRN where wanted.</summary>
+    /// <summary>The frequencies θ^(−2j/d), divided by the model's own divisors where it has them, then scaled where wanted.</summary>
     /// <param name="configuration">Base, rotated dimensions and trained context.</param>
     /// <param name="divisors">The model's divisors, one a pair (<c>rope_freqs.weight</c>); empty: none.</param>
-    /// <param name="scaling">YaRN; null: none.</param>
+    /// <param name="scaling">Scaling for longer contexts; null: none.</param>
     public static RotaryEmbedding Create(ModelConfiguration configuration, ReadOnlySpan<float> divisors, RopeScaling? scaling)
     {
         var frequencies = new float[configuration.RopeDimensions / 2];
         for (int pair = 0; pair < frequencies.Length; pair++)
         {
             float period = (float)Math.Pow(configuration.RopeBase, 2.0 * pair / configuration.RopeDimensions) * (divisors.IsEmpty ? 1 : divisors[pair]);
-            frequencies[pair] = scaling is null ? 1 / period : ScaleByParts(pair, period, configuration, scaling);
+            frequencies[pair] = scaling?.Frequency(pair, period, configuration) ?? 1 / period;
         }
         return new RotaryEmbedding(frequencies, scaling?.AttentionFactor ?? 1);
     }
@@ -83,22 +83,5 @@ internal sealed class RotaryEmbedding
             head[i] = x * cosines[i] + y * sines[i];
             head[i + 1] = y * cosines[i + 1] + x * sines[i + 1];
         }
-    }
-
-    /// <summary>
-    /// The frequency of a pair by NTK-by-parts (arXiv 2309.00071, section 3.2): pairs that turn often over the trained
-    /// context keep their frequency, those that turn less than once are interpolated, a linear ramp over the pair index in
-    /// between. The order of roundings is the reference implementation's: its frequencies, to the last bit.
-    /// </summary>
-    private static float ScaleByParts(int pair, float period, ModelConfiguration configuration, RopeScaling scaling)
-    {
-        int context = scaling.OriginalContext > 0 ? scaling.OriginalContext : configuration.TrainedContext;
-        double PairWithRotations(double rotations) =>
-            configuration.RopeDimensions * Math.Log(context / (rotations * 2 * Math.PI)) / (2 * Math.Log(configuration.RopeBase));
-
-        double low = Math.Max(Math.Floor(PairWithRotations(scaling.BetaFast)), 0);
-        double high = Math.Min(Math.Ceiling(PairWithRotations(scaling.BetaSlow)), configuration.RopeDimensions - 1);
-        float kept = 1 - Math.Clamp((float)(pair - low) / (float)Math.Max(high - low, 0.001), 0, 1);
-        return 1 / ((float)scaling.Factor * period) * (1 - kept) + 1 / period * kept;
     }
 }

@@ -65,7 +65,7 @@ public class CapturedLayersTests
         LayerTensors unscaled = new CapturedLayers(Model, Text, layers: null, [trained], AttentionOptions.Default).Load(trained, null, default)[0];
 
         // The first layer's keys differ by their rotation and YaRN's factor alone: at position 0 by the factor.
-        float factor = new RopeScaling(1.5).AttentionFactor;
+        float factor = new YarnScaling(1.5).AttentionFactor;
         for (int i = 0; i < 16; i++)
         {
             scaled.Input(true).Keys[i].ShouldBe(unscaled.Input(true).Keys[i] * factor, 1e-5f);

@@ -23,7 +23,17 @@ public class ModelLoadingTests
         ["heads that do not group"] = (m => m.Metadata["llama.attention.head_count_kv"] = 3u, "no multiple of 3"),
         ["odd rotary dimensions"] = (m => m.Metadata["llama.rope.dimension_count"] = 3u, "llama.rope.dimension_count is 3"),
         ["rotary base NaN"] = (m => m.Metadata["llama.rope.freq_base"] = float.NaN, "llama.rope.freq_base"),
-        ["scaled rotary positions"] = (m => m.Metadata["llama.rope.scaling.type"] = "linear", "'linear'"),
+        ["positions scaled in another way"] = (m => m.Metadata["llama.rope.scaling.type"] = "longrope", "unknown llama.rope.scaling.type 'longrope'"),
+        ["an unknown key of the scaling"] = (m => m.Metadata["llama.rope.scaling.short_mscale"] = 2f, "llama.rope.scaling.short_mscale"),
+        ["positions scaled by a negative factor"] = (m => m.Metadata["llama.rope.scaling.factor"] = -4f, "is -4"),
+        ["positions scaled by NaN"] = (m => m.Metadata["llama.rope.scale_linear"] = float.NaN, "is NaN"),
+        ["YaRN with another extrapolation"] = (m =>
+        {
+            m.Metadata["llama.rope.scaling.type"] = "yarn";
+            m.Metadata["llama.rope.scaling.yarn_ext_factor"] = 0.5f;
+        }, "yarn_ext_factor 0.5"),
+        ["capped logits"] = (m => m.Metadata["llama.final_logit_softcapping"] = 30f, "llama.final_logit_softcapping is 30"),
+        ["a sliding window"] = (m => m.Metadata["llama.attention.sliding_window"] = 4096u, "llama.attention.sliding_window is 4096"),
         ["missing tensor"] = (m => m.Tensors.Remove("blk.1.ffn_up.weight"), "blk.1.ffn_up.weight"),
         ["a bias"] = (m => m.Tensors["blk.0.attn_q.bias"] = ([32], new float[32]), "'blk.0.attn_q.bias'"),
         ["wrong row length"] = (m => m.Tensors["blk.0.ffn_down.weight"] = ([32, 32], new float[32 * 32]), "rows of 32 values where the metadata ask for 48"),

@@ -31,10 +31,21 @@ public class RotaryEmbeddingTests
         using SafetensorsFile golden = SafetensorsFile.Open(SharedData.Golden("smollm2", file));
         float[] expected = golden.ReadFloats("inv_freq");
 
-        RotaryEmbedding rotary = RotaryEmbedding.Create(SmolLm, [], new RopeScaling(factor));
+        RotaryEmbedding rotary = RotaryEmbedding.Create(SmolLm, [], new YarnScaling(factor));
 
         rotary.Frequencies.ShouldBe(expected);
         rotary.AttentionFactor.ShouldBe(attentionFactor, 1e-4f);
+    }
+
+    [Fact]
+    public void Linear_scaling_divides_every_frequency_and_keeps_the_logits()
+    {
+        RotaryEmbedding plain = RotaryEmbedding.Create(SmolLm, [], null);
+
+        RotaryEmbedding scaled = RotaryEmbedding.Create(SmolLm, [], new LinearScaling(4));
+
+        scaled.Frequencies.ShouldBe(plain.Frequencies.Select(frequency => frequency / 4));
+        scaled.AttentionFactor.ShouldBe(1);
     }
 
     [Fact]
@@ -87,7 +98,7 @@ public class RotaryEmbeddingTests
     [InlineData("yarn:factor=2", 2, 0)]
     [InlineData("yarn:factor=1.5,original=4096", 1.5, 4096)]
     public void Scaling_is_parsed(string text, double factor, int original) =>
-        RopeScaling.Parse(text).ShouldBe(new RopeScaling(factor, original));
+        RopeScaling.Parse(text).ShouldBe(new YarnScaling(factor, original));
 
     [Theory]
     [InlineData("")]

@@ -197,7 +197,7 @@ public class CausalSessionTests
         using CausalSession session = GoldenModels.ExactSession(strict);
         Should.Throw<ContextLimitException>(() => session.Append(new int[limit + 1], []));
 
-        using CausalModel scaled = CausalModel.Load(path, new ModelOptions { Rope = new RopeScaling(4) });
+        using CausalModel scaled = CausalModel.Load(path, new ModelOptions { Rope = new YarnScaling(4) });
         scaled.ContextLimit.ShouldBe(4 * limit);
         using CausalModel reckless = CausalModel.Load(path, new ModelOptions { AllowLong = true });
         reckless.RequireContext(int.MaxValue);
