@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using Prescore.Cli.Commands;
+using Prescore.Cli.Options;
 
 namespace Prescore.Cli;
 
@@ -16,9 +17,9 @@ internal static class CommandLine
             Command root = CreateRoot(context);
             // A leading @ belongs to the argument: there are no response files.
             ParseResult parsed = root.Parse(args.Count == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-            if (FindError(parsed) is string error)
+            if ((FindError(parsed) ?? FindPathError(parsed)) is string error)
             {
-                context.Error.WriteLine($"error: {error} (see {CommandPath(parsed)} --help)");
+                context.Error.WriteLine($"error: {Failures.OneLine(error)} (see {CommandPath(parsed)} --help)");
                 return ExitCodes.BadInput;
             }
             return parsed.Invoke(new InvocationConfiguration
@@ -71,8 +72,11 @@ internal static class CommandLine
                 : command.Subcommands.Count > 0 ? UnknownNames.Command(unmatched, command)
                 : $"unexpected argument '{unmatched}'";
         }
-        return parsed.Errors is [var error, ..] ? Failures.OneLine(error.Message) : null;
+        return parsed.Errors is [var error, ..] ? error.Message : null;
     }
+
+    private static string? FindPathError(ParseResult parsed) =>
+        parsed.Action is HelpWithExamples ? null : PathChecks.FindError(parsed);
 
     private static string CommandPath(ParseResult parsed)
     {

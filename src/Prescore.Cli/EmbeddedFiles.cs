@@ -5,15 +5,23 @@ namespace Prescore.Cli;
 /// <summary>The model and text that come with the tool, beside its program file.</summary>
 internal static class EmbeddedFiles
 {
-    public static string Model => Find("models", "SmolLM2-135M-Instruct.Q4_1.gguf");
+    private const string ModelFile = "SmolLM2-135M-Instruct.Q4_1.gguf";
+    private const string TextFile = "war-and-peace-part.txt";
 
-    public static string Text => Find("texts", "war-and-peace-part.txt");
+    public static string Model => Find("models", ModelFile);
+
+    public static string Text => Find("texts", TextFile);
+
+    /// <summary>Those that are installed.</summary>
+    public static IEnumerable<string> Present => new[] { PathOf("models", ModelFile), PathOf("texts", TextFile) }.Where(File.Exists);
 
     private static string Find(string folder, string file)
     {
-        string path = Path.Combine(AppContext.BaseDirectory, folder, file);
+        string path = PathOf(folder, file);
         return File.Exists(path)
             ? path
             : throw new BadInputException($"the tool's own {folder}/{file} is missing; build or install it again, or name a file");
     }
+
+    private static string PathOf(string folder, string file) => Path.Combine(AppContext.BaseDirectory, folder, file);
 }

@@ -1,5 +1,6 @@
 using Prescore.Attention.Contracts;
 using Prescore.Experiments;
+using Prescore.Experiments.Reports;
 using Prescore.Models.Families;
 using Prescore.Models.Formats;
 using Prescore.Specs;
@@ -26,9 +27,9 @@ internal static class Failures
         return ExitCodes.InternalError;
     }
 
-    /// <summary>The text without line breaks.</summary>
-    public static string OneLine(string text) =>
-        string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+    /// <summary>The text without line breaks, other controls escaped.</summary>
+    public static string OneLine(string text) => VisibleText.Line(
+        string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)));
 
     private static bool IsBadInput(Exception exception) => exception
         is BadInputException

@@ -4,7 +4,7 @@ using Prescore.Models.Formats;
 
 namespace Prescore.Cli;
 
-/// <summary>A command's files; each appears under its name only when it is complete.</summary>
+/// <summary>A command's files; each appears under its name only when it is complete, see <see cref="AtomicFile"/>.</summary>
 internal static class OutputFiles
 {
     /// <summary>Writes a report as JSON; nothing where no path was given.</summary>

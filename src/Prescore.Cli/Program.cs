@@ -1,7 +1,8 @@
 using System.Runtime.InteropServices;
 using Prescore.Cli;
 
-Console.OutputEncoding = System.Text.Encoding.UTF8;
+// Whatever the locale says.
+Console.InputEncoding = Console.OutputEncoding = new System.Text.UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
 using var interrupt = new CancellationTokenSource();
 
 // The first Ctrl+C lets the command print what is finished; a second one ends the process at once.

@@ -1,3 +1,4 @@
+using Prescore.Models.Formats;
 using Prescore.Models.Layers;
 
 namespace Prescore.Experiments;
@@ -14,8 +15,8 @@ public sealed record PerplexitySettings
     /// <summary>Model file.</summary>
     public required string ModelPath { get; init; }
 
-    /// <summary>Text file.</summary>
-    public required string TextPath { get; init; }
+    /// <summary>The text; its owner disposes it after <see cref="PerplexityStudy.Report"/>.</summary>
+    public required TextInput Text { get; init; }
 
     /// <summary>Tokens a window.</summary>
     public int? Context { get; init; }

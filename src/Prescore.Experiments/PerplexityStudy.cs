@@ -82,11 +82,11 @@ public sealed class PerplexityStudy : IDisposable
         }
     }
 
-    /// <summary>The whole result; hashes the files.</summary>
+    /// <summary>The whole result; hashes the files, once.</summary>
     public PerplexityReport Report(IReadOnlyList<PerplexityRow> rows) => new()
     {
         Model = FileIdentity.Of(_settings.ModelPath),
-        Text = FileIdentity.Of(_settings.TextPath),
+        Text = FileIdentity.Of(_settings.Text),
         Context = Context,
         Skip = Skip,
         TokensScored = TokensScored,
@@ -135,12 +135,11 @@ public sealed class PerplexityStudy : IDisposable
 
     private static int[] ReadTokens(PerplexitySettings settings, long count)
     {
-        string text = File.ReadAllText(settings.TextPath);
         using GgufFile file = GgufFile.Open(settings.ModelPath);
-        int[] tokens = GgufTokenizer.FromGguf(file).EncodePrefix(text, (int)Math.Min(count, Array.MaxLength));
+        int[] tokens = TokenPrefix.Read(GgufTokenizer.FromGguf(file), settings.Text, (int)Math.Min(count, Array.MaxLength));
         return tokens.Length >= 2
             ? tokens
-            : throw new BadInputException($"{Path.GetFileName(settings.TextPath)} is too short: {tokens.Length} tokens, at least 2 are needed");
+            : throw new BadInputException($"{settings.Text.Name} is too short: {tokens.Length} tokens, at least 2 are needed");
     }
 
     private static int FitContext(PerplexitySettings settings, int tokens)
@@ -150,7 +149,7 @@ public sealed class PerplexityStudy : IDisposable
         {
             string wanted = settings.Windows == 1 ? $"a context of {context}" : $"{settings.Windows} windows of {context}";
             throw new BadInputException(
-                $"{Path.GetFileName(settings.TextPath)} has {tokens} tokens, too few for {wanted}; use a longer text or a smaller --context");
+                $"{settings.Text.Name} has {tokens} tokens, too few for {wanted}; use a longer text or a smaller --context");
         }
         return context;
     }

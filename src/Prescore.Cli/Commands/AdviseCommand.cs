@@ -5,6 +5,7 @@ using Prescore.Cli.Options;
 using Prescore.Cli.Rendering;
 using Prescore.Experiments.Advice;
 using Prescore.Experiments.Reports;
+using Prescore.Models.Formats;
 using Spectre.Console;
 
 namespace Prescore.Cli.Commands;
@@ -52,9 +53,10 @@ internal static class AdviseCommand
         command.SetAction(parsed =>
         {
             AttentionOptions options = RunOptions.Attention(parsed.GetValue(threads), parsed.GetValue(seed));
+            using TextInput input = TextInputs.Open(context, parsed.GetValue(text) ?? EmbeddedFiles.Text);
             var study = new AdviceStudy(
                 parsed.GetValue(model) ?? EmbeddedFiles.Model,
-                parsed.GetValue(text) ?? EmbeddedFiles.Text,
+                input,
                 parsed.GetValue(length)!.Value,
                 parsed.GetValue(error) ?? DefaultError,
                 parsed.GetValue(lengths) is string list ? LengthList.Parse(list) : null,

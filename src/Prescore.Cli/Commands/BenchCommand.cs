@@ -7,6 +7,7 @@ using Prescore.Experiments.Layers;
 using Prescore.Experiments.Plots;
 using Prescore.Experiments.Reports;
 using Prescore.Kernels;
+using Prescore.Models.Formats;
 using Spectre.Console;
 
 namespace Prescore.Cli.Commands;
@@ -14,6 +15,8 @@ namespace Prescore.Cli.Commands;
 /// <summary><c>prescore bench</c>: one attention layer, methods side by side, against length.</summary>
 internal static class BenchCommand
 {
+    private const string Gaussian = "gaussian";
+
     private const string DefaultLengths = "1k,2k,4k,8k,16k,32k";
 
     private static readonly string[] DefaultMethods =
@@ -56,11 +59,14 @@ internal static class BenchCommand
             HelpName = "1k,2k,...",
             DefaultValueFactory = _ => DefaultLengths,
         };
-        var data = new Option<string?>("--data")
-        {
-            Description = "A .safetensors file with q [h_q,n,d], k and v [h_kv,n,d], or 'gaussian'. "
+        var data = new PathOption(
+            "--data",
+            "A .safetensors file with q [h_q,n,d], k and v [h_kv,n,d], or 'gaussian'. "
                 + "Default: captured from layers 4, 12 and 20 of the embedded model (of another: at the same depths).",
+            PathUse.File)
+        {
             HelpName = "FILE|gaussian",
+            Words = [Gaussian],
         };
         Option<string?> model = RunOptions.Model();
         Option<string?> text = RunOptions.Text();
@@ -85,24 +91,28 @@ internal static class BenchCommand
                 parsed.GetValue(methods) is { Length: > 0 } specs ? specs : DefaultMethods, parsed.GetValue(budget));
             int[] wanted = LengthList.Parse(parsed.GetValue(lengths)!);
             ILayerSource source = Source(
-                parsed.GetValue(data), parsed.GetValue(model), parsed.GetValue(text), parsed.GetValue(captureWith), wanted, options);
+                context, parsed.GetValue(data), parsed.GetValue(model), parsed.GetValue(text), parsed.GetValue(captureWith), wanted, options);
             return Run(context, source, requests, wanted, options, parsed.GetValue(json), parsed.GetValue(plot));
         });
         return command;
     }
 
     private static ILayerSource Source(
-        string? data, string? model, string? text, string? captureWith, int[] lengths, AttentionOptions options)
+        ToolContext context, string? data, string? model, string? text, string? captureWith, int[] lengths, AttentionOptions options)
     {
         if (data is not null && (model ?? text ?? captureWith) is not null)
         {
             throw new BadInputException("--data brings its own tensors; --model, --text and --capture-with say how else to capture them");
         }
+        if (data is null)
+        {
+            using TextInput input = TextInputs.Open(context, text ?? EmbeddedFiles.Text);
+            return new CapturedLayers(model ?? EmbeddedFiles.Model, input, layers: null, lengths, options, captureWith);
+        }
         return data switch
         {
-            null => new CapturedLayers(model ?? EmbeddedFiles.Model, text ?? EmbeddedFiles.Text, layers: null, lengths, options, captureWith),
-            "gaussian" => new GaussianLayers(options.Seed),
-            _ => new FileLayers(data),
+            Gaussian => new GaussianLayers(options.Seed),
+            _ => new FileLayers(data, lengths),
         };
     }
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Prescore.Cli.Options;
 using Prescore.Cli.Rendering;
+using Prescore.Experiments.Reports;
 using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Formats.Safetensors;
 
@@ -113,8 +114,9 @@ internal static class InfoCommand
 
     private static void WriteFacts(ToolContext context, IReadOnlyList<(string Name, string Value)> facts)
     {
-        int width = facts.Max(fact => fact.Name.Length);
-        foreach ((string name, string value) in facts)
+        (string Name, string Value)[] shown = [.. facts.Select(fact => (VisibleText.Line(fact.Name), fact.Value))];
+        int width = shown.Max(fact => fact.Name.Length);
+        foreach ((string name, string value) in shown)
         {
             string line = Failures.OneLine(value);
             context.Out.WriteLine($"{name.PadRight(width)}  {(line.Length > 160 ? line[..160] + "…" : line)}");

@@ -7,6 +7,7 @@ using Prescore.Cli.Rendering;
 using Prescore.Experiments;
 using Prescore.Experiments.Plots;
 using Prescore.Experiments.Reports;
+using Prescore.Models.Formats;
 using Spectre.Console;
 
 namespace Prescore.Cli.Commands;
@@ -82,10 +83,11 @@ internal static class PerplexityCommand
             {
                 throw new BadInputException("--report draws certified errors, but no method certifies any; add clustered:error=0.1 to --methods");
             }
+            using TextInput input = TextInputs.Open(context, parsed.GetValue(text) ?? EmbeddedFiles.Text);
             var settings = new PerplexitySettings
             {
                 ModelPath = parsed.GetValue(model) ?? EmbeddedFiles.Model,
-                TextPath = parsed.GetValue(text) ?? EmbeddedFiles.Text,
+                Text = input,
                 Context = parsed.GetValue(length),
                 Windows = parsed.GetValue(windows) ?? 1,
                 Skip = parsed.GetValue(skip),
@@ -141,7 +143,7 @@ internal static class PerplexityCommand
             return;
         }
         context.Out.WriteLine(
-            $"{Path.GetFileName(settings.ModelPath)} on {Path.GetFileName(settings.TextPath)}: context {study.Context}, "
+            $"{Path.GetFileName(settings.ModelPath)} on {settings.Text.Name}: context {study.Context}, "
             + $"{study.TokensScored} targets from position {study.Skip} on; {study.Threads} threads");
         Table table = Tables.Create(
             context, "method", "budget", "perplexity", "ΔNLL ± error", "KL", "same top", "attention", "speed-up");

@@ -3,7 +3,9 @@ using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using Prescore.Cli.Options;
+using Prescore.Experiments;
 using Prescore.Experiments.Reports;
+using Prescore.Models.Formats;
 using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Tokenizers;
 
@@ -22,10 +24,12 @@ internal static class TokenizeCommand
           prescore tokenize --special --text chat.txt
         """;
 
+    private const int LongestText = 1 << 28;
+
     public static Command Create(ToolContext context)
     {
         Option<string?> model = RunOptions.Model();
-        Option<string?> text = PathOptions.Input("--text", "Text file (UTF-8); - is the standard input, the default.");
+        Option<string?> text = PathOptions.Text("--text", "Text file (UTF-8); - is the standard input, the default.");
         var special = new Option<bool>("--special") { Description = "Recognise control tokens such as <|im_start|> in the text." };
         var json = new Option<bool>("--json") { Description = "Write JSON (docs/json.md) instead of lines." };
         var command = new ToolCommand("tokenize", "Split a text into the tokens of a model.", HelpNotes)
@@ -36,12 +40,27 @@ internal static class TokenizeCommand
         {
             using GgufFile file = GgufFile.Open(parsed.GetValue(model) ?? EmbeddedFiles.Model);
             GgufTokenizer tokenizer = GgufTokenizer.FromGguf(file);
-            string content = parsed.GetValue(text) is { } path and not "-" ? File.ReadAllText(path) : context.In.ReadToEnd();
-            int[] ids = tokenizer.Encode(content, parsed.GetValue(special));
+            using TextInput input = TextInputs.Open(context, parsed.GetValue(text) ?? TextInputs.StandardInput);
+            int[] ids = tokenizer.Encode(ReadWhole(input), parsed.GetValue(special));
             context.Out.Write(parsed.GetValue(json) ? Json(ids, tokenizer) : Lines(ids, tokenizer));
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    private static string ReadWhole(TextInput input)
+    {
+        var text = new StringBuilder();
+        var buffer = new char[1 << 16];
+        for (int count = input.Read(buffer); count > 0; count = input.Read(buffer))
+        {
+            text.Append(buffer, 0, count);
+            if (text.Length > LongestText)
+            {
+                throw new BadInputException($"{input.Name} has more than {LongestText} characters; tokenize a part of it, as head -c gives it");
+            }
+        }
+        return text.ToString();
     }
 
     private static string Json(int[] ids, GgufTokenizer tokenizer) => ReportJson.Serialize(new TokenizeReport

@@ -7,6 +7,7 @@ using Prescore.Experiments;
 using Prescore.Experiments.Reports;
 using Prescore.Models.Evaluation;
 using Prescore.Models.Families;
+using Prescore.Models.Formats;
 using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Tokenizers;
 using Spectre.Console;
@@ -36,7 +37,7 @@ internal static class VerifyCommand
     public static Command Create(ToolContext context)
     {
         Argument<string> model = PathOptions.InputArgument("MODEL", "Model file (.gguf).");
-        Argument<string> cases = PathOptions.InputArgument("CASES", "Reference values (.safetensors) or token ids (.jsonl).");
+        Argument<string> casesFile = PathOptions.TextOrFileArgument("CASES", "Reference values (.safetensors) or token ids (.jsonl).");
         var attention = new Option<string>("--attention")
         {
             Description = "The method that every layer uses.",
@@ -52,12 +53,12 @@ internal static class VerifyCommand
         Option<string?> json = RunOptions.Json("all differences");
         var command = new ToolCommand("verify", "Check a model, a tokenizer or an attention against reference values.", HelpNotes)
         {
-            model, cases, attention, rope, allowLong, special, tolerance, threads, seed, json,
+            model, casesFile, attention, rope, allowLong, special, tolerance, threads, seed, json,
         };
         command.SetAction(parsed =>
         {
             string modelPath = parsed.GetValue(model)!;
-            string casesPath = parsed.GetValue(cases)!;
+            string casesPath = parsed.GetValue(casesFile)!;
             bool ofTokenizer = Path.GetExtension(casesPath).Equals(".jsonl", StringComparison.OrdinalIgnoreCase);
             IAttention method = AttentionMethods.Create(parsed.GetValue(attention)!);
             AttentionOptions options = RunOptions.Attention(parsed.GetValue(threads), parsed.GetValue(seed));
@@ -67,20 +68,22 @@ internal static class VerifyCommand
                 AllowLong = parsed.GetValue(allowLong),
                 Threads = options.Threads,
             };
-            VerificationResult result = ofTokenizer
-                ? VerifyTokenizer(modelPath, casesPath, parsed.GetValue(special), context.CancellationToken)
+            using TextInput? lines = ofTokenizer ? TextInputs.Open(context, casesPath) : null;
+            VerificationResult result = lines is not null
+                ? VerifyTokenizer(modelPath, lines, parsed.GetValue(special), context.CancellationToken)
                 : VerifyModel(context, modelPath, casesPath, loading, method, options, parsed.GetValue(tolerance) ?? 1);
             Print(context, result);
             if (parsed.GetValue(json) is string path)
             {
-                OutputFiles.WriteJson(path, Report(modelPath, casesPath, ofTokenizer ? NoAttention : method.Spec, result));
+                FileIdentity cases = lines is null ? FileIdentity.Of(casesPath) : FileIdentity.Of(lines);
+                OutputFiles.WriteJson(path, Report(modelPath, cases, ofTokenizer ? NoAttention : method.Spec, result));
             }
             return result.Passed ? ExitCodes.Done : ExitCodes.CheckFailed;
         });
         return command;
     }
 
-    private static VerificationResult VerifyTokenizer(string model, string cases, bool special, CancellationToken cancellationToken)
+    private static VerificationResult VerifyTokenizer(string model, TextInput cases, bool special, CancellationToken cancellationToken)
     {
         using GgufFile file = GgufFile.Open(model);
         return TokenizerVerifier.Verify(GgufTokenizer.FromGguf(file), cases, special, cancellationToken);
@@ -119,10 +122,10 @@ internal static class VerifyCommand
         }
     }
 
-    private static VerifyReport Report(string model, string cases, string attention, VerificationResult result) => new()
+    private static VerifyReport Report(string model, FileIdentity cases, string attention, VerificationResult result) => new()
     {
         Model = FileIdentity.Of(model),
-        Cases = FileIdentity.Of(cases),
+        Cases = cases,
         Attention = attention,
         Passed = result.Passed,
         Arrays =
@@ -131,8 +134,8 @@ internal static class VerifyCommand
             {
                 Name = array.Name,
                 Values = array.Values,
-                MaxDifference = double.IsFinite(array.MaxDifference) ? array.MaxDifference : null,
-                MeanDifference = double.IsFinite(array.MeanDifference) ? array.MeanDifference : null,
+                MaxDifference = array.MaxDifference,
+                MeanDifference = array.MeanDifference,
                 Bound = array.Bound,
                 Passed = array.Passed,
                 FirstMismatch = array.FirstMismatch,

@@ -2,56 +2,88 @@ using System.CommandLine;
 
 namespace Prescore.Cli.Options;
 
-/// <summary>Options and arguments that name files; a mistake is found before any work begins.</summary>
+/// <summary>
+/// Options and arguments that name files. <see cref="PathChecks"/> looks at all of a command's at once, before any work
+/// begins: a command that declares its paths here needs no checks of its own.
+/// </summary>
 internal static class PathOptions
 {
-    /// <summary>A file to read.</summary>
-    public static Option<string?> Input(string name, string description)
+    /// <summary>A text to read, with <see cref="TextInputs"/>: a file or a pipe, and <c>-</c> is the standard input.</summary>
+    public static PathOption Text(string name, string description) => new(name, description, PathUse.Text);
+
+    /// <summary>A file to read in place, such as a model or tensors: a regular file.</summary>
+    public static PathOption Input(string name, string description) => new(name, description, PathUse.File);
+
+    /// <summary>A file to read in place, as an argument.</summary>
+    public static PathArgument InputArgument(string name, string description) => new(name, description, PathUse.File);
+
+    /// <summary>A model to read in place: a regular file, or a folder.</summary>
+    public static PathOption Model(string name, string description) => new(name, description, PathUse.Model);
+
+    /// <summary>A model to read in place, as an argument.</summary>
+    public static PathArgument ModelArgument(string name, string description) => new(name, description, PathUse.Model);
+
+    /// <summary>A file that is read as a text or in place, as its content asks for.</summary>
+    public static PathArgument TextOrFileArgument(string name, string description) => new(name, description, PathUse.TextOrFile);
+
+    /// <summary>A file to write, with <see cref="OutputFiles"/>; a pipe or a device is written to as it is.</summary>
+    public static PathOption Output(string name, string description) => new(name, description, PathUse.Output);
+}
+
+/// <summary>What a command does with a path.</summary>
+internal enum PathUse
+{
+    /// <summary>Reads it from its beginning as a text.</summary>
+    Text,
+
+    /// <summary>Reads it in place, here and there.</summary>
+    File,
+
+    /// <summary>As <see cref="File"/>, but it may be a folder with several files.</summary>
+    Model,
+
+    /// <summary>As <see cref="Text"/> or as <see cref="File"/>.</summary>
+    TextOrFile,
+
+    /// <summary>Writes it.</summary>
+    Output,
+}
+
+/// <summary>An option or argument whose values are paths.</summary>
+internal interface IPathSymbol
+{
+    /// <summary>What the command does with them.</summary>
+    PathUse Use { get; }
+
+    /// <summary>Values that are no paths.</summary>
+    IReadOnlyList<string> Words => [];
+}
+
+/// <summary>An option whose value is a path.</summary>
+internal sealed class PathOption : Option<string?>, IPathSymbol
+{
+    public PathOption(string name, string description, PathUse use)
+        : base(name)
     {
-        var option = new Option<string?>(name) { Description = description, HelpName = "FILE" };
-        option.Validators.Add(result => CheckInput(name, result.GetValueOrDefault<string?>(), result.AddError));
-        return option;
+        Description = description;
+        HelpName = "FILE";
+        Use = use;
     }
 
-    /// <summary>A file to read, as an argument.</summary>
-    public static Argument<string> InputArgument(string name, string description)
+    public PathUse Use { get; }
+
+    public IReadOnlyList<string> Words { get; init; } = [];
+}
+
+/// <summary>An argument that is a path.</summary>
+internal sealed class PathArgument : Argument<string>, IPathSymbol
+{
+    public PathArgument(string name, string description, PathUse use)
+        : base(name)
     {
-        var argument = new Argument<string>(name) { Description = description };
-        argument.Validators.Add(result => CheckInput(name, result.GetValueOrDefault<string?>(), result.AddError));
-        return argument;
+        Description = description;
+        Use = use;
     }
 
-    /// <summary>A file to write.</summary>
-    public static Option<string?> Output(string name, string description)
-    {
-        var option = new Option<string?>(name) { Description = description, HelpName = "FILE" };
-        option.Validators.Add(result => CheckOutput(name, result.GetValueOrDefault<string?>(), result.AddError));
-        return option;
-    }
-
-    private static void CheckInput(string name, string? path, Action<string> addError)
-    {
-        if (path is null or "-" || File.Exists(path))
-        {
-            return;
-        }
-        addError(Directory.Exists(path) ? $"{name}: '{path}' is a folder, not a file" : $"{name}: there is no file '{path}'");
-    }
-
-    private static void CheckOutput(string name, string? path, Action<string> addError)
-    {
-        if (path is null)
-        {
-            return;
-        }
-        string folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? path;
-        if (Directory.Exists(path))
-        {
-            addError($"{name}: '{path}' is a folder, not a file");
-        }
-        else if (!Directory.Exists(folder))
-        {
-            addError($"{name}: there is no folder '{folder}' to write '{Path.GetFileName(path)}' into");
-        }
-    }
+    public PathUse Use { get; }
 }

@@ -29,7 +29,7 @@ internal static class RunOptions
         PathOptions.Input("--model", "Model file (.gguf). Default: the embedded SmolLM2-135M-Instruct.");
 
     public static Option<string?> Text() =>
-        PathOptions.Input("--text", "Text file (UTF-8). Default: the embedded part of War and Peace.");
+        PathOptions.Text("--text", "Text file (UTF-8); - is the standard input. Default: the embedded part of War and Peace.");
 
     public static Option<string[]> Methods(string description)
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Prescore.Experiments;
+using Prescore.Experiments.Reports;
 
 namespace Prescore.Cli.Rendering;
 
@@ -37,7 +38,7 @@ internal sealed class ProgressLine : IProgress<StudyProgress>, IDisposable
             _lastActivity = value.Activity;
             _lastDrawn = _elapsed.Elapsed;
             string line = Describe(value, _elapsed.Elapsed);
-            _context.Error.Write('\r' + line.PadRight(_drawnLength));
+            _context.UnescapedError.Write('\r' + line.PadRight(_drawnLength));
             _drawnLength = line.Length;
         }
     }
@@ -49,7 +50,7 @@ internal sealed class ProgressLine : IProgress<StudyProgress>, IDisposable
         {
             if (!_ended && _drawnLength > 0)
             {
-                _context.Error.Write('\r' + new string(' ', _drawnLength) + '\r');
+                _context.UnescapedError.Write('\r' + new string(' ', _drawnLength) + '\r');
             }
             _ended = true;
         }
@@ -63,7 +64,7 @@ internal sealed class ProgressLine : IProgress<StudyProgress>, IDisposable
         string bar = new string('█', filled) + new string('░', BarWidth - filled);
         // The first percents say too little about the rest.
         string left = fraction < 0.02 ? "" : ", " + Clock(elapsed * ((1 - fraction) / fraction)) + " left";
-        return string.Create(CultureInfo.InvariantCulture, $"{bar} {100 * fraction,3:0} %{left}  {progress.Activity}");
+        return string.Create(CultureInfo.InvariantCulture, $"{bar} {100 * fraction,3:0} %{left}  {VisibleText.Line(progress.Activity)}");
     }
 
     private static string Clock(TimeSpan time) =>

@@ -2,6 +2,7 @@ using System.Globalization;
 using Prescore.Attention.Contracts;
 using Prescore.Experiments.Layers;
 using Prescore.Experiments.Reports;
+using Prescore.Models.Formats;
 
 namespace Prescore.Experiments.Advice;
 
@@ -26,17 +27,17 @@ public sealed class AdviceStudy
 
     /// <summary>Reads the model's header and the text.</summary>
     /// <param name="modelPath">Model file.</param>
-    /// <param name="textPath">Text file.</param>
+    /// <param name="text">The text; read at once.</param>
     /// <param name="context">Length that advice is wanted for.</param>
     /// <param name="error">Wanted relative error of the attention outputs.</param>
     /// <param name="lengths">Lengths to measure at, rising; null: <see cref="LengthsFor"/>.</param>
     /// <param name="options">Threads, SIMD path, seed.</param>
     public AdviceStudy(
-        string modelPath, string textPath, int context, double error, IReadOnlyList<int>? lengths, AttentionOptions options)
+        string modelPath, TextInput text, int context, double error, IReadOnlyList<int>? lengths, AttentionOptions options)
     {
         (_context, _error, _options) = (context, error, options);
         _lengths = lengths ?? LengthsFor(context);
-        _layers = new CapturedLayers(modelPath, textPath, layers: null, _lengths, options);
+        _layers = new CapturedLayers(modelPath, text, layers: null, _lengths, options);
     }
 
     /// <summary>The trained context of the model.</summary>

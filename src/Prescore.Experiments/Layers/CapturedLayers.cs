@@ -1,5 +1,6 @@
 using Prescore.Attention.Contracts;
 using Prescore.Models.Families;
+using Prescore.Models.Formats;
 using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Inference;
 using Prescore.Models.Layers;
@@ -52,11 +53,42 @@ public sealed class CapturedLayers : ILayerSource
         IReadOnlyList<int> lengths,
         AttentionOptions options,
         string? captureWith = null)
+        : this(modelPath, Path.GetFileName(textPath), ReadFile(textPath), layers, lengths, options, captureWith)
+    {
+    }
+
+    /// <summary>Reads the model's header and the text.</summary>
+    /// <inheritdoc cref="CapturedLayers(string, string, IReadOnlyList{int}?, IReadOnlyList{int}, AttentionOptions, string?)"/>
+    /// <param name="modelPath">Model file.</param>
+    /// <param name="text">The text; read at once.</param>
+    /// <param name="layers">Layers to capture, counted from 0; null: an early, a middle and a late one.</param>
+    /// <param name="lengths">All lengths that will be loaded.</param>
+    /// <param name="options">Threads and SIMD path of the model.</param>
+    /// <param name="captureWith">Method of the layers below the captured ones; null: as said above.</param>
+    public CapturedLayers(
+        string modelPath,
+        TextInput text,
+        IReadOnlyList<int>? layers,
+        IReadOnlyList<int> lengths,
+        AttentionOptions options,
+        string? captureWith = null)
+        : this(modelPath, text.Name, (tokenizer, count) => TokenPrefix.Read(tokenizer, text, count), layers, lengths, options, captureWith)
+    {
+    }
+
+    private CapturedLayers(
+        string modelPath,
+        string textName,
+        Func<GgufTokenizer, int, int[]> readTokens,
+        IReadOnlyList<int>? layers,
+        IReadOnlyList<int> lengths,
+        AttentionOptions options,
+        string? captureWith)
     {
         using GgufFile file = GgufFile.Open(modelPath);
         string architecture = file.Metadata.GetString("general.architecture");
         int count = file.Metadata.GetCount($"{architecture}.block_count");
-        _layers = [.. layers ?? [.. Depths.Select(depth => (int)(depth * count + 0.5)).Distinct()]];
+        _layers = [.. layers ?? [.. Depths.Select(depth => Math.Min(count - 1, (int)(depth * count + 0.5))).Distinct()]];
         if (_layers.Max() >= count)
         {
             throw new BadInputException(
@@ -68,7 +100,7 @@ public sealed class CapturedLayers : ILayerSource
         _modelPath = modelPath;
         _trainedContext = file.Metadata.GetCount($"{architecture}.context_length");
         _longestUnscaled = lengths.Where(length => length <= _trainedContext).DefaultIfEmpty(0).Max();
-        _tokens = GgufTokenizer.FromGguf(file).EncodePrefix(File.ReadAllText(textPath), lengths.Max());
+        _tokens = readTokens(GgufTokenizer.FromGguf(file), lengths.Max());
         foreach (int run in lengths.Where(length => length > _trainedContext).Append(Math.Max(1, _longestUnscaled)))
         {
             MethodAt(run);
@@ -76,7 +108,7 @@ public sealed class CapturedLayers : ILayerSource
         string with = captureWith is not null && captureWith != "exact" ? $", captured with {captureWith}"
             : captureWith is null && lengths.Max() > LongestExact ? $", beyond n = {LongestExact} captured with {BeyondExact}"
             : "";
-        Description = $"layers {string.Join(", ", _layers)} of {Path.GetFileName(modelPath)} on {Path.GetFileName(textPath)}{with}";
+        Description = $"layers {string.Join(", ", _layers)} of {Path.GetFileName(modelPath)} on {textName}{with}";
     }
 
     /// <inheritdoc/>
@@ -108,6 +140,12 @@ public sealed class CapturedLayers : ILayerSource
         }
         return [.. _unscaled.Select(layer => layer.Prefix(tokens))];
     }
+
+    private static Func<GgufTokenizer, int, int[]> ReadFile(string path) => (tokenizer, count) =>
+    {
+        using TextInput text = TextInput.Open(path);
+        return TokenPrefix.Read(tokenizer, text, count);
+    };
 
     /// <summary>The method of the layers below in a run of some tokens.</summary>
     private IAttention MethodAt(int tokens)

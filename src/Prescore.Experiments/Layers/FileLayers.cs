@@ -1,3 +1,5 @@
+using Prescore.Attention.Contracts;
+
 namespace Prescore.Experiments.Layers;
 
 /// <summary>One layer's captured tensors from a file; a shorter length is the beginning of it.</summary>
@@ -5,25 +7,30 @@ public sealed class FileLayers : ILayerSource
 {
     private readonly string _name;
     private readonly LayerTensors _layer;
+    private readonly int _tokens;
 
-    /// <summary>Reads the file, see <see cref="LayerFile"/>.</summary>
+    /// <summary>Reads as much of the file as the lengths take, see <see cref="LayerFile"/>.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="lengths">All lengths that will be loaded.</param>
     /// <exception cref="BadInputException">The layer has not as many queries as keys.</exception>
-    public FileLayers(string path)
+    public FileLayers(string path, IReadOnlyList<int> lengths)
     {
         _name = Path.GetFileName(path);
-        _layer = LayerFile.Read(path);
-        if (_layer.Shape.Queries != _layer.Shape.Keys)
+        AttentionShape shape = LayerFile.ReadShape(path);
+        _tokens = shape.Keys;
+        if (shape.Queries != shape.Keys)
         {
             throw new BadInputException(
-                $"{_name}: a benchmark over lengths needs as many queries as keys, here {_layer.Shape.Queries} and {_layer.Shape.Keys}");
+                $"{_name}: a benchmark over lengths needs as many queries as keys, here {shape.Queries} and {shape.Keys}");
         }
+        _layer = LayerFile.Read(path, lengths.Max());
     }
 
     /// <inheritdoc/>
     public string Description => _name;
 
     /// <inheritdoc/>
-    public int MaximumTokens => _layer.Shape.Keys;
+    public int MaximumTokens => _tokens;
 
     /// <inheritdoc/>
     public IReadOnlyList<LayerTensors> Load(int tokens, IProgress<StudyProgress>? progress, CancellationToken cancellationToken) =>

@@ -14,11 +14,33 @@ public static class ReportJson
         WriteIndented = true,
         // Pieces of a tokenizer stay readable; a file is no HTML page.
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Converters = { new FiniteNumber() },
     });
 
-    /// <summary>A report as JSON text with a final newline.</summary>
+    /// <summary>A report as JSON text with a final newline. A number that is not finite is null.</summary>
     public static string Serialize<T>(T report) =>
-        JsonSerializer.Serialize(report, (JsonTypeInfo<T>)Context.GetTypeInfo(typeof(T))!) + "\n";
+        VisibleText.Lines(JsonSerializer.Serialize(report, (JsonTypeInfo<T>)Context.GetTypeInfo(typeof(T))!)) + "\n";
+
+    /// <summary>JSON has no infinities and no NaN.</summary>
+    private sealed class FiniteNumber : JsonConverter<double>
+    {
+        public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.TokenType == JsonTokenType.Null ? double.NaN : reader.GetDouble();
+
+        public override bool HandleNull => true;
+
+        public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options)
+        {
+            if (double.IsFinite(value))
+            {
+                writer.WriteNumberValue(value);
+            }
+            else
+            {
+                writer.WriteNullValue();
+            }
+        }
+    }
 }
 
 [JsonSerializable(typeof(PerplexityReport))]

@@ -13,10 +13,15 @@ public sealed class MappedFile : IDisposable
     private readonly MemoryMappedViewAccessor? _view;
 
     /// <summary>Maps a file.</summary>
-    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
+    /// <exception cref="IOException">The file is missing or cannot be read, or is a pipe, a device or a folder.</exception>
     public MappedFile(string path)
     {
         Path = path;
+        FileEntry entry = FileEntry.Of(path);
+        if (entry.Kind is not (FileKind.Regular or FileKind.Missing))
+        {
+            throw new IOException($"'{path}' is {entry.Describe()}, not a regular file: it is read in place, so copy it to a file first");
+        }
         var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
         try
         {

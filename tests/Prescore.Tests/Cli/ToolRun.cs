@@ -1,3 +1,4 @@
+using System.Text;
 using Prescore.Cli;
 
 namespace Prescore.Tests.Cli;
@@ -11,6 +12,7 @@ internal sealed class ToolRun
     public ToolRun(string input = "", CancellationToken cancellationToken = default) => Context = new ToolContext
     {
         In = new StringReader(input),
+        OpenInput = () => new MemoryStream(Encoding.UTF8.GetBytes(input)),
         Out = _out,
         Error = _error,
         CancellationToken = cancellationToken,
