@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Prescore.Models.Formats;
 
-/// <summary>The unquantised float types of model files, widened to fp32 without loss (F64 is rounded).</summary>
+/// <summary>The unquantised float types of model files: widened to fp32 without loss (F64 is rounded), and rounded from it.</summary>
 internal static class FloatEncodings
 {
     private static readonly float[] F8E4M3Values = [.. Enumerable.Range(0, 256).Select(bits => DecodeF8E4M3((byte)bits))];
@@ -24,6 +24,23 @@ internal static class FloatEncodings
         Span<uint> bits = MemoryMarshal.Cast<float, uint>(values);
         TensorPrimitives.ConvertTruncating(MemoryMarshal.Cast<byte, ushort>(bytes), bits);
         TensorPrimitives.ShiftLeft<uint>(bits, 16, bits);
+    }
+
+    public static void ToF32(ReadOnlySpan<float> values, Span<byte> bytes) => MemoryMarshal.AsBytes(values).CopyTo(bytes);
+
+    /// <summary>Rounds to the nearest half, ties to even; beyond 65,504 to infinity.</summary>
+    public static void ToF16(ReadOnlySpan<float> values, Span<byte> bytes) =>
+        TensorPrimitives.ConvertToHalf(values, MemoryMarshal.Cast<byte, Half>(bytes));
+
+    /// <summary>Rounds to the nearest bfloat16, ties to even; NaN stays NaN.</summary>
+    public static void ToBF16(ReadOnlySpan<float> values, Span<byte> bytes)
+    {
+        Span<ushort> rounded = MemoryMarshal.Cast<byte, ushort>(bytes);
+        for (int i = 0; i < values.Length; i++)
+        {
+            uint bits = BitConverter.SingleToUInt32Bits(values[i]);
+            rounded[i] = (ushort)(float.IsNaN(values[i]) ? bits >> 16 | 64 : bits + 0x7FFF + (bits >> 16 & 1) >> 16);
+        }
     }
 
     public static void F8E4M3(ReadOnlySpan<byte> bytes, Span<float> values) => LookUp(F8E4M3Values, bytes, values);

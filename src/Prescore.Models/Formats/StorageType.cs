@@ -1,13 +1,18 @@
 using System.Numerics;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using Prescore.Kernels;
 using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Formats.Gguf.Dequantization;
+using Prescore.Models.Formats.Gguf.Quantization;
 
 namespace Prescore.Models.Formats;
 
 /// <summary>Converts stored elements or expands whole blocks; <paramref name="values"/> holds exactly the values of <paramref name="bytes"/>.</summary>
 internal delegate void ElementConverter<T>(ReadOnlySpan<byte> bytes, Span<T> values);
+
+/// <summary>Rounds values to a storage type; <paramref name="bytes"/> holds exactly their elements or whole blocks.</summary>
+internal delegate void FromSingle(ReadOnlySpan<float> values, Span<byte> bytes);
 
 /// <summary>How the values of a tensor are stored, in either format. A type is one line of the table.</summary>
 public sealed class StorageType
@@ -15,9 +20,9 @@ public sealed class StorageType
     private static readonly StorageType[] Table =
     [
         new("F64", 8) { Ggml = GgmlType.F64, InSafetensors = true, ToSingle = FloatEncodings.F64 },
-        new("F32", 4) { Ggml = GgmlType.F32, InSafetensors = true, ToSingle = FloatEncodings.F32 },
-        new("F16", 2) { Ggml = GgmlType.F16, InSafetensors = true, ToSingle = FloatEncodings.F16 },
-        new("BF16", 2) { Ggml = GgmlType.BF16, InSafetensors = true, ToSingle = FloatEncodings.BF16 },
+        new("F32", 4) { Ggml = GgmlType.F32, InSafetensors = true, ToSingle = FloatEncodings.F32, Quantize = FloatEncodings.ToF32 },
+        new("F16", 2) { Ggml = GgmlType.F16, InSafetensors = true, ToSingle = FloatEncodings.F16, Quantize = FloatEncodings.ToF16 },
+        new("BF16", 2) { Ggml = GgmlType.BF16, InSafetensors = true, ToSingle = FloatEncodings.BF16, Quantize = FloatEncodings.ToBF16 },
         new("F8_E4M3", 1) { InSafetensors = true, ToSingle = FloatEncodings.F8E4M3 },
         new("F8_E5M2", 1) { InSafetensors = true, ToSingle = FloatEncodings.F8E5M2 },
         new("BOOL", 1) { InSafetensors = true, ToInt32 = Integers<byte> },
@@ -29,31 +34,31 @@ public sealed class StorageType
         new("I32", 4) { Ggml = GgmlType.I32, InSafetensors = true, ToInt32 = Integers<int> },
         new("U64", 8) { InSafetensors = true, ToInt32 = Integers<ulong> },
         new("I64", 8) { Ggml = GgmlType.I64, InSafetensors = true, ToInt32 = Integers<long> },
-        new(GgmlType.Q4_0, 32, 18) { ToSingle = BlocksOf32.Q4_0 },
-        new(GgmlType.Q4_1, 32, 20) { ToSingle = BlocksOf32.Q4_1 },
-        new(GgmlType.Q5_0, 32, 22),
-        new(GgmlType.Q5_1, 32, 24),
-        new(GgmlType.Q8_0, 32, 34) { ToSingle = BlocksOf32.Q8_0 },
+        new(GgmlType.Q4_0, 32, 18) { ToSingle = BlocksOf32.Q4_0, Quantize = SimpleQuantizers.Q4_0 },
+        new(GgmlType.Q4_1, 32, 20) { ToSingle = BlocksOf32.Q4_1, Quantize = SimpleQuantizers.Q4_1 },
+        new(GgmlType.Q5_0, 32, 22) { ToSingle = BlocksOf32.Q5_0, Quantize = SimpleQuantizers.Q5_0 },
+        new(GgmlType.Q5_1, 32, 24) { ToSingle = BlocksOf32.Q5_1, Quantize = SimpleQuantizers.Q5_1 },
+        new(GgmlType.Q8_0, 32, 34) { ToSingle = BlocksOf32.Q8_0, Quantize = SimpleQuantizers.Q8_0 },
         new(GgmlType.Q8_1, 32, 36),
-        new(GgmlType.Q2_K, 256, 84),
-        new(GgmlType.Q3_K, 256, 110),
-        new(GgmlType.Q4_K, 256, 144),
-        new(GgmlType.Q5_K, 256, 176),
-        new(GgmlType.Q6_K, 256, 210),
+        new(GgmlType.Q2_K, 256, 84) { ToSingle = KQuants.Q2_K },
+        new(GgmlType.Q3_K, 256, 110) { ToSingle = KQuants.Q3_K },
+        new(GgmlType.Q4_K, 256, 144) { ToSingle = KQuants.Q4_K, Quantize = Q4KQuantizer.Q4_K },
+        new(GgmlType.Q5_K, 256, 176) { ToSingle = KQuants.Q5_K },
+        new(GgmlType.Q6_K, 256, 210) { ToSingle = KQuants.Q6_K },
         new(GgmlType.Q8_K, 256, 292),
-        new(GgmlType.IQ1_S, 256, 50),
-        new(GgmlType.IQ1_M, 256, 56),
-        new(GgmlType.IQ2_XXS, 256, 66),
-        new(GgmlType.IQ2_XS, 256, 74),
-        new(GgmlType.IQ2_S, 256, 82),
-        new(GgmlType.IQ3_XXS, 256, 98),
-        new(GgmlType.IQ3_S, 256, 110),
-        new(GgmlType.IQ4_NL, 32, 18),
-        new(GgmlType.IQ4_XS, 256, 136),
-        new(GgmlType.TQ1_0, 256, 54),
-        new(GgmlType.TQ2_0, 256, 66),
-        new(GgmlType.MXFP4, 32, 17),
-        new(GgmlType.NVFP4, 64, 36),
+        new(GgmlType.IQ1_S, 256, 50) { ToSingle = CodebookBlocks.IQ1_S },
+        new(GgmlType.IQ1_M, 256, 56) { ToSingle = CodebookBlocks.IQ1_M },
+        new(GgmlType.IQ2_XXS, 256, 66) { ToSingle = CodebookBlocks.IQ2_XXS },
+        new(GgmlType.IQ2_XS, 256, 74) { ToSingle = CodebookBlocks.IQ2_XS },
+        new(GgmlType.IQ2_S, 256, 82) { ToSingle = CodebookBlocks.IQ2_S },
+        new(GgmlType.IQ3_XXS, 256, 98) { ToSingle = CodebookBlocks.IQ3_XXS },
+        new(GgmlType.IQ3_S, 256, 110) { ToSingle = CodebookBlocks.IQ3_S },
+        new(GgmlType.IQ4_NL, 32, 18) { ToSingle = NonlinearBlocks.IQ4_NL },
+        new(GgmlType.IQ4_XS, 256, 136) { ToSingle = NonlinearBlocks.IQ4_XS },
+        new(GgmlType.TQ1_0, 256, 54) { ToSingle = TernaryBlocks.TQ1_0, Quantize = TernaryQuantizers.TQ1_0 },
+        new(GgmlType.TQ2_0, 256, 66) { ToSingle = TernaryBlocks.TQ2_0, Quantize = TernaryQuantizers.TQ2_0 },
+        new(GgmlType.MXFP4, 32, 17) { ToSingle = FourBitFloats.MXFP4, Quantize = Mxfp4Quantizer.MXFP4 },
+        new(GgmlType.NVFP4, 64, 36) { ToSingle = FourBitFloats.NVFP4 },
     ];
 
     private static readonly Dictionary<GgmlType, StorageType> ByGgml =
@@ -97,6 +102,14 @@ public sealed class StorageType
     /// <summary>Whether its values can be read as floats.</summary>
     public bool IsFloat => ToSingle is not null;
 
+    /// <summary>The type as the kernels know it.</summary>
+    /// <exception cref="InvalidOperationException">Its values cannot be read as floats.</exception>
+    public BlockFormat Blocks => field ??= new BlockFormat(
+        Enum.TryParse(Name, out BlockEncoding encoding) ? encoding : BlockEncoding.Other,
+        BlockLength,
+        BlockBytes,
+        new BlockDecoder(ToSingle ?? throw new InvalidOperationException($"{Name} holds no floats")));
+
     /// <summary>Names of all types that safetensors files hold.</summary>
     internal static string SafetensorsNames { get; } = string.Join(", ", BySafetensors.Keys);
 
@@ -105,6 +118,9 @@ public sealed class StorageType
 
     /// <summary>Conversion to fp32; null for integers, and for types that can be listed but not read.</summary>
     internal ElementConverter<float>? ToSingle { get; private init; }
+
+    /// <summary>Rounding to this type; null where it can be read only.</summary>
+    internal FromSingle? Quantize { get; private init; }
 
     /// <summary>Conversion to 32-bit integers, which throws on overflow; null for types that are no integers.</summary>
     internal ElementConverter<int>? ToInt32 { get; private init; }

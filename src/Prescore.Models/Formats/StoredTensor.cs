@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using Prescore.Kernels;
 using Prescore.Memory;
 
 namespace Prescore.Models.Formats;
@@ -62,6 +63,20 @@ public sealed class StoredTensor
     /// </summary>
     /// <exception cref="ObjectDisposedException">The source was disposed.</exception>
     public MappedBytes Map() => _file.Map(ByteLength == 0 ? 0 : Offset, ByteLength);
+
+    /// <summary>The rows in place, as the kernels multiply with them; the matrix made from them keeps the map alive.</summary>
+    /// <exception cref="ModelFormatException">No float type, no values, or more rows than a matrix can have.</exception>
+    /// <exception cref="ObjectDisposedException">The source was disposed.</exception>
+    public StoredRows AsRows()
+    {
+        _ = ToSingle();
+        if (Count == 0 || Rows > int.MaxValue)
+        {
+            throw new ModelFormatException(Path, $"tensor {this} is no matrix", "convert the model anew");
+        }
+        (SafeBuffer buffer, long offset) = _file.Locate(Offset);
+        return new StoredRows(buffer, offset, (int)Rows, Type.Blocks);
+    }
 
     /// <summary>All values, widened or dequantised to fp32.</summary>
     /// <exception cref="ModelFormatException">No float type, or too many values for one array.</exception>
