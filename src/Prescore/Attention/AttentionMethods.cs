@@ -1,5 +1,6 @@
 using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
+using Prescore.Attention.Coreset;
 using Prescore.Attention.Exact;
 using Prescore.Attention.Hyper;
 using Prescore.Attention.PreScored;
@@ -15,6 +16,7 @@ public static class AttentionMethods
     [
         ("exact", ExactAttention.FromSpec),
         ("window", WindowAttention.FromSpec),
+        ("coreset", CoresetAttention.FromSpec),
         ("hyper", HyperAttention.FromSpec),
         ("prescored", PreScoredAttention.FromSpec),
         ("clustered", ClusteredAttention.FromSpec),

@@ -1,3 +1,4 @@
+using Prescore.Scheduling;
 using Prescore.Storage;
 
 namespace Prescore.Attention.Core;
@@ -26,6 +27,40 @@ internal sealed class AttentionWorkspace : IDisposable
 
     /// <summary>The keys that the next Attend takes; emptied when queries are taken.</summary>
     public KeyGather Keys { get; }
+
+    /// <summary>Runs a body for the queries of every block of positions of every key/value head, and finishes them.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="positions">Positions of a block.</param>
+    /// <param name="attend">Called with the queries taken, the sequence, the key/value head and the block.</param>
+    public static void ForEachBlock(AttentionCall call, int positions, Action<AttentionWorkspace, int, int, PositionBlock> attend) =>
+        ForEachBlock(call, positions, static () => NoResource.Instance, (workspace, _, batch, head, block) => attend(workspace, batch, head, block));
+
+    /// <summary>The same with something else that each thread needs.</summary>
+    public static void ForEachBlock<T>(
+        AttentionCall call, int positions, Func<T> rent, Action<AttentionWorkspace, T, int, int, PositionBlock> attend)
+        where T : IDisposable
+    {
+        PositionBlocks blocks = PositionBlocks.Of(call, positions);
+        ParallelItems.Run(
+            call.Shape.Batch * call.Shape.KeyValueHeads * blocks.Count,
+            call.Options.Threads,
+            () => (Workspace: new AttentionWorkspace(call, positions), Other: rent()),
+            (thread, item) =>
+            {
+                (int batchHead, int index) = Math.DivRem(item, blocks.Count);
+                (int batch, int head) = Math.DivRem(batchHead, call.Shape.KeyValueHeads);
+                PositionBlock block = blocks[index];
+                thread.Workspace.Begin(batch, head, block.FirstQuery, block.EndQuery);
+                attend(thread.Workspace, thread.Other, batch, head, block);
+                thread.Workspace.Finish();
+            },
+            static thread =>
+            {
+                thread.Workspace.Dispose();
+                thread.Other.Dispose();
+            },
+            call.CancellationToken);
+    }
 
     /// <summary>Takes the queries at positions [first, end) of all query heads of a key/value head, with empty state.</summary>
     public void Begin(int batch, int head, int first, int end) => Begin(batch, head, first, end, default);
@@ -87,6 +122,13 @@ internal sealed class AttentionWorkspace : IDisposable
         Attend();
     }
 
+    /// <summary>All queries attend all keys of some tiles.</summary>
+    public void AttendAll(KeyValueTiles tiles)
+    {
+        _block.Attend(tiles, 0, _block.Rows);
+        _call.Work.AddInteractions((long)tiles.Count * _block.Rows);
+    }
+
     /// <summary>Writes the outputs and log-sum-exps of all queries.</summary>
     public void Finish()
     {
@@ -123,5 +165,14 @@ internal sealed class AttentionWorkspace : IDisposable
     {
         int group = _call.Shape.GroupSize;
         return (_head * group + row % group, PositionOf(row) - _call.Shape.FirstQueryPosition);
+    }
+
+    private sealed class NoResource : IDisposable
+    {
+        public static NoResource Instance { get; } = new();
+
+        public void Dispose()
+        {
+        }
     }
 }

@@ -1,8 +1,9 @@
+using System.Buffers;
 using Prescore.Attention.Contracts;
 using Prescore.Attention.Core;
+using Prescore.Attention.Coreset;
 using Prescore.Attention.Hyper;
 using Prescore.Attention.Window;
-using Prescore.Scheduling;
 using Prescore.Scoring;
 using Prescore.Specs;
 
@@ -17,8 +18,10 @@ namespace Prescore.Attention.PreScored;
 /// <item><c>inner=hyper</c>, causal, the paper's form: at every node of HyperAttention's tree the scorer ranks the
 /// node's keys and HyperAttention runs on the top s; keys that are not selected are left out of the residual too. The
 /// first 4 keys are computed exactly; the leaves are the recent window.</item>
-/// <item>Not causal: the scorer ranks all keys, and attention is exact, or HyperAttention, on the top s. No key is
-/// protected.</item>
+/// <item>Not causal: the scorer ranks all keys, and attention is exact, or HyperAttention, on the top s. With
+/// <c>inner=exact</c> the first <c>protect</c> keys (an encoder's CLS token) are always in and not part of s.</item>
+/// <item><c>rest=coreset</c>, with <c>inner=exact</c>: what is ranked and not selected stays in the softmax as weighted
+/// representatives (see <see cref="CoresetAttention"/>) instead of being left out.</item>
 /// </list>
 /// </summary>
 public sealed class PreScoredAttention : ISizedAttention
@@ -36,28 +39,35 @@ public sealed class PreScoredAttention : ISizedAttention
     private readonly int _selected;
     private readonly int _window;
     private readonly HyperSettings? _inner;
+    private readonly SelectionRest _rest;
 
     /// <summary>Creates the method.</summary>
     /// <param name="scorer">Ranks the keys.</param>
     /// <param name="selected">Number s of keys selected, at least 1; more than there are means all.</param>
     /// <param name="window">Keys w before a block of queries that are near, at least 0; not used with an inner HyperAttention.</param>
     /// <param name="inner">Sizes of the inner HyperAttention; null for exact attention on the selected keys.</param>
-    public PreScoredAttention(IKeyScorer scorer, int selected = DefaultSelected, int window = DefaultWindow, HyperSettings? inner = null)
-        : this(scorer, selected, window, inner?.Validated(), explicitSize: true)
+    /// <param name="rest">What becomes of the other keys, without an inner HyperAttention; the default leaves them out.</param>
+    public PreScoredAttention(
+        IKeyScorer scorer, int selected = DefaultSelected, int window = DefaultWindow, HyperSettings? inner = null, SelectionRest rest = default)
+        : this(scorer, selected, window, inner?.Validated(), rest, explicitSize: true)
     {
     }
 
-    private PreScoredAttention(IKeyScorer scorer, int selected, int window, HyperSettings? inner, bool explicitSize)
+    private PreScoredAttention(IKeyScorer scorer, int selected, int window, HyperSettings? inner, SelectionRest rest, bool explicitSize)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(selected, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(window);
-        (_scorer, _selected, _window, _inner) = (scorer, selected, window, inner);
+        if (inner is not null && rest != default)
+        {
+            throw new ArgumentException("what is left of a selection goes with exact attention on it, not with HyperAttention", nameof(rest));
+        }
+        (_scorer, _selected, _window, _inner, _rest) = (scorer, selected, window, inner, rest);
         HasExplicitSize = explicitSize;
     }
 
     /// <inheritdoc/>
     public string Spec => $"prescored:scorer={_scorer.Name},s={_selected}," +
-        (_inner is null ? $"w={_window},inner=exact" : $"inner=hyper,{_inner.Options}");
+        (_inner is null ? $"w={_window},inner=exact{_rest.Options}" : $"inner=hyper,{_inner.Options}");
 
     /// <inheritdoc/>
     public string SizeParameter => "s";
@@ -79,14 +89,16 @@ public sealed class PreScoredAttention : ISizedAttention
         int? selected = spec.Integer("s", 1);
         HyperSettings? inner = hyper ? HyperSettings.FromSpec(spec) : null;
         int window = (hyper ? null : spec.Integer("w", 0)) ?? DefaultWindow;
-        spec.RefuseUnread([.. (string[])["scorer", "s", "inner"], .. hyper ? HyperSettings.OptionNames : ["w"]]);
-        return new PreScoredAttention(scorer, selected ?? DefaultSelected, window, inner, selected is not null);
+        SelectionRest rest = hyper ? default : SelectionRest.FromSpec(spec);
+        spec.RefuseUnread([.. (string[])["scorer", "s", "inner"], .. hyper ? HyperSettings.OptionNames : ["w", .. SelectionRest.OptionNames]]);
+        return new PreScoredAttention(scorer, selected ?? DefaultSelected, window, inner, rest, selected is not null);
     }
 
     /// <inheritdoc/>
-    public ISizedAttention WithSize(int size) => new PreScoredAttention(_scorer, size, _window, _inner, HasExplicitSize);
+    public ISizedAttention WithSize(int size) => new PreScoredAttention(_scorer, size, _window, _inner, _rest, HasExplicitSize);
 
     /// <inheritdoc/>
+    /// <remarks>Where keys coincide, or all members of a cluster are selected, there are fewer representatives, and fewer interactions.</remarks>
     public long CountInteractions(AttentionShape shape, bool causal)
     {
         if (_inner is not null)
@@ -96,7 +108,7 @@ public sealed class PreScoredAttention : ISizedAttention
         long sum = 0;
         for (int t = shape.FirstQueryPosition; t < shape.Keys; t++)
         {
-            sum += causal ? StreamingTerms(t) : Math.Min(_selected, shape.Keys);
+            sum += causal ? StreamingTerms(t) : Math.Min((long)_selected + _rest.Protected + _rest.Representatives, shape.Keys);
         }
         return sum * shape.QueryHeads * shape.Batch;
     }
@@ -121,52 +133,48 @@ public sealed class PreScoredAttention : ISizedAttention
         }
         else
         {
-            ComputeSelected(call);
+            WholeCoreset.Attend(call, AddSelected);
         }
     }
 
-    /// <summary>Exact attention, not causal, on the top s of all keys.</summary>
-    private void ComputeSelected(AttentionCall call)
+    /// <summary>Exact attention, not causal: protected keys, the top s of the others, and representatives of what is left.</summary>
+    private void AddSelected(AttentionCall call, WeightedKeys keys, int batch, int head)
     {
-        int heads = call.Shape.KeyValueHeads;
-        var selected = new int[call.Shape.Batch * heads][];
-        ParallelItems.Run(selected.Length, call.Options.Threads, item =>
+        int end = Math.Min(_rest.Protected, call.Shape.Keys);
+        int[] kept = KeptKeys.Between(call, batch, head, 0, end);
+        int[] ranked = KeptKeys.Between(call, batch, head, end, call.Shape.Keys);
+        int[] top = Selection.Top(call, batch, head, ranked);
+        int[] left = _rest.Representatives == 0 ? [] : [.. ranked.Except(top)];
+        keys.Begin(batch, head, kept.Length + top.Length + Math.Min(_rest.Representatives, left.Length));
+        foreach (int position in (ReadOnlySpan<int>)[.. kept, .. top])
         {
-            long start = System.Diagnostics.Stopwatch.GetTimestamp();
-            selected[item] = Selection.Select(call, item / heads, item % heads, 0, call.Shape.Keys).Hashed;
-            call.Work.AddIndexTime(start);
-        }, call.CancellationToken);
-        ForEachBlock(call, (workspace, batch, head, block) =>
-        {
-            workspace.Keys.Add(selected[batch * heads + head]);
-            workspace.AttendAll();
-        });
+            keys.AddKey(position);
+        }
+        WholeCoreset.AddRepresentatives(call, keys, batch, head, left, _rest.Representatives, CoresetAttention.DefaultSteps);
     }
 
     private void ComputeStream(AttentionCall call)
     {
         int heads = call.Shape.KeyValueHeads;
-        PositionBlocks blocks = PositionBlocks.Of(call, StreamingSelection.BlockPositions);
+        PositionBlocks blocks = PositionBlocks.Of(call, FarKeys.BlockPositions);
         int endBlock = blocks.FirstBlock + blocks.Count;
         StreamingSelection[] selections = [.. Enumerable.Range(0, blocks.Count == 0 ? 0 : call.Shape.Batch * heads)
             .Select(item => new StreamingSelection(call, item / heads, item % heads, _selected, _window, endBlock))];
+        FarKeys[] far = [.. selections.Select(selection => selection.Far)];
+        StreamingCoreset[] coresets = [.. far.Select((keys, item) =>
+            new StreamingCoreset(call, item / heads, item % heads, keys, _rest.Representatives, CoresetAttention.DefaultSteps))];
         try
         {
-            // The last epochs have most keys: they go first, so that no thread ends with a long one alone.
-            (StreamingSelection Selection, StreamingSelection.Epoch Epoch)[] epochs = [.. selections
-                .SelectMany(selection => selection.Epochs.Select(epoch => (selection, epoch)))
-                .Where(item => item.epoch.EndBlock > blocks.FirstBlock)
-                .OrderByDescending(item => item.epoch.FirstBlock)];
-            ParallelItems.Run(
-                epochs.Length, call.Options.Threads, item => epochs[item].Selection.Score(epochs[item].Epoch, _scorer), call.CancellationToken);
-            ForEachBlock(call, (workspace, batch, head, block) =>
+            FarEpoch.RunAll(far, blocks.FirstBlock, call, (item, epoch) =>
             {
-                int number = block.Start / StreamingSelection.BlockPositions;
-                workspace.Keys.AddRange(0, Math.Min(WindowAttention.Sinks, block.EndQuery));
-                selections[batch * heads + head].AddTo(workspace.Keys, number);
-                workspace.Keys.AddRange(StreamingSelection.NearStart(number, _window), block.EndQuery);
-                workspace.AttendUpTo(ahead: 0);
+                selections[item].Score(epoch, _scorer);
+                if (_rest.Representatives > 0)
+                {
+                    coresets[item].Fit(epoch, selections[item].LeftAt(far[item].Epochs[epoch].FirstBlock));
+                }
             });
+            AttentionWorkspace.ForEachBlock(call, FarKeys.BlockPositions, () => new WeightedKeys(call), (workspace, keys, batch, head, block) =>
+                AttendBlock(workspace, keys, batch, head, block, selections[batch * heads + head], coresets[batch * heads + head]));
         }
         finally
         {
@@ -174,32 +182,34 @@ public sealed class PreScoredAttention : ISizedAttention
         }
     }
 
-    /// <summary>Runs a body for the queries of every block of every key/value head, and finishes them.</summary>
-    private static void ForEachBlock(AttentionCall call, Action<AttentionWorkspace, int, int, PositionBlock> attend)
+    private void AttendBlock(
+        AttentionWorkspace workspace, WeightedKeys keys, int batch, int head, PositionBlock block, StreamingSelection selection, StreamingCoreset coreset)
     {
-        PositionBlocks blocks = PositionBlocks.Of(call, StreamingSelection.BlockPositions);
-        ParallelItems.Run(
-            call.Shape.Batch * call.Shape.KeyValueHeads * blocks.Count,
-            call.Options.Threads,
-            () => new AttentionWorkspace(call, StreamingSelection.BlockPositions),
-            (workspace, item) =>
-            {
-                (int batchHead, int index) = Math.DivRem(item, blocks.Count);
-                (int batch, int head) = Math.DivRem(batchHead, call.Shape.KeyValueHeads);
-                PositionBlock block = blocks[index];
-                workspace.Begin(batch, head, block.FirstQuery, block.EndQuery);
-                attend(workspace, batch, head, block);
-                workspace.Finish();
-            },
-            static workspace => workspace.Dispose(),
-            call.CancellationToken);
+        int number = block.Start / FarKeys.BlockPositions;
+        ReadOnlySpan<int> far = selection.Far.Of(number);
+        int[] selected = ArrayPool<int>.Shared.Rent(Math.Min(_selected, far.Length));
+        ReadOnlySpan<int> top = selected.AsSpan(0, selection.Select(number, selected));
+        if (_rest.Representatives > 0)
+        {
+            keys.Begin(batch, head, Math.Min(_rest.Representatives, far.Length));
+            coreset.AddTo(keys, number, without: top);
+            workspace.AttendAll(keys.Pack());
+        }
+        workspace.Keys.AddRange(0, Math.Min(WindowAttention.Sinks, block.EndQuery));
+        foreach (int index in top)
+        {
+            workspace.Keys.Add(far[index]);
+        }
+        ArrayPool<int>.Shared.Return(selected);
+        workspace.Keys.AddRange(FarKeys.NearStart(number, WindowAttention.Sinks, _window), block.EndQuery);
+        workspace.AttendUpTo(ahead: 0);
     }
 
     /// <summary>Keys that the query at position t computes.</summary>
     private long StreamingTerms(int t)
     {
-        int near = StreamingSelection.NearStart(t / StreamingSelection.BlockPositions, _window);
+        int near = FarKeys.NearStart(t / FarKeys.BlockPositions, WindowAttention.Sinks, _window);
         int far = near - WindowAttention.Sinks;
-        return Math.Min(WindowAttention.Sinks, t + 1) + Math.Min(_selected, far) + Math.Max(0, t - near + 1);
+        return Math.Min(WindowAttention.Sinks, t + 1) + Math.Min((long)_selected + _rest.Representatives, far) + Math.Max(0, t - near + 1);
     }
 }

@@ -1,143 +1,117 @@
 using System.Buffers;
 using System.Diagnostics;
 using Prescore.Attention.Core;
-using Prescore.Attention.Hyper;
 using Prescore.Attention.Window;
 using Prescore.Scoring;
 
 namespace Prescore.Attention.PreScored;
 
 /// <summary>
-/// The s far keys that each block of queries of one key/value head attends, scored from the keys before the block
-/// alone. Block b = positions [256·b, 256·(b + 1)); its near keys start at 256·b − w, its far keys are those before
-/// them without the sinks. The scorer is fitted anew when the far keys have grown 1.3-fold since the last fit, and then
-/// scores all of them; until the next fit, it scores new keys as they arrive. All of that is fixed by absolute
-/// positions, so a call that starts in the middle of a prompt makes the same selections.
+/// The s far keys (see <see cref="FarKeys"/>) that each block of queries of one key/value head attends, scored from the
+/// keys before the block alone. The scorer is fitted anew at the first block of an epoch and then scores all far keys;
+/// until the next fit, it scores new keys as they arrive.
 /// </summary>
 internal sealed class StreamingSelection : IDisposable
 {
-    /// <summary>Positions of a block.</summary>
-    public const int BlockPositions = 256;
-
     private readonly AttentionCall _call;
     private readonly int _batch;
     private readonly int _head;
     private readonly int _selected;
-    private readonly int _window;
-    private readonly int[] _far;
-    private readonly int[] _epochs;
+    private readonly FarKeys _far;
+    private readonly float[]?[] _scores;
 
     /// <summary>Plans the selections of blocks 0 … <paramref name="endBlock"/> − 1.</summary>
     public StreamingSelection(AttentionCall call, int batch, int head, int selected, int window, int endBlock)
     {
-        (_call, _batch, _head, _selected, _window) = (call, batch, head, selected, window);
-        _far = KeptKeys.Between(call, batch, head, WindowAttention.Sinks, NearStart(endBlock - 1, window));
-        _epochs = new int[endBlock];
-        Epochs = PlanEpochs();
+        (_call, _batch, _head, _selected) = (call, batch, head, selected);
+        _far = new FarKeys(call, batch, head, WindowAttention.Sinks, window, endBlock);
+        _scores = new float[]?[_far.Epochs.Length];
     }
 
-    /// <summary>The fits, in order; each serves the blocks from its own to the next fit's.</summary>
-    public Epoch[] Epochs { get; }
-
-    /// <summary>First near key of a block that is not a sink.</summary>
-    public static int NearStart(int block, int window) =>
-        (int)Math.Max(WindowAttention.Sinks, (long)block * BlockPositions - window);
+    /// <summary>The far keys of each block.</summary>
+    public FarKeys Far => _far;
 
     /// <summary>Fits the scorer for one epoch and scores the keys that its blocks rank.</summary>
-    public void Score(Epoch epoch, IKeyScorer scorer)
+    public void Score(int epoch, IKeyScorer scorer)
     {
-        int count = FarCount(epoch.EndBlock - 1);
-        if (count <= _selected)
+        (int firstBlock, int endBlock) = _far.Epochs[epoch];
+        ReadOnlySpan<int> all = _far.Of(endBlock - 1);
+        if (all.Length <= _selected)
         {
             return;
         }
         long start = Stopwatch.GetTimestamp();
-        int known = FarCount(epoch.FirstBlock);
-        HeadScorer fitted = HeadScorer.Fit(scorer, _call, _batch, _head, _far.AsSpan(0, known), _selected);
-        epoch.Scores = ArrayPool<float>.Shared.Rent(count);
-        fitted.Score(_far.AsSpan(0, known), epoch.Scores);
-        for (int block = epoch.FirstBlock + 1; block < epoch.EndBlock; block++)
+        int known = _far.Of(firstBlock).Length;
+        HeadScorer fitted = HeadScorer.Fit(scorer, _call, _batch, _head, all[..known], _selected);
+        float[] scores = ArrayPool<float>.Shared.Rent(all.Length);
+        fitted.Score(all[..known], scores);
+        for (int block = firstBlock + 1; block < endBlock; block++)
         {
-            int grown = FarCount(block);
-            fitted.Score(_far.AsSpan(known, grown - known), epoch.Scores.AsSpan(known));
+            int grown = _far.Of(block).Length;
+            fitted.Score(all[known..grown], scores.AsSpan(known));
             known = grown;
         }
+        _scores[epoch] = scores;
         _call.Work.AddIndexProducts(fitted.IndexProducts);
         _call.Work.AddIndexTime(start);
     }
 
-    /// <summary>Adds the far keys of a block, ascending.</summary>
-    public void AddTo(KeyGather keys, int block)
+    /// <summary>Which far keys of a block are selected: indices into <see cref="FarKeys.Of"/>, ascending; room for s.</summary>
+    /// <returns>How many.</returns>
+    public int Select(int block, Span<int> selected)
     {
-        ReadOnlySpan<int> far = _far.AsSpan(0, FarCount(block));
-        if (far.Length <= _selected)
-        {
-            keys.Add(far);
-            return;
-        }
         long start = Stopwatch.GetTimestamp();
-        int[] top = ArrayPool<int>.Shared.Rent(_selected);
-        float[] scores = Epochs[_epochs[block]].Scores!;
-        SelectionResult result = TopSelection.Select(scores.AsSpan(0, far.Length), _selected, top);
+        SelectionResult result = Choose(block, selected);
         _call.Work.AddIndexTime(start);
         _call.Work.AddFlatSelections(result.Flat ? 1 : 0);
-        foreach (int index in top.AsSpan(0, result.Count))
+        return result.Count;
+    }
+
+    /// <summary>Positions of the far keys of a block that are not selected, ascending.</summary>
+    public int[] LeftAt(int block)
+    {
+        ReadOnlySpan<int> far = _far.Of(block);
+        var selected = new int[Math.Min(_selected, far.Length)];
+        int count = Choose(block, selected).Count;
+        var left = new int[far.Length - count];
+        int next = 0;
+        for (int i = 0; i < far.Length; i++)
         {
-            keys.Add(far[index]);
+            if (next < count && selected[next] == i)
+            {
+                next++;
+            }
+            else
+            {
+                left[i - next] = far[i];
+            }
         }
-        ArrayPool<int>.Shared.Return(top);
+        return left;
     }
 
     public void Dispose()
     {
-        foreach (Epoch epoch in Epochs)
+        for (int epoch = 0; epoch < _scores.Length; epoch++)
         {
-            if (epoch.Scores is not null)
+            if (_scores[epoch] is { } scores)
             {
-                ArrayPool<float>.Shared.Return(epoch.Scores);
-                epoch.Scores = null;
+                ArrayPool<float>.Shared.Return(scores);
+                _scores[epoch] = null;
             }
         }
     }
 
-    /// <summary>Number of far keys of a block: the first that many of the list.</summary>
-    private int FarCount(int block)
+    private SelectionResult Choose(int block, Span<int> selected)
     {
-        int index = _far.AsSpan().BinarySearch(NearStart(block, _window));
-        return index < 0 ? ~index : index;
-    }
-
-    private Epoch[] PlanEpochs()
-    {
-        var epochs = new List<Epoch>();
-        int fitted = 0;
-        for (int block = 0; block < _epochs.Length; block++)
+        int far = _far.Of(block).Length;
+        if (far > _selected)
         {
-            int far = FarCount(block);
-            if (far > 0 && 10L * far >= 13L * fitted)
-            {
-                epochs.Add(new Epoch { FirstBlock = block });
-                fitted = far;
-            }
-            if (epochs.Count > 0)
-            {
-                _epochs[block] = epochs.Count - 1;
-                epochs[^1].EndBlock = block + 1;
-            }
+            return TopSelection.Select(_scores[_far.EpochOf(block)].AsSpan(0, far), _selected, selected);
         }
-        return [.. epochs];
-    }
-
-    /// <summary>The blocks that one fit serves.</summary>
-    internal sealed class Epoch
-    {
-        /// <summary>The block whose far keys the scorer is fitted on.</summary>
-        public required int FirstBlock { get; init; }
-
-        /// <summary>One beyond the last block served.</summary>
-        public int EndBlock { get; set; }
-
-        /// <summary>Scores of the far keys known to the last block served; null where no block has to choose.</summary>
-        public float[]? Scores { get; set; }
+        for (int i = 0; i < far; i++)
+        {
+            selected[i] = i;
+        }
+        return new SelectionResult(far, Flat: false);
     }
 }

@@ -29,8 +29,13 @@ internal sealed class TopOfSegment(IKeyScorer scorer, int selected) : ISegmentSe
         return new SegmentKeys(Top(call, batch, head, ranked), KeptKeys.Between(call, batch, head, firstKey, endSinks));
     }
 
-    private int[] Top(AttentionCall call, int batch, int head, int[] positions)
+    /// <summary>The top s of listed keys, ascending; all where there are no more.</summary>
+    public int[] Top(AttentionCall call, int batch, int head, int[] positions)
     {
+        if (selected >= positions.Length)
+        {
+            return positions;
+        }
         HeadScorer fitted = HeadScorer.Fit(scorer, call, batch, head, positions, selected);
         float[] scores = ArrayPool<float>.Shared.Rent(positions.Length);
         fitted.Score(positions, scores.AsSpan(0, positions.Length));

@@ -40,11 +40,14 @@ internal sealed class PreScoredOracle(AttentionTensors tensors, IKeyScorer score
             : (Top(batch, keyValueHead, ranked), Kept(batch, keyValueHead, firstKey, sinks));
     }
 
+    /// <summary>The selected ones of some keys, scored by a fit on others.</summary>
+    public int[] Top(int batch, int keyValueHead, int[] fittedOn, int[] keys) =>
+        keys.Length <= selected ? keys : Best(keys, Score(Fit(batch, keyValueHead, fittedOn), batch, keyValueHead, keys));
+
     private int[] Kept(int batch, int keyValueHead, long first, long end) =>
         [.. Enumerable.Range(0, tensors.Shape.Keys).Where(key => key >= first && key < end && HyperOracle.IsKept(tensors, batch, keyValueHead, key))];
 
-    private int[] Top(int batch, int keyValueHead, int[] keys) =>
-        keys.Length <= selected ? keys : Best(keys, Score(Fit(batch, keyValueHead, keys), batch, keyValueHead, keys));
+    private int[] Top(int batch, int keyValueHead, int[] keys) => Top(batch, keyValueHead, keys, keys);
 
     private int[] Far(int batch, int keyValueHead, int block)
     {
@@ -60,7 +63,7 @@ internal sealed class PreScoredOracle(AttentionTensors tensors, IKeyScorer score
             }
         }
         int[] far = FarOf(block);
-        return far.Length <= selected ? far : Best(far, Score(Fit(batch, keyValueHead, fittedOn), batch, keyValueHead, far));
+        return Top(batch, keyValueHead, fittedOn, far);
     }
 
     private IFittedScorer Fit(int batch, int keyValueHead, int[] keys)

@@ -1,6 +1,4 @@
-using Prescore.Attention.Core;
-
-namespace Prescore.Attention.Hyper;
+namespace Prescore.Attention.Core;
 
 /// <summary>The keys that their log-weights do not remove.</summary>
 internal static class KeptKeys

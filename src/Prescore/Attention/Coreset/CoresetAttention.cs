@@ -1,0 +1,147 @@
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Core;
+using Prescore.Attention.Window;
+using Prescore.Specs;
+
+namespace Prescore.Attention.Coreset;
+
+/// <summary>
+/// Attention over a weighted coreset: k-means clusters of the keys stand for their members, each as one term with its mean
+/// key, its mean value and the logit bias ln count, and all queries attend to these terms alone. By Jensen's inequality the
+/// log-sum-exp is at most exact attention's.
+/// <list type="bullet">
+/// <item>Not causal: s representatives of all keys; the first <c>protect</c> keys stay as they are and are not part of s.</item>
+/// <item>Causal: a stream of blocks of 256 queries; block b computes the first 4 keys and the near keys from w before the
+/// block on exactly, and s representatives of the keys before those, fitted on those keys alone.</item>
+/// </list>
+/// </summary>
+public sealed class CoresetAttention : ISizedAttention
+{
+    /// <summary>Number of representatives s where the spec gives none.</summary>
+    public const int DefaultRepresentatives = 64;
+
+    /// <summary>Window w before a block where the spec gives none.</summary>
+    public const int DefaultWindow = 64;
+
+    /// <summary>Lloyd steps of a fit where the spec gives none.</summary>
+    public const int DefaultSteps = 2;
+
+    private readonly int _representatives;
+    private readonly int _window;
+    private readonly int _protected;
+    private readonly int _steps;
+
+    /// <summary>Creates the method.</summary>
+    /// <param name="representatives">Number s of representatives a key/value head, at least 1; more than there are keys means all keys.</param>
+    /// <param name="window">Keys w before a block of queries that are near, at least 0; causal attention alone.</param>
+    /// <param name="protectedKeys">Keys at the start that stay as they are where attention is not causal, at least 0.</param>
+    /// <param name="steps">Lloyd steps of a fit at most, at least 0 (the seeding's clusters).</param>
+    public CoresetAttention(
+        int representatives = DefaultRepresentatives, int window = DefaultWindow, int protectedKeys = 0, int steps = DefaultSteps)
+        : this(representatives, window, protectedKeys, steps, explicitSize: true)
+    {
+    }
+
+    private CoresetAttention(int representatives, int window, int protectedKeys, int steps, bool explicitSize)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(representatives, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(window);
+        ArgumentOutOfRangeException.ThrowIfNegative(protectedKeys);
+        ArgumentOutOfRangeException.ThrowIfNegative(steps);
+        (_representatives, _window, _protected, _steps) = (representatives, window, protectedKeys, steps);
+        HasExplicitSize = explicitSize;
+    }
+
+    /// <inheritdoc/>
+    public string Spec => $"coreset:s={_representatives},w={_window},protect={_protected},steps={_steps}";
+
+    /// <inheritdoc/>
+    public string SizeParameter => "s";
+
+    /// <inheritdoc/>
+    public bool HasExplicitSize { get; }
+
+    /// <summary>Creates the method from a spec such as <c>coreset:s=64,w=64,protect=1,steps=2</c>.</summary>
+    /// <exception cref="MethodSpecException">An unknown option, or a value out of range.</exception>
+    public static CoresetAttention FromSpec(MethodSpec spec)
+    {
+        int? representatives = spec.Integer("s", 1);
+        int window = spec.Integer("w", 0) ?? DefaultWindow;
+        int protectedKeys = spec.Integer("protect", 0) ?? 0;
+        int steps = spec.Integer("steps", 0) ?? DefaultSteps;
+        spec.RefuseUnread("s", "w", "protect", "steps");
+        return new CoresetAttention(representatives ?? DefaultRepresentatives, window, protectedKeys, steps, representatives is not null);
+    }
+
+    /// <inheritdoc/>
+    public ISizedAttention WithSize(int size) => new CoresetAttention(size, _window, _protected, _steps, HasExplicitSize);
+
+    /// <inheritdoc/>
+    /// <remarks>Where keys coincide there are fewer representatives, and fewer interactions.</remarks>
+    public long CountInteractions(AttentionShape shape, bool causal)
+    {
+        long sum = 0;
+        for (int t = shape.FirstQueryPosition; t < shape.Keys; t++)
+        {
+            sum += causal ? StreamingTerms(t) : Math.Min((long)_protected + _representatives, shape.Keys);
+        }
+        return sum * shape.QueryHeads * shape.Batch;
+    }
+
+    /// <inheritdoc/>
+    public AttentionReport Compute(
+        in AttentionInput input, in AttentionOutput output, AttentionOptions options, CancellationToken cancellationToken = default) =>
+        AttentionCall.Run(input, output, options, cancellationToken, call =>
+        {
+            if (call.Causal)
+            {
+                ComputeStream(call);
+            }
+            else
+            {
+                WholeCoreset.Attend(call, AddRepresentatives);
+            }
+        });
+
+    private void AddRepresentatives(AttentionCall call, WeightedKeys keys, int batch, int head)
+    {
+        int end = Math.Min(_protected, call.Shape.Keys);
+        int[] kept = KeptKeys.Between(call, batch, head, 0, end);
+        int[] rest = KeptKeys.Between(call, batch, head, end, call.Shape.Keys);
+        keys.Begin(batch, head, kept.Length + Math.Min(_representatives, rest.Length));
+        foreach (int position in kept)
+        {
+            keys.AddKey(position);
+        }
+        WholeCoreset.AddRepresentatives(call, keys, batch, head, rest, _representatives, _steps);
+    }
+
+    private void ComputeStream(AttentionCall call)
+    {
+        int heads = call.Shape.KeyValueHeads;
+        PositionBlocks blocks = PositionBlocks.Of(call, FarKeys.BlockPositions);
+        int endBlock = blocks.FirstBlock + blocks.Count;
+        FarKeys[] far = [.. Enumerable.Range(0, blocks.Count == 0 ? 0 : call.Shape.Batch * heads)
+            .Select(item => new FarKeys(call, item / heads, item % heads, WindowAttention.Sinks, _window, endBlock))];
+        StreamingCoreset[] coresets = [.. far.Select((keys, item) =>
+            new StreamingCoreset(call, item / heads, item % heads, keys, _representatives, _steps))];
+        FarEpoch.RunAll(far, blocks.FirstBlock, call, (item, epoch) => coresets[item].Fit(epoch, far[item].Of(far[item].Epochs[epoch].FirstBlock)));
+        AttentionWorkspace.ForEachBlock(call, FarKeys.BlockPositions, () => new WeightedKeys(call), (workspace, keys, batch, head, block) =>
+        {
+            int number = block.Start / FarKeys.BlockPositions;
+            keys.Begin(batch, head, Math.Min(_representatives, far[batch * heads + head].Of(number).Length));
+            coresets[batch * heads + head].AddTo(keys, number, without: []);
+            workspace.AttendAll(keys.Pack());
+            workspace.Keys.AddRange(0, Math.Min(WindowAttention.Sinks, block.EndQuery));
+            workspace.Keys.AddRange(FarKeys.NearStart(number, WindowAttention.Sinks, _window), block.EndQuery);
+            workspace.AttendUpTo(ahead: 0);
+        });
+    }
+
+    /// <summary>Terms that the query at position t computes.</summary>
+    private long StreamingTerms(int t)
+    {
+        int near = FarKeys.NearStart(t / FarKeys.BlockPositions, WindowAttention.Sinks, _window);
+        return Math.Min(WindowAttention.Sinks, t + 1) + Math.Min(_representatives, near - WindowAttention.Sinks) + Math.Max(0, t - near + 1);
+    }
+}

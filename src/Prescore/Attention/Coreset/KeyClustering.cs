@@ -1,0 +1,99 @@
+using System.Buffers;
+using Prescore.Attention.Core;
+using Prescore.Clustering;
+using Prescore.Memory;
+using Prescore.Numerics;
+
+namespace Prescore.Attention.Coreset;
+
+/// <summary>A k-means clustering of keys of one key/value head of a call.</summary>
+internal sealed class KeyClustering : IDisposable
+{
+    /// <summary>Keys that centres are fitted on at most; of more, that many evenly spaced ones are taken.</summary>
+    public const int FitKeys = 1024;
+
+    private readonly MatrixView _keys;
+    private readonly CentreSet _centres;
+
+    private KeyClustering(MatrixView keys, ClusterFit fit)
+    {
+        (_keys, _centres, IndexProducts) = (keys, fit.Centres, fit.Products);
+    }
+
+    /// <summary>Number of clusters.</summary>
+    public int Count => _centres.Count;
+
+    /// <summary>Key-side products computed so far.</summary>
+    public long IndexProducts { get; private set; }
+
+    /// <summary>Fits centres.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="batch">Sequence.</param>
+    /// <param name="head">Key/value head.</param>
+    /// <param name="positions">Positions of the keys to fit on, ascending, at least <paramref name="count"/>.</param>
+    /// <param name="count">Number of clusters, at least 1.</param>
+    /// <param name="steps">Lloyd steps at most.</param>
+    public static KeyClustering Fit(AttentionCall call, int batch, int head, ReadOnlySpan<int> positions, int count, int steps)
+    {
+        int fitted = Math.Min(positions.Length, Math.Max(FitKeys, count));
+        int[] sample = ArrayPool<int>.Shared.Rent(fitted);
+        for (int i = 0; i < fitted; i++)
+        {
+            sample[i] = positions[EvenSpacing.Index(i, fitted, positions.Length)];
+        }
+        MatrixView keys = call.Keys(batch, head);
+        var gathered = new GatheredKeys(keys, sample.AsSpan(0, fitted));
+        int[] labels = ArrayPool<int>.Shared.Rent(fitted);
+        var origin = new RandomOrigin(call.Options.Seed, call.Options.Layer, head, positions[0]);
+        ClusterFit fit = KMeans.Fit(gathered.Matrix, count, origin, labels.AsSpan(0, fitted), steps, call.Options.Simd);
+        ArrayPool<int>.Shared.Return(labels);
+        ArrayPool<int>.Shared.Return(sample);
+        gathered.Dispose();
+        return new KeyClustering(keys, fit);
+    }
+
+    /// <summary>Labels keys with their nearest centre; no cluster stays empty unless keys coincide.</summary>
+    /// <param name="positions">Positions, ascending.</param>
+    /// <param name="labels">Receives their labels.</param>
+    public void Assign(ReadOnlySpan<int> positions, Span<int> labels)
+    {
+        using var gathered = new GatheredKeys(_keys, positions);
+        _centres.Assign(gathered.Matrix, labels);
+        EmptyClusters.Repair(gathered.Matrix, _centres, labels);
+        IndexProducts += (long)positions.Length * Count;
+    }
+
+    public void Dispose() => _centres.Dispose();
+
+    /// <summary>Listed rows as one matrix: in place where they are neighbours, else copied.</summary>
+    private readonly ref struct GatheredKeys
+    {
+        private readonly float[]? _copied;
+
+        public GatheredKeys(MatrixView keys, ReadOnlySpan<int> rows)
+        {
+            if (rows.Length > 0 && rows[^1] - rows[0] == rows.Length - 1)
+            {
+                MatrixView run = keys.Slice(rows[0], rows.Length);
+                Matrix = new KeyMatrix { Values = run.Span, Count = run.Rows, Dimension = run.Columns, Stride = checked((int)run.Stride) };
+                return;
+            }
+            _copied = ArrayPool<float>.Shared.Rent(rows.Length * keys.Columns);
+            for (int i = 0; i < rows.Length; i++)
+            {
+                keys.Row(rows[i]).CopyTo(_copied.AsSpan(i * keys.Columns));
+            }
+            Matrix = new KeyMatrix { Values = _copied.AsSpan(0, rows.Length * keys.Columns), Count = rows.Length, Dimension = keys.Columns };
+        }
+
+        public KeyMatrix Matrix { get; }
+
+        public void Dispose()
+        {
+            if (_copied is not null)
+            {
+                ArrayPool<float>.Shared.Return(_copied);
+            }
+        }
+    }
+}
