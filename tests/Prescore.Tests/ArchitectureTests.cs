@@ -23,6 +23,7 @@ public class ArchitectureTests
         "Prescore.Attention.Exact",
         "Prescore.Attention.Window",
         "Prescore.Attention.Hyper",
+        "Prescore.Attention.Coreset",
         "Prescore.Attention.PreScored",
         "Prescore.Attention.Clustered",
         "Prescore.Attention",

@@ -103,6 +103,9 @@ public sealed class CoresetAttention : ISizedAttention
             }
         });
 
+    /// <inheritdoc/>
+    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) => new ContiguousKeyValueCache(this, shape, options);
+
     private void AddRepresentatives(AttentionCall call, WeightedKeys keys, int batch, int head)
     {
         int end = Math.Min(_protected, call.Shape.Keys);
