@@ -33,8 +33,8 @@ internal sealed class Representatives : IDisposable
     /// <param name="type">Element type of the attention.</param>
     public static Representatives Of(HostKeys keys, int count, int[][]? leftOut, AttentionModuleOptions options, ScalarType type)
     {
-        var averages = new float[(long)keys.Batch * keys.Heads * count * keys.Count];
-        var logCounts = new float[keys.Batch * keys.Heads * count];
+        var averages = new double[(long)keys.Batch * keys.Heads * count * keys.Count];
+        var logCounts = new double[keys.Batch * keys.Heads * count];
         keys.ForEachHead(head => Cluster(
             keys, head, leftOut?[head] ?? [], options, averages.AsSpan(head * count * keys.Count, count * keys.Count), logCounts.AsSpan(head * count, count)));
         using Tensor average = tensor(averages, [keys.Batch, keys.Heads, count, keys.Count]);
@@ -51,9 +51,9 @@ internal sealed class Representatives : IDisposable
         Bias.Dispose();
     }
 
-    private static void Cluster(HostKeys keys, int head, ReadOnlySpan<int> leftOut, AttentionModuleOptions options, Span<float> averages, Span<float> logCounts)
+    private static void Cluster(HostKeys keys, int head, ReadOnlySpan<int> leftOut, AttentionModuleOptions options, Span<double> averages, Span<double> logCounts)
     {
-        logCounts.Fill(float.NegativeInfinity);
+        logCounts.Fill(double.NegativeInfinity);
         int[] rows = Except(keys.Count, leftOut);
         if (rows.Length == 0)
         {
@@ -69,8 +69,8 @@ internal sealed class Representatives : IDisposable
         }
         for (int i = 0; i < rows.Length; i++)
         {
-            averages[labels[i] * keys.Count + rows[i]] = 1f / sizes[labels[i]];
-            logCounts[labels[i]] = MathF.Log(sizes[labels[i]]);
+            averages[labels[i] * keys.Count + rows[i]] = 1.0 / sizes[labels[i]];
+            logCounts[labels[i]] = Math.Log(sizes[labels[i]]);
         }
     }
 

@@ -1,6 +1,6 @@
 namespace Prescore.TorchSharp.Vision;
 
-/// <summary>Sizes of a vision transformer for grey images of one size.</summary>
+/// <summary>Sizes of a vision transformer for square images of one size.</summary>
 public sealed record VisionSettings
 {
     /// <summary>Height and width of an image in pixels; a multiple of <see cref="PatchSize"/>.</summary>
@@ -8,6 +8,9 @@ public sealed record VisionSettings
 
     /// <summary>Height and width of a patch in pixels.</summary>
     public int PatchSize { get; init; } = 2;
+
+    /// <summary>Channels of an image: 1 is grey.</summary>
+    public int Channels { get; init; } = 1;
 
     /// <summary>Width of the residual stream.</summary>
     public int HiddenSize { get; init; } = 64;

@@ -9,7 +9,7 @@ namespace Prescore.TorchSharp.Vision;
 /// <summary>
 /// A vision transformer for classification (Dosovitskiy et al., arXiv 2010.11929) as Hugging Face's
 /// <c>ViTForImageClassification</c> computes it, with an attention method of choice in every layer. Takes normalised
-/// images [batch, 1, height, width] and gives logits [batch, classes].
+/// images [batch, channels, height, width] and gives logits [batch, classes].
 /// </summary>
 public sealed class VisionTransformer : nn.Module<Tensor, Tensor>
 {
@@ -32,7 +32,7 @@ public sealed class VisionTransformer : nn.Module<Tensor, Tensor>
         Settings = settings;
         _class = new Parameter(randn(1, 1, settings.HiddenSize) * InitialDeviation);
         _positions = new Parameter(randn(1, settings.Tokens, settings.HiddenSize) * InitialDeviation);
-        _patches = nn.Conv2d(1, settings.HiddenSize, settings.PatchSize, stride: settings.PatchSize);
+        _patches = nn.Conv2d(settings.Channels, settings.HiddenSize, settings.PatchSize, stride: settings.PatchSize);
         _layers = [.. Enumerable.Range(0, settings.Layers).Select(layer => new VisionLayer(settings, Module(method, seed, layer)))];
         _norm = nn.LayerNorm(settings.HiddenSize, settings.NormEpsilon);
         _classifier = nn.Linear(settings.HiddenSize, settings.Classes);
