@@ -55,6 +55,7 @@ internal static class CommandLine
             VerifyCommand.Create(context),
             ScoreCommand.Create(context),
             AttendCommand.Create(context),
+            VisionCommand.Create(context),
         };
     }
 

@@ -1,3 +1,7 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Prescore.Models.Formats;
 using Prescore.Models.Formats.Safetensors;
 using Prescore.TorchSharp.Attention;
@@ -112,6 +116,44 @@ public sealed class VisionTransformer : nn.Module<Tensor, Tensor>
     {
         using SafetensorsFile file = SafetensorsFile.Open(path);
         SafetensorsTensors.CopyInto(file, NamedTensors());
+    }
+
+    /// <summary>Writes <c>config.json</c> and <c>preprocessor_config.json</c> as Hugging Face's ViT has them.</summary>
+    /// <param name="folder">Folder of the weights.</param>
+    /// <param name="classes">Names of the classes.</param>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public void SaveConfiguration(string folder, IReadOnlyList<string> classes)
+    {
+        Write("config.json", new JsonObject
+        {
+            ["architectures"] = new JsonArray("ViTForImageClassification"),
+            ["model_type"] = "vit",
+            ["image_size"] = Settings.ImageSize,
+            ["patch_size"] = Settings.PatchSize,
+            ["num_channels"] = Settings.Channels,
+            ["hidden_size"] = Settings.HiddenSize,
+            ["num_hidden_layers"] = Settings.Layers,
+            ["num_attention_heads"] = Settings.Heads,
+            ["intermediate_size"] = Settings.FeedForwardSize,
+            ["hidden_act"] = "gelu",
+            ["qkv_bias"] = true,
+            ["layer_norm_eps"] = Settings.NormEpsilon,
+            ["id2label"] = new JsonObject(classes.Select((name, index) => KeyValuePair.Create(index.ToString(CultureInfo.InvariantCulture), (JsonNode?)name))),
+        });
+        Write("preprocessor_config.json", new JsonObject
+        {
+            ["do_resize"] = true,
+            ["do_rescale"] = true,
+            ["do_normalize"] = true,
+            ["size"] = new JsonObject { ["height"] = Settings.ImageSize, ["width"] = Settings.ImageSize },
+            ["resample"] = 2,
+            ["rescale_factor"] = 1.0 / 255,
+            ["image_mean"] = new JsonArray(Settings.PixelMean),
+            ["image_std"] = new JsonArray(Settings.PixelDeviation),
+        });
+
+        void Write(string name, JsonObject json) => AtomicFile.Write(
+            Path.Combine(folder, name), stream => stream.Write(Encoding.UTF8.GetBytes(json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n")));
     }
 
     private static AttentionModule Module(string method, ulong seed, int layer) =>
