@@ -6,8 +6,35 @@ internal unsafe delegate void BlockExpander(byte* blocks, float* values, nint co
 /// <summary>The table of vectorised expansions; formats without one use their own decoder.</summary>
 internal static unsafe class BlockExpanders
 {
-    /// <summary>The fastest expansion of a format.</summary>
-    public static BlockExpander For(BlockFormat format, SimdPath simd) => Decoder(format);
+    private static readonly (BlockEncoding Encoding, BlockExpander Narrow, BlockExpander Wide)[] Table =
+    [
+        (BlockEncoding.F32, Copy, Copy),
+        (BlockEncoding.F16, Expand256.F16, Expand512.F16),
+        (BlockEncoding.BF16, Expand256.BF16, Expand512.BF16),
+        (BlockEncoding.Q4_0, Expand256.Q4_0, Expand512.Q4_0),
+        (BlockEncoding.Q4_1, Expand256.Q4_1, Expand512.Q4_1),
+        (BlockEncoding.Q8_0, Expand256.Q8_0, Expand512.Q8_0),
+        (BlockEncoding.Q4_K, Expand256.Q4_K, Expand512.Q4_K),
+        (BlockEncoding.Q5_K, Expand256.Q5_K, Expand512.Q5_K),
+        (BlockEncoding.Q6_K, Expand256.Q6_K, Expand512.Q6_K),
+    ];
+
+    /// <summary>The expansion of a format on a path. Paths beyond the processor's own take the widest that it runs.</summary>
+    public static BlockExpander For(BlockFormat format, SimdPath simd)
+    {
+        simd = SimdPaths.IsAccelerated(simd) ? simd : SimdPaths.Best;
+        foreach ((BlockEncoding encoding, BlockExpander narrow, BlockExpander wide) in Table)
+        {
+            if (encoding == format.Encoding && simd != SimdPath.Scalar)
+            {
+                return simd == SimdPath.Vector512 ? wide : narrow;
+            }
+        }
+        return Decoder(format);
+    }
+
+    private static void Copy(byte* blocks, float* values, nint count) =>
+        Buffer.MemoryCopy(blocks, values, count * sizeof(float), count * sizeof(float));
 
     private static BlockExpander Decoder(BlockFormat format) => (blocks, values, count) =>
         format.Decode(
