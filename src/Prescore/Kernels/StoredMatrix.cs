@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Prescore.Memory;
 using Prescore.Scheduling;
 
@@ -16,12 +15,15 @@ public abstract class StoredMatrix : WeightMatrix
     {
     }
 
+    /// <summary>The first row that holds a value that is not finite, or −1. Expands the whole matrix once.</summary>
+    /// <param name="threads">Number of threads, at least 1.</param>
+    public abstract int FindNonFinite(int threads);
+
     /// <summary>A matrix of rows that may lie in several tensors, under each other, of different formats.</summary>
     /// <param name="depth">Values a row, a multiple of every format's block length.</param>
     /// <param name="simd">The SIMD path of its products.</param>
     /// <param name="parts">The rows.</param>
-    /// <exception cref="ArgumentException">No rows, a depth of broken blocks, or rows that leave their memory.</exception>
-    /// <exception cref="ObjectDisposedException">The memory is closed.</exception>
+    /// <exception cref="ArgumentException">No rows, a depth of broken blocks, or another number of bytes than the rows have.</exception>
     public static StoredMatrix Create(int depth, SimdPath simd, params ReadOnlySpan<StoredRows> parts)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(depth, 1);
@@ -33,9 +35,9 @@ public abstract class StoredMatrix : WeightMatrix
                 throw new ArgumentException($"rows of {depth} values are no whole number of blocks of {part.Format.BlockLength}", nameof(depth));
             }
             long bytes = depth / part.Format.BlockLength * (long)part.Format.BlockBytes * part.Rows;
-            if (part.Rows < 1 || part.Offset < 0 || (ulong)bytes > part.Memory.ByteLength || (ulong)part.Offset > part.Memory.ByteLength - (ulong)bytes)
+            if (part.Rows < 1 || bytes != part.Bytes.Length)
             {
-                throw new ArgumentException($"{part.Rows} rows at {part.Offset} leave a memory of {part.Memory.ByteLength} bytes", nameof(parts));
+                throw new ArgumentException($"{part.Rows} rows of {depth} values are {bytes} bytes, not {part.Bytes.Length}", nameof(parts));
             }
             rows += part.Rows;
         }
@@ -66,11 +68,10 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
     /// <summary>Most values of a row that are expanded at a time: eight such pieces fit the first-level cache.</summary>
     private const int PieceLength = 512;
 
-    // Empty, not null, where the base class refuses the sizes: the finalizer runs all the same.
-    private readonly Segment[] _segments = [];
+    private readonly Segment[] _segments;
     private readonly int _sliceDepth;
     private readonly int _panels;
-    private int _disposed;
+    private bool _disposed;
 
     public StoredMatrix(int depth, int rows, SimdPath simd, ReadOnlySpan<StoredRows> parts)
         : base(rows, depth, simd)
@@ -86,12 +87,41 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
         _panels = (rows + TKernel.PanelWidth - 1) / TKernel.PanelWidth;
     }
 
-    ~StoredMatrix() => Dispose(false);
-
     public override long Bytes => _segments.Sum(segment => segment.Bytes);
+
+    public override int FindNonFinite(int threads)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        int found = int.MaxValue;
+        int ranges = Math.Min(Rows, 16 * threads);
+        ParallelItems.Run(ranges, threads, range =>
+        {
+            float* values = stackalloc float[PieceLength];
+            int end = (int)((long)Rows * (range + 1) / ranges);
+            for (int row = (int)((long)Rows * range / ranges); row < end && row < Volatile.Read(ref found); row++)
+            {
+                for (int first = 0; first < Depth; first += PieceLength)
+                {
+                    int count = Math.Min(PieceLength, Depth - first);
+                    Expand(row, first, count, values);
+                    if (!TKernel.AllFinite(values, count))
+                    {
+                        lock (_segments)
+                        {
+                            found = Math.Min(found, row);
+                        }
+                        break;
+                    }
+                }
+            }
+        });
+        GC.KeepAlive(this);
+        return found == int.MaxValue ? -1 : found;
+    }
 
     private protected override void CopyRowChecked(int row, Span<float> values)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         fixed (float* target = values)
         {
             Expand(row, 0, Depth, target);
@@ -101,7 +131,7 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
 
     private protected override void MultiplyChecked(ReadOnlySpan<float> a, int aStride, int m, Span<float> c, int cStride, int threads)
     {
-        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        ObjectDisposedException.ThrowIf(_disposed, this);
         fixed (float* aData = a, cData = c)
         {
             if (m <= FewRows)
@@ -118,13 +148,10 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
 
     private protected override void Dispose(bool disposing)
     {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        _disposed = true;
+        foreach (Segment segment in _segments)
         {
-            foreach (Segment? segment in _segments)
-            {
-                // A constructor that failed leaves some out.
-                segment?.Release();
-            }
+            segment.Dispose();
         }
     }
 
@@ -275,37 +302,22 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
     }
 
     /// <summary>The rows of one part, and the vectorised expansion of its format.</summary>
-    private sealed class Segment
+    private sealed class Segment(StoredRows part, int firstRow, int depth, SimdPath simd) : IDisposable
     {
-        private readonly SafeBuffer _memory;
-        private readonly byte* _data;
-        private readonly BlockFormat _format;
-        private readonly BlockExpander _expand;
-        private readonly nint _rowBytes;
+        private readonly byte* _data = (byte*)part.Bytes.Address;
+        private readonly BlockExpander _expand = BlockExpanders.For(part.Format, simd);
+        private readonly nint _rowBytes = depth / part.Format.BlockLength * (nint)part.Format.BlockBytes;
 
-        public Segment(StoredRows part, int firstRow, int depth, SimdPath simd)
-        {
-            byte* start = null;
-            part.Memory.AcquirePointer(ref start);
-            _memory = part.Memory;
-            _data = start + part.Offset;
-            _format = part.Format;
-            _expand = BlockExpanders.For(part.Format, simd);
-            _rowBytes = depth / part.Format.BlockLength * (nint)part.Format.BlockBytes;
-            FirstRow = firstRow;
-            Rows = part.Rows;
-        }
+        public int FirstRow => firstRow;
 
-        public int FirstRow { get; }
+        public int Rows => part.Rows;
 
-        public int Rows { get; }
-
-        public long Bytes => _rowBytes * (long)Rows;
+        public long Bytes => part.Bytes.Length;
 
         public void Expand(int row, int first, int count, float* values) =>
-            _expand(_data + (row - FirstRow) * _rowBytes + first / _format.BlockLength * _format.BlockBytes, values, count);
+            _expand(_data + (row - firstRow) * _rowBytes + first / part.Format.BlockLength * part.Format.BlockBytes, values, count);
 
-        public void Release() => _memory.ReleasePointer();
+        public void Dispose() => part.Bytes.Dispose();
     }
 
     /// <summary>A thread's expanded panel and what is needed around it.</summary>

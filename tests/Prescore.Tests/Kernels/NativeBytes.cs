@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using Prescore.Kernels;
+using Prescore.Memory;
 
 namespace Prescore.Tests.Kernels;
 
@@ -10,12 +12,20 @@ internal sealed class NativeBytes : SafeBuffer
     {
         SetHandle(Marshal.AllocHGlobal(bytes.Length));
         Initialize((ulong)bytes.Length);
-        WriteSpan<byte>(0, bytes);
+        WriteSpan(0, bytes);
     }
+
+    public bool IsFreed { get; private set; }
+
+    /// <summary>All bytes as rows of a matrix.</summary>
+    public StoredRows Rows(int rows, BlockFormat format) => Rows(rows, format, 0, (long)ByteLength);
+
+    /// <summary>Some bytes as rows of a matrix.</summary>
+    public StoredRows Rows(int rows, BlockFormat format, long offset, long length) => new(new MappedBytes(this, offset, length), rows, format);
 
     protected override bool ReleaseHandle()
     {
         Marshal.FreeHGlobal(handle);
-        return true;
+        return IsFreed = true;
     }
 }

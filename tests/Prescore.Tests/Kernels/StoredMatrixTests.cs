@@ -26,7 +26,7 @@ public class StoredMatrixTests
             random.NextBytes(bytes);
             float[] weights = [.. bytes.Select(value => (sbyte)value / 2f)];
             using var memory = new NativeBytes(bytes);
-            using StoredMatrix matrix = StoredMatrix.Create(depth, path, new StoredRows(memory, 0, rows, Halves));
+            using StoredMatrix matrix = StoredMatrix.Create(depth, path, memory.Rows(rows, Halves));
             MatrixProducts.ShouldMultiply(matrix, weights, m, random);
         }
     }
@@ -48,7 +48,7 @@ public class StoredMatrixTests
         });
         using var memory = new NativeBytes(bytes);
         using StoredMatrix matrix = StoredMatrix.Create(
-            Depth, path, new StoredRows(memory, 0, 41, Halves), new StoredRows(memory, 60 * Depth, 10, doubled), new StoredRows(memory, 30 * Depth, 25, Halves));
+            Depth, path, memory.Rows(41, Halves, 0, 41 * Depth), memory.Rows(10, doubled, 60 * Depth, 10 * Depth), memory.Rows(25, Halves, 30 * Depth, 25 * Depth));
         float[] weights =
         [
             .. bytes.Take(41 * Depth).Select(value => (sbyte)value / 2f),
@@ -65,24 +65,49 @@ public class StoredMatrixTests
     public void Memory_lives_as_long_as_the_matrix()
     {
         var memory = new NativeBytes([2, 4, 6, 8]);
-        StoredMatrix matrix = StoredMatrix.Create(4, SimdPath.Scalar, new StoredRows(memory, 0, 1, Halves));
+        StoredMatrix matrix = StoredMatrix.Create(4, SimdPath.Scalar, memory.Rows(1, Halves));
         memory.Dispose();
+        memory.IsFreed.ShouldBeFalse();
         var row = new float[4];
         matrix.CopyRow(0, row);
         row.ShouldBe([1, 2, 3, 4]);
         matrix.Dispose();
+        memory.IsFreed.ShouldBeTrue();
         Should.Throw<ObjectDisposedException>(() => matrix.Multiply(new float[4], 4, 1, new float[1], 1, 1));
+        Should.Throw<ObjectDisposedException>(() => matrix.CopyRow(0, row));
+    }
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void The_first_row_that_is_not_finite_is_found(SimdPath path)
+    {
+        const int Depth = 96, Rows = 50;
+        byte[] bytes = NaiveBlocks.Draw(BlockEncoding.Q8_0, Rows * Depth, new Random(5));
+        FindIn(bytes).ShouldBe(-1);
+        foreach (int row in new[] { 44, 31 })
+        {
+            // The scale of the row's last block.
+            BitConverter.TryWriteBytes(bytes.AsSpan((3 * row + 2) * 34), Half.NegativeInfinity);
+            FindIn(bytes).ShouldBe(row);
+        }
+
+        int FindIn(byte[] blocks)
+        {
+            using var memory = new NativeBytes(blocks);
+            using StoredMatrix matrix = StoredMatrix.Create(Depth, path, memory.Rows(Rows, NaiveBlocks.Format(BlockEncoding.Q8_0)));
+            return matrix.FindNonFinite(threads: 2);
+        }
     }
 
     [Fact]
     public void Bad_sizes_are_refused()
     {
         using var memory = new NativeBytes(new byte[16]);
-        Should.Throw<ArgumentException>(() => StoredMatrix.Create(6, SimdPath.Scalar, new StoredRows(memory, 0, 1, Halves)));
-        Should.Throw<ArgumentException>(() => StoredMatrix.Create(4, SimdPath.Scalar, new StoredRows(memory, 4, 4, Halves)));
-        Should.Throw<ArgumentException>(() => StoredMatrix.Create(4, SimdPath.Scalar, new StoredRows(memory, -4, 1, Halves)));
+        Should.Throw<ArgumentException>(() => StoredMatrix.Create(6, SimdPath.Scalar, memory.Rows(1, Halves)));
+        Should.Throw<ArgumentException>(() => StoredMatrix.Create(4, SimdPath.Scalar, memory.Rows(5, Halves)));
+        Should.Throw<ArgumentException>(() => StoredMatrix.Create(4, SimdPath.Scalar, memory.Rows(3, Halves)));
         Should.Throw<ArgumentException>(() => StoredMatrix.Create(4, SimdPath.Scalar));
-        using StoredMatrix matrix = StoredMatrix.Create(4, SimdPath.Scalar, new StoredRows(memory, 0, 4, Halves));
+        using StoredMatrix matrix = StoredMatrix.Create(4, SimdPath.Scalar, memory.Rows(4, Halves));
         Should.Throw<ArgumentOutOfRangeException>(() => matrix.CopyRow(4, new float[4]));
         Should.Throw<ArgumentException>(() => matrix.CopyRow(0, new float[3]));
     }
