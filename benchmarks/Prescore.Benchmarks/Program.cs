@@ -1,10 +1,12 @@
 using System.CommandLine;
 using Prescore.Benchmarks.LibTorch;
 using Prescore.Benchmarks.Scoring;
+using Prescore.Benchmarks.Weights;
 
 var root = new RootCommand("Benchmarks of Prescore; see docs/benchmarks.md.")
 {
     LibTorchCommand.Create(),
     ScoringCommand.Create(),
+    WeightsCommand.Create(),
 };
 return root.Parse(args).Invoke();

@@ -74,8 +74,7 @@ public sealed class StoredTensor
         {
             throw new ModelFormatException(Path, $"tensor {this} is no matrix", "convert the model anew");
         }
-        (SafeBuffer buffer, long offset) = _file.Locate(Offset);
-        return new StoredRows(buffer, offset, (int)Rows, Type.Blocks);
+        return new StoredRows(Map(), (int)Rows, Type.Blocks);
     }
 
     /// <summary>All values, widened or dequantised to fp32.</summary>

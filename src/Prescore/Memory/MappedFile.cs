@@ -67,12 +67,6 @@ public sealed class MappedFile : IDisposable
             : new MappedBytes(_view.SafeMemoryMappedViewHandle, _view.PointerOffset + offset, length);
     }
 
-    /// <summary>The map and where in it a byte of the file lies, for code that keeps the map alive by the buffer's references.</summary>
-    /// <exception cref="InvalidOperationException">A file of no bytes has no map.</exception>
-    public (SafeBuffer Buffer, long Offset) Locate(long offset) => _view is null
-        ? throw new InvalidOperationException("the file has no bytes")
-        : (_view.SafeMemoryMappedViewHandle, _view.PointerOffset + offset);
-
     /// <summary>Copies bytes [offset, offset + destination.Length) out of the file.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The range leaves the file.</exception>
     /// <exception cref="ObjectDisposedException">The file was closed.</exception>

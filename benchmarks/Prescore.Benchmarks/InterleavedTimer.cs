@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Prescore.Benchmarks.LibTorch;
+namespace Prescore.Benchmarks;
 
 /// <summary>Times two ways to compute the same thing in turns, so that both see the same state of the machine.</summary>
 internal static class InterleavedTimer
