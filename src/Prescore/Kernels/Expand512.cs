@@ -11,7 +11,8 @@ namespace Prescore.Kernels;
 /// </summary>
 internal static unsafe class Expand512
 {
-    private static Vector512<float> Sixteen => Vector512.Create(0f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    /// <summary>0 … 15.</summary>
+    internal static Vector512<float> Sixteen => Vector512.Create(0f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void F16(byte* blocks, float* values, nint count)
@@ -20,7 +21,7 @@ internal static unsafe class Expand512
         nint i = 0;
         for (; i + 16 <= count; i += 16)
         {
-            Halves(Avx512F.ConvertToVector512Int32(Vector256.Load(from + i))).Store(values + i);
+            Halves(from + i).Store(values + i);
         }
         float* table = HalfTable.Values;
         for (; i < count; i++)
@@ -36,7 +37,7 @@ internal static unsafe class Expand512
         nint i = 0;
         for (; i + 16 <= count; i += 16)
         {
-            (Avx512F.ConvertToVector512Int32(Vector256.Load(from + i)) << 16).AsSingle().Store(values + i);
+            Upper(from + i).Store(values + i);
         }
         for (; i < count; i++)
         {
@@ -135,27 +136,35 @@ internal static unsafe class Expand512
     {
         float* halves = HalfTable.Values;
         float* scales = stackalloc float[16];
-        byte* bytes = stackalloc byte[128];
-        // 16-bit shifts that bring each quarter's two upper bits to bits 4 and 5; what crosses a byte's border is masked.
-        Vector512<ushort> left = Vector512.Create(Vector256.Create((ushort)4), Vector256.Create((ushort)2));
-        Vector512<ushort> right = Vector512.Create(Vector256.Create((ushort)0), Vector256.Create((ushort)2));
+        byte* bytes = stackalloc byte[256];
         for (float* end = values + count; values < end; blocks += 210)
         {
             (Signed(blocks + 192) * Vector512.Create(halves[*(ushort*)(blocks + 208)])).Store(scales);
-            for (int half = 0; half < 2; half++)
+            SixBits(blocks, bytes);
+            for (int i = 0; i < 16; i++, values += 16)
             {
-                Vector512<byte> nibbles = Vector512.Load(blocks + 64 * half);
-                Vector256<byte> pairs = Vector256.Load(blocks + 128 + 32 * half);
-                Vector512<ushort> upper = Vector512.Create(pairs, pairs).AsUInt16();
-                Vector512<byte> first = Avx512BW.ShiftLeftLogicalVariable(upper, left).AsByte() & Vector512.Create((byte)0x30);
-                Vector512<byte> second = Avx512BW.ShiftRightLogicalVariable(upper, right).AsByte() & Vector512.Create((byte)0x30);
-                ((nibbles & Vector512.Create((byte)15) | first) - Vector512.Create((byte)32)).Store(bytes);
-                (((nibbles.AsUInt16() >>> 4).AsByte() & Vector512.Create((byte)15) | second) - Vector512.Create((byte)32)).Store(bytes + 64);
-                for (int i = 0; i < 8; i++, values += 16)
-                {
-                    (Signed(bytes + 16 * i) * Vector512.Create(scales[8 * half + i])).Store(values);
-                }
+                (Signed(bytes + 16 * i) * Vector512.Create(scales[i])).Store(values);
             }
+        }
+    }
+
+    /// <summary>The 256 numbers of a block of Q6_K, less 32, as signed bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void SixBits(byte* block, byte* bytes)
+    {
+        // 16-bit shifts that bring each quarter's two upper bits to bits 4 and 5; what crosses a byte's border is masked.
+        Vector512<ushort> left = Vector512.Create(Vector256.Create((ushort)4), Vector256.Create((ushort)2));
+        Vector512<ushort> right = Vector512.Create(Vector256.Create((ushort)0), Vector256.Create((ushort)2));
+        Vector512<byte> fifteen = Vector512.Create((byte)15), mask = Vector512.Create((byte)0x30), offset = Vector512.Create((byte)32);
+        for (int half = 0; half < 2; half++, bytes += 128)
+        {
+            Vector512<byte> nibbles = Vector512.Load(block + 64 * half);
+            Vector256<byte> pairs = Vector256.Load(block + 128 + 32 * half);
+            Vector512<ushort> upper = Vector512.Create(pairs, pairs).AsUInt16();
+            Vector512<byte> first = Avx512BW.ShiftLeftLogicalVariable(upper, left).AsByte() & mask;
+            Vector512<byte> second = Avx512BW.ShiftRightLogicalVariable(upper, right).AsByte() & mask;
+            ((nibbles & fifteen | first) - offset).Store(bytes);
+            (((nibbles.AsUInt16() >>> 4).AsByte() & fifteen | second) - offset).Store(bytes + 64);
         }
     }
 
@@ -169,20 +178,25 @@ internal static unsafe class Expand512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Signed(byte* bytes) => Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load((sbyte*)bytes)));
+    internal static Vector512<float> Signed(byte* bytes) => Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load((sbyte*)bytes)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Unsigned(byte* bytes) => Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(bytes)));
 
+    /// <summary>Sixteen floats from their upper halves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<float> Upper(ushort* halves) => (Avx512F.ConvertToVector512Int32(Vector256.Load(halves)) << 16).AsSingle();
+
     /// <summary>
-    /// Sixteen 16-bit floats, one in the low half of each lane. The exponent's bias goes from 15 to 127; what had the largest
+    /// Sixteen 16-bit floats. The exponent's bias goes from 15 to 127; what had the largest
     /// exponent (not finite) goes up as far again; numbers below the smallest normal one are made by a subtraction, for
     /// arithmetic on subnormal floats is slow.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Halves(Vector512<int> bits)
+    internal static Vector512<float> Halves(ushort* halves)
     {
         const int Rebias = (127 - 15) << 23;
+        Vector512<int> bits = Avx512F.ConvertToVector512Int32(Vector256.Load(halves));
         Vector512<int> magnitude = (bits & Vector512.Create(0x7FFF)) << 13;
         Vector512<int> shifted = magnitude + Vector512.Create(Rebias);
         Vector512<int> small = Vector512.LessThan(magnitude, Vector512.Create(1 << 23)), large = Vector512.GreaterThanOrEqual(magnitude, Vector512.Create(31 << 23));

@@ -62,14 +62,16 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
     /// <summary>Rows of A that one work item takes.</summary>
     private const int ChunkRows = 384;
 
-    /// <summary>Floats of a panel's depth slice: half of a 32 KiB first-level cache.</summary>
-    private const int SliceFloats = 4608;
+    /// <summary>Depth that is expanded at a time: a whole number of blocks of every format.</summary>
+    private const int BlockDepth = 256;
 
-    /// <summary>Most values of a row that are expanded at a time: eight such pieces fit the first-level cache.</summary>
+    /// <summary>Most values of a row that are expanded at a time for dot products.</summary>
     private const int PieceLength = 512;
 
+    /// <summary>Floats of a panel's depth slice, two thirds of a 48 KiB first-level cache.</summary>
+    private const int SliceFloats = 8192;
+
     private readonly Segment[] _segments;
-    private readonly int _sliceDepth;
     private readonly int _panels;
     private bool _disposed;
 
@@ -83,9 +85,13 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
             _segments[i] = new Segment(parts[i], first, depth, simd);
             first += parts[i].Rows;
         }
-        _sliceDepth = Math.Max(64, SliceFloats / TKernel.PanelWidth);
         _panels = (rows + TKernel.PanelWidth - 1) / TKernel.PanelWidth;
     }
+
+    private static int SliceDepth => Math.Min(BlockDepth, SliceFloats / TKernel.PanelWidth);
+
+    /// <summary>Panels a work item: 256 columns of C, which for one chunk take a third of a 1 MiB second-level cache.</summary>
+    private static int GroupPanels => 256 / TKernel.PanelWidth;
 
     public override long Bytes => _segments.Sum(segment => segment.Bytes);
 
@@ -103,7 +109,7 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
                 for (int first = 0; first < Depth; first += PieceLength)
                 {
                     int count = Math.Min(PieceLength, Depth - first);
-                    Expand(row, first, count, values);
+                    SegmentOf(row).Expand(row, first, count, values);
                     if (!TKernel.AllFinite(values, count))
                     {
                         lock (_segments)
@@ -124,7 +130,7 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
         ObjectDisposedException.ThrowIf(_disposed, this);
         fixed (float* target = values)
         {
-            Expand(row, 0, Depth, target);
+            SegmentOf(row).Expand(row, 0, Depth, target);
         }
         GC.KeepAlive(this);
     }
@@ -155,18 +161,17 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
         }
     }
 
-    /// <summary>Writes values [first, first + count) of a row; both are multiples of its block length, or count reaches the row's end.</summary>
-    private void Expand(int row, int first, int count, float* values)
+    private Segment SegmentOf(int row)
     {
         int i = 0;
         while (row >= _segments[i].FirstRow + _segments[i].Rows)
         {
             i++;
         }
-        _segments[i].Expand(row, first, count, values);
+        return _segments[i];
     }
 
-    /// <summary>Few rows of A: work items are ranges of B's rows; each row of B is expanded once and multiplied with all of A's.</summary>
+    /// <summary>Few rows of A: work items are ranges of B's rows; each row of B is read once.</summary>
     private void MultiplyFew(float* a, nint aStride, int m, float* c, nint cStride, int threads)
     {
         int padded = Padded(Depth);
@@ -180,116 +185,142 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
         int items = Math.Clamp(4 * threads, 1, Math.Max(1, Rows / 8));
         ParallelItems.Run(items, threads, item =>
         {
-            int end = (int)((long)Rows * (item + 1) / items);
-            float* values = stackalloc float[PieceLength];
-            float* sums = stackalloc float[FewRows];
-            for (int row = (int)((long)Rows * item / items); row < end; row++)
+            int row = (int)((long)Rows * item / items), end = (int)((long)Rows * (item + 1) / items);
+            while (row < end)
             {
-                DotRow(row, x, padded, m, values, sums);
-                for (int i = 0; i < m; i++)
+                Segment segment = SegmentOf(row);
+                int segmentEnd = Math.Min(end, segment.FirstRow + segment.Rows);
+                if (m == 1 && segment.Dot is not null)
                 {
-                    c[i * cStride + row] = sums[i];
+                    DotInPlace(segment, row, segmentEnd, x, c);
                 }
+                else
+                {
+                    DotExpanded(segment, row, segmentEnd, x, padded, m, c, cStride);
+                }
+                row = segmentEnd;
             }
         });
     }
 
-    private void DotRow(int row, float* x, int stride, int m, float* values, float* sums)
+    /// <summary>Rows of one segment with one row of A, expanded in registers, two at a time.</summary>
+    private void DotInPlace(Segment segment, int row, int end, float* x, float* c)
     {
-        new Span<float>(sums, m).Clear();
-        for (int first = 0; first < Depth; first += PieceLength)
+        float* sums = stackalloc float[2];
+        for (; row < end; row += 2)
         {
-            int count = Math.Min(PieceLength, Depth - first);
-            Expand(row, first, count, values);
-            int padded = Padded(count);
-            new Span<float>(values + count, padded - count).Clear();
-            for (int i = 0; i < m; i++)
+            int second = Math.Min(row + 1, end - 1);
+            segment.Dot!(segment.Row(row), segment.Row(second), x, Depth, sums);
+            c[row] = sums[0];
+            c[second] = sums[second - row];
+        }
+    }
+
+    /// <summary>Rows of one segment with some rows of A: each is expanded piece by piece into the first-level cache.</summary>
+    private void DotExpanded(Segment segment, int row, int end, float* x, int stride, int m, float* c, nint cStride)
+    {
+        float* values = stackalloc float[PieceLength];
+        for (; row < end; row++)
+        {
+            for (int first = 0; first < Depth; first += PieceLength)
             {
-                sums[i] += TKernel.Dot(values, x + (nint)i * stride + first, padded);
+                int count = Math.Min(PieceLength, Depth - first), padded = Padded(count);
+                segment.Expand(row, first, count, values);
+                new Span<float>(values + count, padded - count).Clear();
+                for (int i = 0; i < m; i++)
+                {
+                    float sum = TKernel.Dot(values, x + (nint)i * stride + first, padded);
+                    c[i * cStride + row] = first == 0 ? sum : c[i * cStride + row] + sum;
+                }
             }
         }
     }
 
-    /// <summary>Many rows of A: a work item expands one panel of B and multiplies a chunk of A's rows with it.</summary>
+    /// <summary>
+    /// Many rows of A: A is copied into tiles once; then a work item multiplies a chunk of A's rows with a group of panels
+    /// of B, a block of depth at a time: one panel's block is expanded, and stays near while the tiles pass. The item's part
+    /// of C is held dense, for C's own rows may all fall into the same sets of a cache.
+    /// </summary>
     private void MultiplyMany(float* a, nint aStride, int m, float* c, nint cStride, int threads)
     {
         int chunks = (m + ChunkRows - 1) / ChunkRows;
+        using var tiles = new ActivationTiles(m, Depth, chunks, TileRows, BlockDepth);
+        ParallelItems.Run(tiles.Count, threads, tile => tiles.Copy(a, aStride, tile));
+        int groups = Math.Max((_panels + GroupPanels - 1) / GroupPanels, Math.Min(_panels, 4 * threads / chunks));
         ParallelItems.Run(
-            chunks * _panels,
+            chunks * groups,
             threads,
-            () => new PanelWorkspace(Depth, TKernel.PanelWidth, TileRows),
+            () => new PanelWorkspace(tiles.LargestChunk, TKernel.PanelWidth, (_panels + groups - 1) / groups),
             (workspace, item) =>
             {
-                int first = (int)((long)m * (item % chunks) / chunks), end = (int)((long)m * (item % chunks + 1) / chunks);
-                ExpandPanel(item / chunks, workspace);
-                MultiplyPanel(item / chunks, workspace, a + first * aStride, aStride, end - first, c + first * cStride, cStride);
+                (int group, int chunk) = Math.DivRem(item, chunks);
+                int firstPanel = (int)((long)_panels * group / groups), endPanel = (int)((long)_panels * (group + 1) / groups);
+                MultiplyGroup(workspace, tiles, chunk, firstPanel, endPanel);
+                WriteGroup(workspace, tiles, chunk, firstPanel, endPanel, c, cStride);
             },
             workspace => workspace.Dispose());
     }
 
-    /// <summary>The panel's rows of B as columns [depth, panel width]; rows beyond the last are zero.</summary>
-    private void ExpandPanel(int panel, PanelWorkspace workspace)
+    private void MultiplyGroup(PanelWorkspace workspace, ActivationTiles tiles, int chunk, int firstPanel, int endPanel)
+    {
+        int width = TKernel.PanelWidth, rows = tiles.PaddedRows(chunk);
+        for (int block = 0; block < Depth; block += BlockDepth)
+        {
+            int depth = Math.Min(BlockDepth, Depth - block);
+            float* a = tiles.Block(chunk, block);
+            for (int panel = firstPanel; panel < endPanel; panel++)
+            {
+                ExpandPanel(panel, block, depth, workspace);
+                float* c = workspace.Products + (nint)(panel - firstPanel) * rows * width;
+                for (int slice = 0; slice < depth; slice += SliceDepth)
+                {
+                    int sliceDepth = Math.Min(SliceDepth, depth - slice);
+                    for (int row = 0; row < rows; row += TileRows)
+                    {
+                        TKernel.Multiply(
+                            a + (nint)row * depth + slice, depth, workspace.Panel + (nint)slice * width, sliceDepth,
+                            c + (nint)row * width, width, accumulate: block + slice > 0);
+                    }
+                }
+            }
+        }
+    }
+
+    private void WriteGroup(PanelWorkspace workspace, ActivationTiles tiles, int chunk, int firstPanel, int endPanel, float* c, nint cStride)
+    {
+        int width = TKernel.PanelWidth, first = tiles.FirstRow(chunk), rows = tiles.Rows(chunk), padded = tiles.PaddedRows(chunk);
+        for (int row = 0; row < rows; row++)
+        {
+            for (int panel = firstPanel; panel < endPanel; panel++)
+            {
+                int columns = Math.Min(width, Rows - panel * width);
+                float* from = workspace.Products + ((nint)(panel - firstPanel) * padded + row) * width;
+                new ReadOnlySpan<float>(from, columns).CopyTo(new Span<float>(c + (first + row) * cStride + (nint)panel * width, columns));
+            }
+        }
+    }
+
+    /// <summary>A block of depth of the panel's rows of B as columns [depth, panel width]; rows beyond the last are zero.</summary>
+    private void ExpandPanel(int panel, int block, int depth, PanelWorkspace workspace)
     {
         int width = TKernel.PanelWidth, firstRow = panel * width;
         float** rows = stackalloc float*[8];
-        for (int j = 0; j < 8; j++)
-        {
-            rows[j] = workspace.Pieces + j * PieceLength;
-        }
         for (int column = 0; column < width; column += 8)
         {
-            for (int first = 0; first < Depth; first += PieceLength)
+            for (int j = 0; j < 8; j++)
             {
-                int count = Math.Min(PieceLength, Depth - first);
-                for (int j = 0; j < 8; j++)
+                rows[j] = workspace.Pieces + j * BlockDepth;
+                int row = firstRow + column + j;
+                if (row < Rows)
                 {
-                    if (firstRow + column + j < Rows)
-                    {
-                        Expand(firstRow + column + j, first, count, rows[j]);
-                    }
-                    else
-                    {
-                        new Span<float>(rows[j], count).Clear();
-                    }
-                }
-                TKernel.Transpose8(rows, count, workspace.Panel + (nint)first * width + column);
-            }
-        }
-    }
-
-    private void MultiplyPanel(int panel, PanelWorkspace workspace, float* a, nint aStride, int rows, float* c, nint cStride)
-    {
-        int width = TKernel.PanelWidth, columns = Math.Min(width, Rows - panel * width);
-        float* target = c + (nint)panel * width;
-        int whole = rows / TileRows * TileRows;
-        CopyTail(a + whole * aStride, aStride, rows - whole, workspace.Tail);
-        for (int slice = 0; slice < Depth; slice += _sliceDepth)
-        {
-            int depth = Math.Min(_sliceDepth, Depth - slice);
-            float* b = workspace.Panel + (nint)slice * width;
-            for (int row = 0; row < rows; row += TileRows)
-            {
-                bool partial = row >= whole;
-                float* tile = partial ? workspace.Tail + slice : a + row * aStride + slice;
-                nint stride = partial ? Depth : aStride;
-                if (!partial && columns == width)
-                {
-                    TKernel.Multiply(tile, stride, b, depth, target + row * cStride, cStride, accumulate: slice > 0);
+                    SegmentOf(row).Expand(row, block, depth, rows[j]);
                 }
                 else
                 {
-                    TKernel.Multiply(tile, stride, b, depth, workspace.Edge, width, accumulate: false);
-                    TileEdge.Write(workspace.Edge, width, target + row * cStride, cStride, Math.Min(TileRows, rows - row), columns, accumulate: slice > 0);
+                    new Span<float>(rows[j], depth).Clear();
                 }
             }
-        }
-    }
-
-    private void CopyTail(float* a, nint aStride, int rows, float* tail)
-    {
-        for (int i = 0; i < rows; i++)
-        {
-            new ReadOnlySpan<float>(a + i * aStride, Depth).CopyTo(new Span<float>(tail + (nint)i * Depth, Depth));
+            TKernel.Transpose8(rows, depth, workspace.Panel + column);
         }
     }
 
@@ -314,39 +345,38 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
 
         public long Bytes => part.Bytes.Length;
 
+        /// <summary>Dot products expanded in registers; null: rows are expanded first.</summary>
+        public BlockDot? Dot { get; } = BlockExpanders.DotFor(part.Format, simd);
+
+        public byte* Row(int row) => _data + (row - firstRow) * _rowBytes;
+
         public void Expand(int row, int first, int count, float* values) =>
-            _expand(_data + (row - firstRow) * _rowBytes + first / part.Format.BlockLength * part.Format.BlockBytes, values, count);
+            _expand(Row(row) + first / part.Format.BlockLength * part.Format.BlockBytes, values, count);
 
         public void Dispose() => part.Bytes.Dispose();
     }
 
-    /// <summary>A thread's expanded panel and what is needed around it.</summary>
+    /// <summary>A thread's expanded panel and the products of an item.</summary>
     private sealed class PanelWorkspace : IDisposable
     {
         private readonly NativeBuffer _memory;
 
-        public PanelWorkspace(int depth, int width, int tileRows)
+        public PanelWorkspace(int rows, int width, int panels)
         {
-            // Transposing writes a depth that is rounded up to 8.
-            nint panel = (nint)(depth + 7) / 8 * 8 * width;
-            _memory = NativeBuffer.Rent(panel + 8 * PieceLength + (nint)tileRows * depth + tileRows * width);
+            _memory = NativeBuffer.Rent((nint)BlockDepth * (width + 8) + (nint)rows * width * panels);
             Panel = _memory.Pointer;
-            Pieces = Panel + panel;
-            Edge = Pieces + 8 * PieceLength;
-            Tail = Edge + tileRows * width;
+            Pieces = Panel + (nint)BlockDepth * width;
+            Products = Pieces + 8 * BlockDepth;
         }
 
-        /// <summary>[depth rounded up to 8, width].</summary>
+        /// <summary>One block of depth of a panel, [block depth, width].</summary>
         public float* Panel { get; }
 
-        /// <summary>Pieces of eight rows of B.</summary>
+        /// <summary>The same block of eight rows of B, [8, block depth].</summary>
         public float* Pieces { get; }
 
-        /// <summary>One tile of C at an edge.</summary>
-        public float* Edge { get; }
-
-        /// <summary>The last, incomplete tile of A's rows, dense.</summary>
-        public float* Tail { get; }
+        /// <summary>The item's part of C, [panels, padded rows, width].</summary>
+        public float* Products { get; }
 
         public void Dispose() => _memory.Dispose();
     }
