@@ -50,7 +50,7 @@ public sealed class PerplexityStudy : IDisposable
         try
         {
             RequireContext(settings, context, model.ContextLimit);
-            RequireMemory(model.Configuration, context, settings.Windows);
+            RequireMemory(model, context, settings.Windows);
             var evaluator = new PerplexityEvaluator(model, tokens, context, settings.Windows, skip);
             return new PerplexityStudy(settings, options, model, evaluator, context, skip);
         }
@@ -174,11 +174,11 @@ public sealed class PerplexityStudy : IDisposable
     }
 
     /// <summary>One sequence at a time, and the final hidden states of exact and of the method at work.</summary>
-    private static void RequireMemory(ModelConfiguration configuration, int context, int windows)
+    private static void RequireMemory(CausalModel model, int context, int windows)
     {
-        long hidden = sizeof(float) * (long)context * (windows + 1) * configuration.HiddenSize;
-        MemoryEstimate needed = MemoryEstimate.OfSequence(configuration, context, context)
-            + new MemoryEstimate(0, 0, hidden + TokenLikelihood.BytesFor(configuration));
+        long hidden = sizeof(float) * (long)context * (windows + 1) * model.Configuration.HiddenSize;
+        MemoryEstimate needed = MemoryEstimate.OfSequence(model, context, Math.Min(context, CausalSession.PieceTokens))
+            + new MemoryEstimate(0, 0, hidden + TokenLikelihood.BytesFor(model.Configuration));
         needed.Require(MemoryEstimate.Available());
     }
 }

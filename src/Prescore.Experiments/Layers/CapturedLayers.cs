@@ -162,7 +162,7 @@ public sealed class CapturedLayers : ILayerSource
         var loading = new ModelOptions { Rope = scaling, AllowLong = true, Threads = _options.Threads, Simd = _options.Simd };
         using CausalModel model = CausalModel.Load(_modelPath, loading, cancellationToken);
         MemoryEstimate captures = LayerMemory.Estimate(Shape(model.AttentionShape, tokens), inputs: _layers.Length, outputs: 0);
-        (MemoryEstimate.OfSequence(model.Configuration, tokens, tokens) + captures).Require(MemoryEstimate.Available());
+        (MemoryEstimate.OfSequence(model, tokens, tokens) + captures).Require(MemoryEstimate.Available());
         IAttention attention = MethodAt(tokens);
         using var session = new CausalSession(model, attention, _options);
         // The layers above the last captured one have nothing to add.

@@ -1,5 +1,5 @@
 using Prescore.Attention.Contracts;
-using Prescore.Models.Inference;
+using Prescore.Models.Families;
 
 namespace Prescore.Experiments.Layers;
 

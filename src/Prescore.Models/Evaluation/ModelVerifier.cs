@@ -180,7 +180,7 @@ public sealed class ModelVerifier
             cancellationToken.ThrowIfCancellationRequested();
             int rows = Math.Min(LogitRows, reference.Rows - first);
             ReadOnlySpan<float> states = hidden.AsSpan((tokens - reference.Rows + first) * size, rows * size);
-            _model.Head.Multiply(states, size, rows, logits, vocabulary, _options.Threads);
+            _model.Logits(states, rows, logits, _options.Threads);
             reference.Compare(first, logits.AsSpan(0, rows * vocabulary));
         }
     }

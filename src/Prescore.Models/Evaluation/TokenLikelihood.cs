@@ -154,7 +154,7 @@ public sealed class TokenLikelihood
     private void Project(ReadOnlySpan<float> hidden, int first, int rows, float[] logits)
     {
         int size = _model.Configuration.HiddenSize;
-        _model.Head.Multiply(hidden[(first * size)..], size, rows, logits, _model.Configuration.VocabularySize, _model.Options.Threads);
+        _model.Logits(hidden[(first * size)..], rows, logits);
     }
 
     private void ForRows(int rows, Action<int> body) =>

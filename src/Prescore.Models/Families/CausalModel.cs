@@ -1,79 +1,89 @@
+using System.Numerics.Tensors;
 using Prescore.Attention.Contracts;
-using Prescore.Kernels;
 using Prescore.Models.Formats;
-using Prescore.Models.Formats.Gguf;
-using Prescore.Models.Inference;
 using Prescore.Models.Layers;
-using Prescore.Specs;
 
 namespace Prescore.Models.Families;
 
 /// <summary>
-/// A decoder-only language model with its weights packed for the kernels. It holds no state of a sequence and is safe to
-/// share between sessions and threads.
+/// A decoder-only language model: embedding, transformer blocks, final norm and head, whatever its family. It holds no state
+/// of a sequence and is safe to share between sessions and threads; it keeps its file open, as some weights stay there.
 /// </summary>
-public abstract class CausalModel : IDisposable
+public sealed class CausalModel : IDisposable
 {
-    /// <summary>The registry of model families by <c>general.architecture</c>: one line a family.</summary>
-    private static readonly (string Architecture, Func<GgufFile, ModelOptions, CancellationToken, CausalModel> Load)[] Families =
-    [
-        ("llama", LlamaModel.Load),
-    ];
+    private readonly ITensorSource _source;
+    private readonly TokenEmbedding _embedding;
+    private readonly TransformerBlock[] _blocks;
+    private readonly RowOperation _finalNorm;
+    private readonly Linear _head;
+    private readonly float? _logitCap;
+    private readonly ContextLimits _limits;
 
-    private protected CausalModel(ModelConfiguration configuration, ModelOptions options)
+    internal CausalModel(
+        ModelConfiguration configuration,
+        ModelOptions options,
+        ITensorSource source,
+        TokenEmbedding embedding,
+        TransformerBlock[] blocks,
+        RowOperation finalNorm,
+        Linear head,
+        float? logitCap,
+        ContextLimits limits)
     {
-        Configuration = configuration;
-        Options = options;
+        (Configuration, Options, _source) = (configuration, options, source);
+        (_embedding, _blocks, _finalNorm, _head, _logitCap, _limits) = (embedding, blocks, finalNorm, head, logitCap, limits);
+        Widths = _blocks.Aggregate(default(BlockWidths), (widths, block) => widths.Or(block.Widths));
     }
 
-    /// <summary>Names of all architectures that can be loaded.</summary>
-    public static string[] Architectures { get; } = [.. Families.Select(family => family.Architecture)];
+    /// <summary>Names of all architectures of GGUF files that can be loaded.</summary>
+    public static IReadOnlyList<string> Architectures => ModelFamilies.Architectures;
 
-    /// <summary>Sizes and constants.</summary>
+    /// <summary>Model types of Hugging Face folders that can be loaded.</summary>
+    public static IReadOnlyList<string> ModelTypes => ModelFamilies.ModelTypes;
+
+    /// <summary>Sizes.</summary>
     public ModelConfiguration Configuration { get; }
 
     /// <summary>How it was loaded.</summary>
     public ModelOptions Options { get; }
 
-    /// <summary>Bytes of the packed weights.</summary>
-    public abstract long WeightBytes { get; }
+    /// <summary>The transformer layers.</summary>
+    public IReadOnlyList<TransformerBlock> Blocks => _blocks;
 
-    /// <summary>The head [vocabulary, hidden]: its product with hidden states after the final norm gives logits.</summary>
-    public abstract PackedMatrix Head { get; }
+    /// <summary>What a row needs in a workspace.</summary>
+    public BlockWidths Widths { get; }
 
-    /// <summary>Shape of every layer's attention.</summary>
-    public CacheShape AttentionShape =>
-        new(Configuration.QueryHeads, Configuration.KeyValueHeads, Configuration.HeadDimension, Configuration.HeadDimension);
+    /// <summary>Bytes of the matrices, in memory or in the mapped file.</summary>
+    public long WeightBytes => _head.Bytes + _blocks.Sum(block => block.Bytes);
 
-    /// <summary>Most tokens of a sequence: the trained context, times the options' scaling factor, or no limit where the options allow long contexts.</summary>
+    /// <summary>Shape of a layer's attention; heads and sizes are every layer's.</summary>
+    public CacheShape AttentionShape => _blocks[0].Shape;
+
+    /// <summary>
+    /// Most tokens of a sequence: the trained context, times the scaling's factor, or no limit where the options allow long
+    /// contexts and the model has positions for them.
+    /// </summary>
     public int ContextLimit
     {
         get
         {
-            int trained = Options.Rope is YarnScaling { OriginalContext: > 0 } rope ? rope.OriginalContext : Configuration.TrainedContext;
+            if (_limits.IsHard)
+            {
+                return _limits.Tokens;
+            }
+            int trained = Options.Rope is YarnScaling { OriginalContext: > 0 } rope ? rope.OriginalContext
+                : Options.Rope is null ? _limits.Tokens
+                : Configuration.TrainedContext;
             return Options.AllowLong ? int.MaxValue : (int)Math.Min(int.MaxValue, trained * (Options.Rope?.Factor ?? 1));
         }
     }
 
-    /// <summary>Loads a GGUF file.</summary>
+    /// <summary>Loads a GGUF file (or one part of a split one), or a Hugging Face folder with <c>config.json</c> and safetensors.</summary>
     /// <exception cref="ModelFormatException">Not a valid file, an unknown architecture, missing tensors or wrong shapes.</exception>
     /// <exception cref="InsufficientMemoryException">The weights do not fit into memory.</exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-    public static CausalModel Load(string path, ModelOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        using GgufFile file = GgufFile.Open(path);
-        string architecture = file.Metadata.GetString("general.architecture");
-        foreach ((string known, Func<GgufFile, ModelOptions, CancellationToken, CausalModel> load) in Families)
-        {
-            if (known == architecture)
-            {
-                MemoryEstimate.OfWeights(file).Require(MemoryEstimate.Available());
-                return load(file, options ?? new ModelOptions(), cancellationToken);
-            }
-        }
-        throw new ModelFormatException(
-            path, UnknownName.Describe("architecture", architecture, Architectures), "use a model of a known architecture");
-    }
+    public static CausalModel Load(string path, ModelOptions? options = null, CancellationToken cancellationToken = default) =>
+        ModelFamilies.Load(path, options ?? new ModelOptions(), cancellationToken);
 
     /// <summary>Refuses a sequence that the model cannot take, before any work is done.</summary>
     /// <exception cref="ContextLimitException">More tokens than <see cref="ContextLimit"/>.</exception>
@@ -85,39 +95,42 @@ public abstract class CausalModel : IDisposable
         }
     }
 
-    /// <summary>Writes the embeddings of tokens, dense [tokens, hidden].</summary>
-    /// <exception cref="ArgumentException">A token is not in the vocabulary.</exception>
-    public abstract void Embed(ReadOnlySpan<int> tokens, Span<float> hidden);
+    /// <summary>Writes the input of the first layer, dense [tokens, hidden].</summary>
+    /// <param name="tokens">Token ids.</param>
+    /// <param name="position">Absolute position of the first token.</param>
+    /// <param name="hidden">Receives [tokens, hidden].</param>
+    /// <exception cref="ArgumentException">A token is not in the vocabulary; thrown before anything is written.</exception>
+    public void Embed(ReadOnlySpan<int> tokens, int position, Span<float> hidden) => _embedding.Apply(tokens, position, hidden);
 
     /// <summary>Final norm of one row, out of place.</summary>
-    public abstract void FinalNorm(ReadOnlySpan<float> row, Span<float> normalised);
+    public void FinalNorm(ReadOnlySpan<float> row, Span<float> normalised) => _finalNorm.Apply(row, normalised);
 
-    /// <summary>Queries, keys and values of some rows of the residual stream at consecutive positions, RoPE applied.</summary>
-    /// <param name="layer">Layer.</param>
-    /// <param name="hidden">Residual stream, dense [rows, hidden].</param>
-    /// <param name="rows">Number of rows, at most the chunk that <paramref name="workspace"/> was made ready for.</param>
-    /// <param name="position">Absolute position of the first row.</param>
-    /// <param name="queries">Receives [rows, query heads, d].</param>
-    /// <param name="keys">Receives [rows, key/value heads, d].</param>
-    /// <param name="values">Receives [rows, key/value heads, d].</param>
-    /// <param name="workspace">Buffers of the session.</param>
-    internal abstract void ProjectAttention(
-        int layer, ReadOnlyMemory<float> hidden, int rows, int position, Memory<float> queries, Memory<float> keys, Memory<float> values, LayerWorkspace workspace);
-
-    /// <summary>Adds attention's projected output and the feed-forward layer to some rows of the residual stream.</summary>
-    /// <param name="layer">Layer.</param>
-    /// <param name="attended">Attention outputs, dense [rows, query heads, d].</param>
-    /// <param name="hidden">Residual stream [rows, hidden], updated in place.</param>
+    /// <summary>Logits of some rows of hidden states after the final norm.</summary>
+    /// <param name="hidden">Dense [rows, hidden].</param>
     /// <param name="rows">Number of rows.</param>
-    /// <param name="workspace">Buffers of the session.</param>
-    internal abstract void FinishLayer(int layer, ReadOnlyMemory<float> attended, Memory<float> hidden, int rows, LayerWorkspace workspace);
+    /// <param name="logits">Receives dense [rows, vocabulary].</param>
+    /// <param name="threads">Number of threads; 0: those of <see cref="Options"/>.</param>
+    /// <exception cref="ArgumentException">A span is too short.</exception>
+    public void Logits(ReadOnlySpan<float> hidden, int rows, Span<float> logits, int threads = 0)
+    {
+        _head.Apply(hidden, Configuration.HiddenSize, rows, logits, threads == 0 ? Options.Threads : threads);
+        if (_logitCap is float cap)
+        {
+            Span<float> all = logits[..(rows * Configuration.VocabularySize)];
+            TensorPrimitives.Divide(all, cap, all);
+            TensorPrimitives.Tanh(all, all);
+            TensorPrimitives.Multiply(all, cap, all);
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        Dispose(true);
-        GC.SuppressFinalize(this);
+        _head.Dispose();
+        foreach (TransformerBlock block in _blocks)
+        {
+            block.Dispose();
+        }
+        _source.Dispose();
     }
-
-    private protected abstract void Dispose(bool disposing);
 }

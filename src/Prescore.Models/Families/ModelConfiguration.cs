@@ -1,8 +1,6 @@
-using Prescore.Models.Layers;
-
 namespace Prescore.Models.Families;
 
-/// <summary>Sizes and constants of a decoder-only transformer.</summary>
+/// <summary>Sizes of a decoder-only transformer.</summary>
 public sealed record ModelConfiguration
 {
     /// <summary>Architecture as the file names it, such as <c>llama</c>.</summary>
@@ -31,16 +29,4 @@ public sealed record ModelConfiguration
 
     /// <summary>Longest context the model was trained on, in tokens.</summary>
     public required int TrainedContext { get; init; }
-
-    /// <summary>ε of RMSNorm.</summary>
-    public required float NormEpsilon { get; init; }
-
-    /// <summary>Base θ of the rotary embedding.</summary>
-    public required float RopeBase { get; init; }
-
-    /// <summary>Dimensions of a head that are rotated.</summary>
-    public required int RopeDimensions { get; init; }
-
-    /// <summary>Scaling of positions that the model was made with; null: none.</summary>
-    public RopeScaling? RopeScaling { get; init; }
 }

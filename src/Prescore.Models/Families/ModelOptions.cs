@@ -6,10 +6,10 @@ namespace Prescore.Models.Families;
 /// <summary>How to load a model.</summary>
 public sealed record ModelOptions
 {
-    /// <summary>Scaling of positions for contexts beyond the trained one; null: that of the model where it has one.</summary>
+    /// <summary>Scaling for contexts beyond the trained one; null: the model's own, if any.</summary>
     public RopeScaling? Rope { get; init; }
 
-    /// <summary>Whether to go beyond the trained context (times YaRN's factor): quality falls steeply there.</summary>
+    /// <summary>Whether to go beyond the trained context (times the factor): quality falls steeply there.</summary>
     public bool AllowLong { get; init; }
 
     /// <summary>SIMD path of the linear layers.</summary>

@@ -1,5 +1,3 @@
-using Prescore.Models.Families;
-
 namespace Prescore.Models.Layers;
 
 /// <summary>
@@ -12,22 +10,29 @@ namespace Prescore.Models.Layers;
 /// <param name="BetaSlow">Rotations below which a frequency is divided by the factor.</param>
 public sealed record YarnScaling(double Factor, int OriginalContext = 0, double BetaFast = 32, double BetaSlow = 1) : RopeScaling(Factor)
 {
-    /// <summary>0.1·ln(factor) + 1 (section 3.4), times the model's own factor where it has one.</summary>
-    public override float AttentionFactor => AttentionMultiplier * (Factor <= 1 ? 1 : (float)(0.1 * Math.Log(Factor) + 1));
+    /// <summary>The attention factor that a model states; null: 0.1·ln(factor) + 1 (section 3.4).</summary>
+    public double? StatedAttentionFactor { get; init; }
+
+    /// <summary>Whether the ramp's ends are rounded outwards to whole pairs.</summary>
+    public bool WholePairs { get; init; } = true;
+
+    /// <inheritdoc/>
+    public override float AttentionFactor => AttentionMultiplier * (float)(StatedAttentionFactor ?? (Factor <= 1 ? 1 : 0.1 * Math.Log(Factor) + 1));
 
     /// <summary>
-    /// The frequency of a pair by NTK-by-parts (arXiv 2309.00071, section 3.2): pairs that turn often over the trained
-    /// context keep their frequency, those that turn less than once are interpolated, a linear ramp over the pair index in
-    /// between. The order of roundings is the reference implementation's: its frequencies, to the last bit.
+    /// NTK-by-parts (section 3.2): pairs that turn often over the trained context keep their frequency, those that turn less
+    /// than once are interpolated, a linear ramp over the pair index in between. The order of roundings is the reference
+    /// implementation's: its frequencies, to the last bit.
     /// </summary>
-    internal override float Frequency(int pair, float period, ModelConfiguration configuration)
+    public override float Frequency(int pair, float period, RotarySettings settings)
     {
-        int context = OriginalContext > 0 ? OriginalContext : configuration.TrainedContext;
+        int context = OriginalContext > 0 ? OriginalContext : settings.TrainedContext;
         double PairWithRotations(double rotations) =>
-            configuration.RopeDimensions * Math.Log(context / (rotations * 2 * Math.PI)) / (2 * Math.Log(configuration.RopeBase));
+            settings.Dimensions * Math.Log(context / (rotations * 2 * Math.PI)) / (2 * Math.Log(settings.Base));
 
-        double low = Math.Max(Math.Floor(PairWithRotations(BetaFast)), 0);
-        double high = Math.Min(Math.Ceiling(PairWithRotations(BetaSlow)), configuration.RopeDimensions - 1);
+        double low = PairWithRotations(BetaFast), high = PairWithRotations(BetaSlow);
+        low = Math.Max(WholePairs ? Math.Floor(low) : low, 0);
+        high = Math.Min(WholePairs ? Math.Ceiling(high) : high, settings.Dimensions - 1);
         float kept = 1 - Math.Clamp((float)(pair - low) / (float)Math.Max(high - low, 0.001), 0, 1);
         return 1 / ((float)Factor * period) * (1 - kept) + 1 / period * kept;
     }

@@ -111,7 +111,7 @@ public class PerplexityEvaluatorTests
         using var session = new CausalSession(model, attention, AttentionOptions.Default);
         session.Append(tokens, hidden);
         var logits = new float[tokens.Length * model.Configuration.VocabularySize];
-        model.Head.Multiply(hidden, model.Configuration.HiddenSize, tokens.Length, logits, model.Configuration.VocabularySize, 1);
+        model.Logits(hidden, tokens.Length, logits, 1);
         return [.. logits.Chunk(model.Configuration.VocabularySize).Select(row => row.Select(x => (double)x).ToArray())];
     }
 }

@@ -1,5 +1,4 @@
 using Prescore.Models.Families;
-using Prescore.Models.Formats;
 using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Layers;
 
@@ -36,7 +35,7 @@ public class GgufRopeScalingTests
     }
 
     [Fact]
-    public void A_scaled_model_computes_other_numbers_and_is_not_scaled_twice()
+    public void A_scaled_model_is_scaled_further_on_top()
     {
         using var folder = new TemporaryFolder();
         string path = Write(folder, ("llama.rope.scaling.factor", 4f));
@@ -44,15 +43,17 @@ public class GgufRopeScalingTests
         using CausalModel model = CausalModel.Load(path);
 
         model.ContextLimit.ShouldBe(512);
-        Should.Throw<ModelFormatException>(() => CausalModel.Load(path, new ModelOptions { Rope = new YarnScaling(2) }))
-            .Message.ShouldContain("scales its positions by 4 already");
+        RotaryEmbedding once = model.Blocks[0].Rotary!;
+        using CausalModel further = CausalModel.Load(path, new ModelOptions { Rope = new LinearScaling(2) });
+        further.ContextLimit.ShouldBe(1024);
+        further.Blocks[0].Rotary!.Frequencies.ShouldBe(once.Frequencies.Select(frequency => frequency / 2));
     }
 
     private static RopeScaling? Read(params (string Key, object Value)[] metadata)
     {
         using var folder = new TemporaryFolder();
         using GgufFile file = GgufFile.Open(Write(folder, metadata));
-        return GgufRopeScaling.Read(file, "llama");
+        return RotaryMetadata.Read(new GgufModelMetadata(file), headDimension: 8, context: 512, RotaryPairing.Interleaved).Scaling;
     }
 
     private static string Write(TemporaryFolder folder, params (string Key, object Value)[] metadata)

@@ -33,9 +33,8 @@ public class ModelLoadingTests
             m.Metadata["llama.rope.scaling.yarn_ext_factor"] = 0.5f;
         }, "yarn_ext_factor 0.5"),
         ["capped logits"] = (m => m.Metadata["llama.final_logit_softcapping"] = 30f, "llama.final_logit_softcapping is 30"),
-        ["a sliding window"] = (m => m.Metadata["llama.attention.sliding_window"] = 4096u, "llama.attention.sliding_window is 4096"),
         ["missing tensor"] = (m => m.Tensors.Remove("blk.1.ffn_up.weight"), "blk.1.ffn_up.weight"),
-        ["a bias"] = (m => m.Tensors["blk.0.attn_q.bias"] = ([32], new float[32]), "'blk.0.attn_q.bias'"),
+        ["a bias of queries alone"] = (m => m.Tensors["blk.0.attn_q.bias"] = ([32], new float[32]), "'blk.0.attn_k.bias'"),
         ["wrong row length"] = (m => m.Tensors["blk.0.ffn_down.weight"] = ([32, 32], new float[32 * 32]), "rows of 32 values where the metadata ask for 48"),
         ["wrong row count"] = (m => m.Tensors["blk.0.attn_k.weight"] = ([32, 8], new float[32 * 8]), "56 rows where the metadata ask for 64"),
         ["NaN weight"] = (m => m.Tensors["blk.1.attn_v.weight"].Values[77] = float.NaN, "'blk.1.attn_v.weight' (F32 [16, 32]) holds NaN at index 77"),
@@ -80,11 +79,7 @@ public class ModelLoadingTests
             FeedForwardSize = 48,
             VocabularySize = 50,
             TrainedContext = 512,
-            NormEpsilon = 1e-5f,
-            RopeBase = 10000,
-            RopeDimensions = 8,
         });
-        model.Head.Rows.ShouldBe(50);
     }
 
     [Theory]
@@ -116,7 +111,7 @@ public class ModelLoadingTests
 
         session.Append(new int[300], []);
 
-        MemoryEstimate sequence = MemoryEstimate.OfSequence(model.Configuration, 300, 300);
+        MemoryEstimate sequence = MemoryEstimate.OfSequence(model, 300, 300);
         sequence.Caches.ShouldBe(session.CacheBytes);
         sequence.Activations.ShouldBe(session.ActivationBytes);
         // Panels of the packed matrices are padded: up to 64 rows each.

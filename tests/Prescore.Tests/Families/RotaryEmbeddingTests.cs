@@ -1,4 +1,3 @@
-using Prescore.Models.Families;
 using Prescore.Models.Formats;
 using Prescore.Models.Formats.Safetensors;
 using Prescore.Models.Layers;
@@ -7,21 +6,7 @@ namespace Prescore.Tests.Families;
 
 public class RotaryEmbeddingTests
 {
-    private static readonly ModelConfiguration SmolLm = new()
-    {
-        Architecture = "llama",
-        Layers = 30,
-        HiddenSize = 576,
-        QueryHeads = 9,
-        KeyValueHeads = 3,
-        HeadDimension = 64,
-        FeedForwardSize = 1536,
-        VocabularySize = 49152,
-        TrainedContext = 8192,
-        NormEpsilon = 1e-5f,
-        RopeBase = 100000,
-        RopeDimensions = 64,
-    };
+    private static readonly RotarySettings SmolLm = new(100000, 64, RotaryPairing.Interleaved, 8192);
 
     [Theory]
     [InlineData("nll-16k-yarn2-warandpeace.safetensors", 2, 1.0693f)]
@@ -53,7 +38,7 @@ public class RotaryEmbeddingTests
     {
         float[] divisors = [.. Enumerable.Range(1, 32).Select(i => (float)i)];
 
-        RotaryEmbedding rotary = RotaryEmbedding.Create(SmolLm, divisors, null);
+        RotaryEmbedding rotary = RotaryEmbedding.Create(SmolLm, divisors);
 
         for (int pair = 0; pair < 32; pair++)
         {
@@ -70,35 +55,67 @@ public class RotaryEmbeddingTests
     [InlineData(64, 64)]
     [InlineData(66, 66)]
     [InlineData(80, 38)]
-    public void Neighbours_turn_by_position_times_frequency(int dimension, int rotated)
+    public void Pairs_turn_by_position_times_frequency(int dimension, int rotated)
     {
-        var random = new Random(dimension);
-        float[] frequencies = [.. Enumerable.Range(0, rotated / 2).Select(_ => random.NextSingle())];
-        const float Factor = 1.25f;
-        const int Position = 100_003;
-        float[] head = [.. Enumerable.Range(0, dimension).Select(_ => random.NextSingle() - 0.5f)];
-        float[] turned = [.. head];
-        var cosines = new float[rotated];
-        var sines = new float[rotated];
-
-        new RotaryEmbedding(frequencies, Factor).Angles(Position, cosines, sines);
-        RotaryEmbedding.Rotate(turned, cosines, sines);
-
-        for (int pair = 0; pair < rotated / 2; pair++)
+        foreach (RotaryPairing pairing in Enum.GetValues<RotaryPairing>())
         {
-            double angle = Position * frequencies[pair]; // rounded to fp32, as in training
-            double x = head[2 * pair], y = head[2 * pair + 1];
-            ((double)turned[2 * pair]).ShouldBe(Factor * (x * Math.Cos(angle) - y * Math.Sin(angle)), 1e-6);
-            ((double)turned[2 * pair + 1]).ShouldBe(Factor * (x * Math.Sin(angle) + y * Math.Cos(angle)), 1e-6);
+            var random = new Random(dimension);
+            float[] frequencies = [.. Enumerable.Range(0, rotated / 2).Select(_ => random.NextSingle())];
+            const float Factor = 1.25f;
+            const int Position = 100_003;
+            float[] head = [.. Enumerable.Range(0, dimension).Select(_ => random.NextSingle() - 0.5f)];
+            float[] turned = [.. head];
+            var cosines = new float[rotated];
+            var sines = new float[rotated];
+
+            var rotary = new RotaryEmbedding(frequencies, pairing, Factor);
+            rotary.Angles(Position, cosines, sines);
+            rotary.Rotate(turned, cosines, sines);
+
+            for (int pair = 0; pair < rotated / 2; pair++)
+            {
+                (int first, int second) = pairing == RotaryPairing.Half ? (pair, pair + rotated / 2) : (2 * pair, 2 * pair + 1);
+                double angle = Position * frequencies[pair]; // rounded to fp32, as in training
+                double x = head[first], y = head[second];
+                ((double)turned[first]).ShouldBe(Factor * (x * Math.Cos(angle) - y * Math.Sin(angle)), 1e-6);
+                ((double)turned[second]).ShouldBe(Factor * (x * Math.Sin(angle) + y * Math.Cos(angle)), 1e-6);
+            }
+            turned[rotated..].ShouldBe(head[rotated..]);
         }
-        turned[rotated..].ShouldBe(head[rotated..]);
     }
 
+    [Fact]
+    public void Interpolation_divides_every_frequency_and_NTK_the_slow_ones()
+    {
+        RotaryEmbedding plain = RotaryEmbedding.Create(SmolLm, []);
+        RotaryEmbedding linear = RotaryEmbedding.Create(SmolLm, [], new LinearScaling(4));
+        RotaryEmbedding ntk = RotaryEmbedding.Create(SmolLm, [], new NtkScaling(4));
+        RotaryEmbedding both = RotaryEmbedding.Create(SmolLm, [], new LinearScaling(2), new LinearScaling(2));
+
+        double ntkBase = SmolLm.Base * Math.Pow(4, 64 / 62.0);
+        for (int pair = 0; pair < 32; pair++)
+        {
+            double frequency = plain.Frequencies[pair];
+            ((double)linear.Frequencies[pair]).ShouldBe(frequency / 4, 1e-6 * frequency);
+            ((double)both.Frequencies[pair]).ShouldBe(frequency / 4, 1e-6 * frequency);
+            ((double)ntk.Frequencies[pair]).ShouldBe(Math.Pow(ntkBase, -pair / 32.0), 1e-6 * frequency);
+        }
+        ntk.Frequencies[0].ShouldBe(1);
+        ((double)ntk.Frequencies[31]).ShouldBe(plain.Frequencies[31] / 4, 1e-6 * plain.Frequencies[31]);
+        linear.AttentionFactor.ShouldBe(1);
+    }
+
+    public static TheoryData<string, RopeScaling> Scalings => new()
+    {
+        { "yarn:factor=2", new YarnScaling(2) },
+        { "yarn:factor=1.5,original=4096", new YarnScaling(1.5, 4096) },
+        { "linear:factor=2", new LinearScaling(2) },
+        { "ntk:factor=8", new NtkScaling(8) },
+    };
+
     [Theory]
-    [InlineData("yarn:factor=2", 2, 0)]
-    [InlineData("yarn:factor=1.5,original=4096", 1.5, 4096)]
-    public void Scaling_is_parsed(string text, double factor, int original) =>
-        RopeScaling.Parse(text).ShouldBe(new YarnScaling(factor, original));
+    [MemberData(nameof(Scalings))]
+    public void Scaling_is_parsed(string text, RopeScaling scaling) => RopeScaling.Parse(text).ShouldBe(scaling);
 
     [Theory]
     [InlineData("")]
@@ -106,9 +123,11 @@ public class RotaryEmbeddingTests
     [InlineData("yarn:")]
     [InlineData("yarn:factor=0.5")]
     [InlineData("yarn:factor=NaN")]
+    [InlineData("yarn:factor=2,factor=3")]
     [InlineData("yarn:factor=2,original=-1")]
     [InlineData("yarn:original=8192")]
-    [InlineData("linear:factor=2")]
+    [InlineData("linear:factor=2,original=8192")]
+    [InlineData("dynamic:factor=2")]
     [InlineData("yarn:factor=2,beta=3")]
     public void A_scaling_that_is_not_understood_is_refused(string text) =>
         Should.Throw<FormatException>(() => RopeScaling.Parse(text)).Message.ShouldContain("yarn:factor=F");

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Text.Json;
+using Prescore.Attention.Contracts;
 using Prescore.Models.Families;
 using Prescore.Models.Formats.Safetensors;
 using Prescore.Models.Inference;
@@ -43,7 +44,7 @@ public class CausalSessionTests
         using CausalModel model = GoldenModels.Tiny("tiny-llama3-rope-f32.gguf");
         int size = model.Configuration.HiddenSize;
         var random = new Random(5);
-        int[] tokens = [.. Enumerable.Range(0, LayerWorkspace.MaxChunkRows + 65).Select(_ => random.Next(320))];
+        int[] tokens = [.. Enumerable.Range(0, BlockWorkspace.MaxChunkRows + 65).Select(_ => random.Next(320))];
         using CausalSession whole = GoldenModels.ExactSession(model);
         using CausalSession cut = GoldenModels.ExactSession(model);
         float[] expected = GoldenModels.Prefill(whole, tokens, size);
@@ -109,20 +110,18 @@ public class CausalSessionTests
     public void Greedy_decoding_continues_the_reference_prompts_exactly()
     {
         CausalModel model = GoldenModels.SmolLm2;
-        int vocabulary = model.Configuration.VocabularySize, size = model.Configuration.HiddenSize;
+        int vocabulary = model.Configuration.VocabularySize;
         foreach (string line in File.ReadLines(SharedData.Golden("smollm2", "greedy.jsonl")))
         {
             using JsonDocument entry = JsonDocument.Parse(line);
             int[] prompt = Ids(entry, "ids"), expected = Ids(entry, "continuation");
             using CausalSession session = GoldenModels.ExactSession(model);
-            var row = new float[size];
             var logits = new float[vocabulary];
             var continuation = new List<int>();
             ReadOnlySpan<int> next = prompt;
             while (continuation.Count < expected.Length)
             {
-                session.Append(next, row);
-                model.Head.Multiply(row, size, 1, logits, vocabulary, 2);
+                session.Predict(next, logits);
                 continuation.Add(TensorPrimitives.IndexOfMax<float>(logits));
                 next = continuation.ToArray().AsSpan(^1..);
             }
@@ -150,12 +149,17 @@ public class CausalSessionTests
     }
 
     [Fact]
-    public void A_cancelled_session_refuses_to_go_on()
+    public void A_cancelled_session_is_as_it_was_before_the_call()
     {
         using CausalModel model = GoldenModels.Tiny(TinyLlama);
         int[] tokens = TinyTokens();
         using var cancellation = new CancellationTokenSource();
+        using CausalSession straight = GoldenModels.ExactSession(model);
         using CausalSession session = GoldenModels.ExactSession(model);
+        straight.Append(tokens.AsSpan(0, 7), []);
+        float[] expected = GoldenModels.Prefill(straight, tokens.AsSpan(7), model.Configuration.HiddenSize);
+        session.Append(tokens.AsSpan(0, 7), []);
+        AttentionReport work = session.Attention;
         session.OnResidual = (index, _, _) =>
         {
             if (index == 1)
@@ -165,7 +169,11 @@ public class CausalSessionTests
         };
 
         Should.Throw<OperationCanceledException>(() => session.Append(tokens, [], null, cancellation.Token));
-        Should.Throw<InvalidOperationException>(() => session.Append(tokens, [])).Message.ShouldContain("interrupted");
+
+        session.Length.ShouldBe(7);
+        session.Attention.ShouldBe(work);
+        session.OnResidual = null;
+        GoldenModels.Prefill(session, tokens.AsSpan(7), model.Configuration.HiddenSize).ShouldBe(expected);
     }
 
     [Fact]

@@ -39,7 +39,7 @@ internal static class GoldenModels
     {
         int size = model.Configuration.HiddenSize, rows = hidden.Length / size;
         var logits = new float[rows * model.Configuration.VocabularySize];
-        model.Head.Multiply(hidden, size, rows, logits, model.Configuration.VocabularySize, 2);
+        model.Logits(hidden, rows, logits, 2);
         return logits;
     }
 

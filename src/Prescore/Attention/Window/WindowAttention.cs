@@ -8,11 +8,11 @@ namespace Prescore.Attention.Window;
 /// <summary>
 /// Sliding-window attention with attention sinks (Xiao et al., arXiv 2309.17453): the query at position t sees the keys
 /// [t − w + 1, t] and the first <see cref="Sinks"/>; where attention is not causal, the keys [t − w + 1, t + w − 1] and
-/// the first <see cref="Sinks"/>. The baseline that a sparse method must beat at equal budget.
+/// the first <see cref="Sinks"/> (or as many as are wanted). The baseline that a sparse method must beat at equal budget.
 /// </summary>
 public sealed class WindowAttention : ISizedAttention
 {
-    /// <summary>Number of keys at the start that every later query sees.</summary>
+    /// <summary>Number of keys at the start that every later query sees where the spec gives none.</summary>
     public const int Sinks = 4;
 
     /// <summary>Window where the spec gives none.</summary>
@@ -21,23 +21,27 @@ public sealed class WindowAttention : ISizedAttention
     private const int LargestItem = 128;
 
     private readonly int _window;
+    private readonly int _sinks;
 
     /// <summary>Creates the method.</summary>
     /// <param name="window">Number w of keys up to the query's own, at least 0 (the sinks alone).</param>
-    public WindowAttention(int window = DefaultWindow)
-        : this(window, explicitSize: true)
+    /// <param name="sinks">Number of keys at the start that every later query sees: 0 in models trained with a window.</param>
+    public WindowAttention(int window = DefaultWindow, int sinks = Sinks)
+        : this(window, sinks, explicitSize: true)
     {
     }
 
-    private WindowAttention(int window, bool explicitSize)
+    private WindowAttention(int window, int sinks, bool explicitSize)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(window);
+        ArgumentOutOfRangeException.ThrowIfNegative(sinks);
         _window = window;
+        _sinks = sinks;
         HasExplicitSize = explicitSize;
     }
 
     /// <inheritdoc/>
-    public string Spec => $"window:w={_window}";
+    public string Spec => _sinks == Sinks ? $"window:w={_window}" : $"window:w={_window},sinks={_sinks}";
 
     /// <inheritdoc/>
     public string SizeParameter => "w";
@@ -50,12 +54,13 @@ public sealed class WindowAttention : ISizedAttention
     public static WindowAttention FromSpec(MethodSpec spec)
     {
         int? window = spec.Integer("w", 0);
-        spec.RefuseUnread("w");
-        return new WindowAttention(window ?? DefaultWindow, window is not null);
+        int? sinks = spec.Integer("sinks", 0);
+        spec.RefuseUnread("w", "sinks");
+        return new WindowAttention(window ?? DefaultWindow, sinks ?? Sinks, window is not null);
     }
 
     /// <inheritdoc/>
-    public ISizedAttention WithSize(int size) => new WindowAttention(size, HasExplicitSize);
+    public ISizedAttention WithSize(int size) => new WindowAttention(size, _sinks, HasExplicitSize);
 
     /// <inheritdoc/>
     public long CountInteractions(AttentionShape shape, bool causal)
@@ -64,7 +69,7 @@ public sealed class WindowAttention : ISizedAttention
         for (int t = shape.FirstQueryPosition; t < shape.Keys; t++)
         {
             (int first, int end) = WindowOf(t, t + 1, shape.Keys, causal);
-            sum += Math.Min(Sinks, causal ? t + 1 : shape.Keys) + Math.Max(0, end - first);
+            sum += Math.Min(_sinks, causal ? t + 1 : shape.Keys) + Math.Max(0, end - first);
         }
         return sum * shape.QueryHeads * shape.Batch;
     }
@@ -106,7 +111,7 @@ public sealed class WindowAttention : ISizedAttention
         workspace.Keys.AddRangeDescending(first, middle);
         workspace.AttendFrom(_window - 1);
         workspace.Keys.Begin(batch, head);
-        workspace.Keys.AddRange(0, Math.Min(Sinks, call.Causal ? block.EndQuery : call.Shape.Keys));
+        workspace.Keys.AddRange(0, Math.Min(_sinks, call.Causal ? block.EndQuery : call.Shape.Keys));
         int sinks = workspace.Keys.Count;
         workspace.Keys.AddRange(middle, end);
         workspace.AttendUpTo(call.Causal ? 0 : Math.Max(0, _window - 1), call.Causal ? 0 : sinks);
@@ -118,9 +123,9 @@ public sealed class WindowAttention : ISizedAttention
     {
         if (_window == 0)
         {
-            return (Sinks, Sinks);
+            return (_sinks, _sinks);
         }
-        long first = Math.Max(Sinks, (long)firstQuery - _window + 1);
+        long first = Math.Max(_sinks, (long)firstQuery - _window + 1);
         long end = Math.Min(keys, causal ? endQuery : (long)endQuery + _window - 1);
         return ((int)Math.Min(first, int.MaxValue), (int)end);
     }

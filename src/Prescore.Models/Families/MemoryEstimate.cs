@@ -1,9 +1,7 @@
 using System.Globalization;
-using Prescore.Models.Families;
 using Prescore.Models.Formats;
-using Prescore.Models.Formats.Gguf;
 
-namespace Prescore.Models.Inference;
+namespace Prescore.Models.Families;
 
 /// <summary>
 /// What a run will hold in memory, in bytes, estimated before it starts: so that a machine that is too small says so at
@@ -17,29 +15,22 @@ public readonly record struct MemoryEstimate(long Weights, long Caches, long Act
     /// <summary>All of it.</summary>
     public long Total => Weights + Caches + Activations;
 
-    /// <summary>The weights of a model file once they are loaded: all values as fp32, a tied head twice.</summary>
-    public static MemoryEstimate OfWeights(GgufFile file)
-    {
-        double values = file.Tensors.Sum(tensor => (double)tensor.Count);
-        if (!file.HasTensor("output.weight") && file.HasTensor("token_embd.weight"))
-        {
-            values += file.GetTensor("token_embd.weight").Count;
-        }
-        return new MemoryEstimate((long)(values * sizeof(float)), 0, 0);
-    }
+    /// <summary>The weights of a model file once they are loaded, all values as fp32.</summary>
+    public static MemoryEstimate OfWeights(ITensorSource source) =>
+        new((long)(source.Tensors.Sum(tensor => (double)tensor.Count) * sizeof(float)), 0, 0);
 
     /// <summary>One sequence in a loaded model, beyond the weights.</summary>
-    /// <param name="configuration">The model's sizes.</param>
+    /// <param name="model">The model.</param>
     /// <param name="tokens">Tokens of the sequence.</param>
-    /// <param name="piece">Most tokens appended in one call.</param>
-    public static MemoryEstimate OfSequence(ModelConfiguration configuration, int tokens, int piece)
+    /// <param name="piece">Most tokens that run through all layers at a time.</param>
+    public static MemoryEstimate OfSequence(CausalModel model, int tokens, int piece)
     {
-        long keyWidth = (long)configuration.KeyValueHeads * configuration.HeadDimension;
-        long queryWidth = (long)configuration.QueryHeads * configuration.HeadDimension;
+        long keyWidth = (long)model.Configuration.KeyValueHeads * model.Configuration.HeadDimension;
+        long queryWidth = (long)model.Configuration.QueryHeads * model.Configuration.HeadDimension;
         return new MemoryEstimate(
             0,
-            sizeof(float) * (long)configuration.Layers * tokens * 2 * keyWidth,
-            sizeof(float) * (long)piece * (configuration.HiddenSize + 2 * queryWidth + 2 * keyWidth) + LayerWorkspace.BytesFor(configuration, piece));
+            sizeof(float) * (long)model.Configuration.Layers * tokens * 2 * keyWidth,
+            sizeof(float) * (long)piece * (model.Configuration.HiddenSize + 2 * queryWidth + 2 * keyWidth) + model.Widths.Bytes(piece));
     }
 
     /// <summary>Bytes that this process can still take: what the system has free and the runtime's own limit leave.</summary>

@@ -1,4 +1,3 @@
-using Prescore.Kernels;
 using Prescore.Models.Families;
 using Prescore.Models.Formats;
 using Prescore.Models.Formats.Safetensors;
@@ -7,43 +6,9 @@ using Prescore.Tests.Inference;
 
 namespace Prescore.Tests.Families;
 
-public class LlamaModelTests
+/// <summary>The embedded model against reference values.</summary>
+public class EmbeddedModelTests
 {
-    [Theory]
-    [InlineData("tiny-llama-f32.gguf", "tiny/llama/golden.safetensors", SimdPath.Scalar)]
-    [InlineData("tiny-llama-f32.gguf", "tiny/llama/golden.safetensors", SimdPath.Vector256)]
-    [InlineData("tiny-llama-f32.gguf", "tiny/llama/golden.safetensors", SimdPath.Vector512)]
-    [InlineData("tiny-llama-f16.gguf", "gguf/tiny-llama-f16.golden.safetensors", SimdPath.Vector256)]
-    [InlineData("tiny-llama-q8_0.gguf", "gguf/tiny-llama-q8_0.golden.safetensors", SimdPath.Vector256)]
-    [InlineData("tiny-llama3-rope-f32.gguf", "tiny/llama3-rope/golden.safetensors", SimdPath.Vector256)]
-    public void A_tiny_model_gives_the_reference_logits_and_hidden_states(string file, string goldenFile, SimdPath simd)
-    {
-        using CausalModel model = GoldenModels.Tiny(file, simd);
-        using SafetensorsFile golden = SafetensorsFile.Open(SharedData.Golden(goldenFile.Split('/')));
-        int[] tokens = golden.ReadInt32s("input_ids");
-        var residuals = new List<float[]>();
-        using CausalSession session = GoldenModels.ExactSession(model);
-        session.OnResidual = (index, hidden, count) =>
-        {
-            index.ShouldBe(residuals.Count);
-            count.ShouldBe(tokens.Length);
-            residuals.Add(hidden.ToArray());
-        };
-
-        float[] final = GoldenModels.Prefill(session, tokens, model.Configuration.HiddenSize);
-
-        GoldenModels.LargestDifference(GoldenModels.Logits(model, final), golden.ReadFloats("logits")).ShouldBeLessThan(1e-4);
-        residuals.Count.ShouldBe(model.Configuration.Layers + 1);
-        if (golden.HasTensor("final_norm"))
-        {
-            GoldenModels.ShouldMatchRelative(final, golden, "final_norm");
-            for (int layer = 0; layer < residuals.Count; layer++)
-            {
-                GoldenModels.ShouldMatchRelative(residuals[layer], golden, $"hidden_states.{layer}");
-            }
-        }
-    }
-
     [Fact]
     public void The_embedded_model_gives_the_reference_hidden_states_and_logits()
     {
