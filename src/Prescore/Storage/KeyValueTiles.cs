@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Prescore.Kernels;
 using Prescore.Memory;
+using Prescore.Scheduling;
 
 namespace Prescore.Storage;
 
@@ -14,7 +15,7 @@ internal abstract unsafe class KeyValueTiles : IDisposable
     /// <summary>Keys in one block: a multiple of every panel width.</summary>
     public const int BlockKeys = 128;
 
-    private NativeBuffer? _buffer;
+    private readonly List<SharedMemory> _blocks = [];
     private NativeBuffer? _bias;
 
     /// <summary>Number of keys packed.</summary>
@@ -30,13 +31,11 @@ internal abstract unsafe class KeyValueTiles : IDisposable
 
     public int ValueDimension { get; private set; }
 
-    /// <summary>Floats of one block.</summary>
-    protected nint BlockStride { get; private set; }
+    /// <summary>Bytes held.</summary>
+    public long Bytes => sizeof(float) * ((long)_blocks.Sum(block => block.Length) + (_bias?.Length ?? 0));
 
     /// <summary>Where the value panels start in a block.</summary>
-    protected nint ValueOffset { get; private set; }
-
-    protected float* Data => _buffer!.Pointer;
+    protected nint ValueOffset => (nint)BlockKeys * Dimension;
 
     protected float* BiasData => _bias!.Pointer;
 
@@ -54,52 +53,129 @@ internal abstract unsafe class KeyValueTiles : IDisposable
     /// <summary>Makes room for <paramref name="count"/> keys; their content is then set by the Pack methods.</summary>
     public void Reserve(int count, int dimension, int valueDimension, bool bias)
     {
-        Dimension = dimension;
-        ValueDimension = valueDimension;
-        Layout(dimension, valueDimension, out nint valueOffset, out nint stride);
-        ValueOffset = valueOffset;
-        BlockStride = stride;
+        if (dimension != Dimension || valueDimension != ValueDimension)
+        {
+            ReleaseBlocks();
+            (Dimension, ValueDimension) = (dimension, valueDimension);
+        }
         Count = count;
         HasBias = bias;
-        Grow(ref _buffer, Math.Max(1, Blocks) * stride);
-        if (bias)
+        while (_blocks.Count < Blocks)
         {
-            Grow(ref _bias, Math.Max(1, Blocks) * BlockKeys);
+            _blocks.Add(new SharedMemory(BlockFloats));
+        }
+        if (bias && (_bias is null || _bias.Length < Blocks * BlockKeys))
+        {
+            _bias?.Dispose();
+            _bias = NativeBuffer.Rent(Math.Max(1, Blocks) * BlockKeys);
         }
     }
 
+    /// <summary>Packs keys behind those that are there; they have no bias.</summary>
+    public void Append(MatrixView keys, MatrixView values, int threads, CancellationToken cancellationToken)
+    {
+        int first = Count;
+        Reserve(first + keys.Rows, keys.Columns, values.Columns, bias: false);
+        int block = first / BlockKeys;
+        if (first % BlockKeys != 0)
+        {
+            _blocks[block] = _blocks[block].ForWriting();
+        }
+        ParallelItems.Run(
+            Blocks - block,
+            threads,
+            item =>
+            {
+                int from = Math.Max(first, (block + item) * BlockKeys), end = Math.Min(Count, (block + item + 1) * BlockKeys);
+                PackRows(from, keys, values, Range(stackalloc int[BlockKeys], from - first, end - from));
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Forgets all but the first keys, which have no bias.</summary>
+    public void Truncate(int count)
+    {
+        Count = Math.Min(Count, count);
+        // Blocks that a fork reads are not written anew.
+        for (; _blocks.Count > Blocks; _blocks.RemoveAt(_blocks.Count - 1))
+        {
+            _blocks[^1].Release();
+        }
+    }
+
+    /// <summary>The same keys, which have no bias, going their own way; whole blocks stay shared.</summary>
+    public KeyValueTiles Fork(SimdPath path)
+    {
+        Truncate(Count);
+        KeyValueTiles fork = Create(path);
+        (fork.Dimension, fork.ValueDimension, fork.Count) = (Dimension, ValueDimension, Count);
+        fork._blocks.AddRange(_blocks.Select(block => block.Share()));
+        return fork;
+    }
+
     /// <summary>Packs the keys of one block from neighbouring rows: key i of the tiles is row i.</summary>
-    public abstract void PackBlock(int block, MatrixView keys, MatrixView values, ReadOnlySpan<float> bias);
+    public void PackBlock(int block, MatrixView keys, MatrixView values)
+    {
+        int first = block * BlockKeys;
+        PackRows(first, keys, values, Range(stackalloc int[BlockKeys], first, Math.Min(BlockKeys, Count - first)));
+    }
 
     /// <summary>Packs the keys of one block from listed rows: key i of the tiles is row <paramref name="rows"/>[i].</summary>
-    public abstract void PackBlock(int block, MatrixView keys, MatrixView values, ReadOnlySpan<int> rows, ReadOnlySpan<float> bias);
+    public void PackBlock(int block, MatrixView keys, MatrixView values, ReadOnlySpan<int> rows, ReadOnlySpan<float> bias) =>
+        Pack(block * BlockKeys, Math.Min(Count, (block + 1) * BlockKeys), keys, values, rows, bias);
 
-    /// <summary>Packs all listed keys; bias i (if any) belongs to key i of the tiles.</summary>
-    public void Pack(MatrixView keys, MatrixView values, ReadOnlySpan<int> rows, ReadOnlySpan<float> bias)
+    /// <summary>
+    /// Packs all listed keys; bias i (if any) belongs to key i of the tiles. The first <paramref name="unchanged"/> are
+    /// those that were packed there last time.
+    /// </summary>
+    public void Pack(MatrixView keys, MatrixView values, ReadOnlySpan<int> rows, ReadOnlySpan<float> bias, int unchanged = 0)
     {
         Reserve(rows.Length, keys.Columns, values.Columns, !bias.IsEmpty);
-        for (int block = 0; block < Blocks; block++)
+        for (int first = bias.IsEmpty ? unchanged : 0, end; first < Count; first = end)
         {
-            PackBlock(block, keys, values, rows, bias);
+            end = Math.Min(Count, (first / BlockKeys + 1) * BlockKeys);
+            Pack(first, end, keys, values, rows, bias);
         }
     }
 
     public void Dispose()
     {
-        _buffer?.Dispose();
+        ReleaseBlocks();
         _bias?.Dispose();
-        _buffer = _bias = null;
+        _bias = null;
     }
 
-    protected abstract void Layout(int dimension, int valueDimension, out nint valueOffset, out nint stride);
+    /// <summary>Floats of one block.</summary>
+    protected abstract nint BlockFloats { get; }
 
-    private static void Grow(ref NativeBuffer? buffer, nint length)
+    /// <summary>Packs neighbouring keys of one block, from key <paramref name="first"/> on, one a row listed.</summary>
+    protected abstract void PackRows(int first, MatrixView keys, MatrixView values, ReadOnlySpan<int> rows);
+
+    protected float* Block(int block) => _blocks[block].Pointer;
+
+    private void Pack(int first, int end, MatrixView keys, MatrixView values, ReadOnlySpan<int> rows, ReadOnlySpan<float> bias)
     {
-        if (buffer is null || buffer.Length < length)
+        PackRows(first, keys, values, rows[first..end]);
+        if (HasBias)
         {
-            buffer?.Dispose();
-            buffer = NativeBuffer.Rent(length);
+            bias[first..end].CopyTo(new Span<float>(BiasData + first, end - first));
+            new Span<float>(BiasData + end, BlocksOf(end) * BlockKeys - end).Clear();
         }
+    }
+
+    private static ReadOnlySpan<int> Range(Span<int> rows, int first, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            rows[i] = first + i;
+        }
+        return rows[..count];
+    }
+
+    private void ReleaseBlocks()
+    {
+        _blocks.ForEach(block => block.Release());
+        _blocks.Clear();
     }
 }
 
@@ -107,69 +183,54 @@ internal abstract unsafe class KeyValueTiles : IDisposable
 internal sealed unsafe class KeyValueTiles<TKernel> : KeyValueTiles
     where TKernel : IKernelPath
 {
+    private int ValuePanels => (ValueDimension + TKernel.PanelWidth - 1) / TKernel.PanelWidth;
+
+    protected override nint BlockFloats => ValueOffset + (nint)BlockKeys * TKernel.PanelWidth * ValuePanels;
+
     /// <summary>Key panel of a block: [d, panel width].</summary>
-    public float* KeyPanel(int block, int panel) => Data + block * BlockStride + panel * TKernel.PanelWidth * (nint)Dimension;
+    public float* KeyPanel(int block, int panel) => Block(block) + panel * TKernel.PanelWidth * (nint)Dimension;
 
     /// <summary>Value panel of a block: [BlockKeys, panel width].</summary>
-    public float* ValuePanel(int block, int panel) => Data + block * BlockStride + ValueOffset + panel * (nint)(BlockKeys * TKernel.PanelWidth);
+    public float* ValuePanel(int block, int panel) => Block(block) + ValueOffset + panel * (nint)(BlockKeys * TKernel.PanelWidth);
 
     /// <summary>Log-weights of a block, [BlockKeys].</summary>
     public float* Bias(int block) => BiasData + block * (nint)BlockKeys;
 
-    public override void PackBlock(int block, MatrixView keys, MatrixView values, ReadOnlySpan<float> bias)
+    protected override void PackRows(int first, MatrixView keys, MatrixView values, ReadOnlySpan<int> rows)
     {
-        int first = block * BlockKeys;
-        Span<int> rows = stackalloc int[Math.Min(BlockKeys, Count - first)];
-        for (int i = 0; i < rows.Length; i++)
+        int block = first / BlockKeys, start = first % BlockKeys;
+        int single = Math.Min(rows.Length, -start & 7);
+        for (int i = 0; i < single; i++)
         {
-            rows[i] = first + i;
+            PackKey(block, start + i, keys.Row(rows[i]));
         }
-        PackRows(block, keys, values, rows);
-        PackBias(block, bias);
-    }
-
-    public override void PackBlock(int block, MatrixView keys, MatrixView values, ReadOnlySpan<int> rows, ReadOnlySpan<float> bias)
-    {
-        int first = block * BlockKeys;
-        PackRows(block, keys, values, rows.Slice(first, Math.Min(BlockKeys, Count - first)));
-        PackBias(block, bias);
-    }
-
-    protected override void Layout(int dimension, int valueDimension, out nint valueOffset, out nint stride)
-    {
-        int valuePanels = (valueDimension + TKernel.PanelWidth - 1) / TKernel.PanelWidth;
-        valueOffset = (nint)BlockKeys * dimension;
-        stride = valueOffset + (nint)BlockKeys * TKernel.PanelWidth * valuePanels;
-    }
-
-    private void PackBias(int block, ReadOnlySpan<float> bias)
-    {
-        if (!HasBias)
-        {
-            return;
-        }
-        var target = new Span<float>(Bias(block), BlockKeys);
-        int first = block * BlockKeys;
-        bias.Slice(first, Math.Min(BlockKeys, Count - first)).CopyTo(target);
-        target[Math.Min(BlockKeys, Count - first)..].Clear();
-    }
-
-    private void PackRows(int block, MatrixView keys, MatrixView values, ReadOnlySpan<int> rows)
-    {
-        int panels = (rows.Length + TKernel.PanelWidth - 1) / TKernel.PanelWidth;
         float** pointers = stackalloc float*[8];
         // Rows and columns beyond the data are read from here.
         int paddedDimension = (Dimension + 7) & ~7;
         float* scratch = stackalloc float[8 * paddedDimension];
         new Span<float>(scratch, 8 * paddedDimension).Clear();
-        for (int panel = 0; panel < panels; panel++)
+        for (int i = single; i < rows.Length; i += 8)
         {
-            for (int group = 0; group < TKernel.PanelWidth; group += 8)
+            if (rows.Length - i == 1)
             {
-                PackEightKeys(KeyPanel(block, panel) + group, keys, rows, panel * TKernel.PanelWidth + group, pointers, scratch, paddedDimension);
+                PackKey(block, start + i, keys.Row(rows[i]));
+                break;
             }
+            PackEightKeys(KeyColumn(block, start + i), keys, rows, i, pointers, scratch, paddedDimension);
         }
-        PackValues(block, values, rows);
+        PackValues(block, start, values, rows);
+    }
+
+    /// <summary>Where the components of a block's key start; the next ones are a panel's width apart.</summary>
+    private float* KeyColumn(int block, int key) => KeyPanel(block, key / TKernel.PanelWidth) + key % TKernel.PanelWidth;
+
+    private void PackKey(int block, int index, ReadOnlySpan<float> key)
+    {
+        float* target = KeyColumn(block, index);
+        for (int l = 0; l < key.Length; l++)
+        {
+            target[l * TKernel.PanelWidth] = key[l];
+        }
     }
 
     private void PackEightKeys(
@@ -208,13 +269,13 @@ internal sealed unsafe class KeyValueTiles<TKernel> : KeyValueTiles
         }
     }
 
-    private void PackValues(int block, MatrixView values, ReadOnlySpan<int> rows)
+    private void PackValues(int block, int start, MatrixView values, ReadOnlySpan<int> rows)
     {
         Debug.Assert(values.Columns == ValueDimension);
         int width = TKernel.PanelWidth;
-        for (int panel = 0; panel * width < ValueDimension; panel++)
+        for (int panel = 0; panel < ValuePanels; panel++)
         {
-            float* target = ValuePanel(block, panel);
+            float* target = ValuePanel(block, panel) + start * width;
             int columns = Math.Min(width, ValueDimension - panel * width);
             for (int i = 0; i < rows.Length; i++)
             {
@@ -222,8 +283,6 @@ internal sealed unsafe class KeyValueTiles<TKernel> : KeyValueTiles
                 values.Row(rows[i]).Slice(panel * width, columns).CopyTo(row);
                 row[columns..].Clear();
             }
-            // The value product runs over whole vectors of weights; absent keys have weight 0 and must not be NaN.
-            new Span<float>(target + rows.Length * width, (BlockKeys - rows.Length) * width).Clear();
         }
     }
 }

@@ -4,70 +4,32 @@ using Prescore.Attention.Core;
 namespace Prescore.Attention.Clustered;
 
 /// <summary>The cache of one layer for Clustered attention: the index is where the keys and values live.</summary>
-internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShape shape, AttentionOptions run, ClusteredLayer layer) : ICertifiedCache
+internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShape shape, AttentionOptions run, ClusteredLayer layer)
+    : KeyValueCache(shape, run, layer.Length), ICertifiedCache
 {
     public ClusteredKeyValueCache(ClusteredOptions options, CacheShape shape, AttentionOptions run)
         : this(options, shape, run, new ClusteredLayer(options, shape, run, weighted: false))
     {
     }
 
-    public int Length => Layer.Length;
-
-    public long Bytes => Layer.Bytes;
+    public override long Bytes => layer.Bytes;
 
     /// <summary>The state behind the cache.</summary>
     public ClusteredLayer Layer => layer;
 
-    public IReadOnlyList<HeadCertificate> Certificates() => Layer.Certificates();
+    public IReadOnlyList<HeadCertificate> Certificates() => layer.Certificates();
 
-    public AttentionReport AppendAndAttend(
-        int count,
-        ReadOnlySpan<float> queries,
-        ReadOnlySpan<float> keys,
-        ReadOnlySpan<float> values,
-        Span<float> output,
-        CancellationToken cancellationToken = default)
+    public override IKeyValueCache Fork() => new ClusteredKeyValueCache(options, Shape, Options, layer.Fork());
+
+    public override void Dispose() => layer.Dispose();
+
+    protected override void Append(AttentionCall call)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        var input = new AttentionInput
-        {
-            Shape = shape.Call(count, count),
-            Queries = queries,
-            QueryLayout = shape.QueryRows(count, shape.HeadDimension),
-            Keys = keys,
-            KeyLayout = HeadLayout.RowsFirst(shape.KeyValueHeads, count, shape.HeadDimension),
-            Values = values,
-            ValueLayout = HeadLayout.RowsFirst(shape.KeyValueHeads, count, shape.ValueDimension),
-            Causal = true,
-            Scale = shape.Scale,
-        };
-        var result = new AttentionOutput { Output = output, Layout = shape.QueryRows(count, shape.ValueDimension) };
-        int before = Length;
-        AttentionReport report = AttentionCall.Run(input, result, run, cancellationToken, call =>
-        {
-            AttentionInputCheck.Storable(call, options.Storage);
-            try
-            {
-                Layer.Append(call, 0, queryOffset: 0);
-            }
-            catch
-            {
-                Layer.Restore();
-                throw;
-            }
-        });
-        // The call knows only the new keys; the queries saw those before them as well.
-        return report with { ExactInteractions = report.ExactInteractions + (long)before * count * shape.QueryHeads };
+        AttentionInputCheck.Storable(call, options.Storage);
+        layer.Append(call, 0, queryOffset: 0);
     }
 
-    public void Rewind(int length)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(length);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
-        Layer.Rewind(length);
-    }
+    protected override void Truncate(int length) => layer.Rewind(length);
 
-    public IKeyValueCache Fork() => new ClusteredKeyValueCache(options, shape, run, layer.Fork());
-
-    public void Dispose() => Layer.Dispose();
+    protected override void Restore(int length) => layer.Restore();
 }

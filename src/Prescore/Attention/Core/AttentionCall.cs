@@ -50,6 +50,18 @@ internal sealed unsafe class AttentionCall
         _logSumExp = logSumExp;
     }
 
+    private AttentionCall(AttentionCall call, int before, SequenceMemory memory)
+    {
+        Shape = call.Shape with { Keys = before + call.Shape.Keys };
+        (Causal, Scale, Options, CancellationToken, Work) = (call.Causal, call.Scale, call.Options, call.CancellationToken, call.Work);
+        (_queryLayout, _keyLayout, _valueLayout, _outputLayout) = (call._queryLayout, call._keyLayout, call._valueLayout, call._outputLayout);
+        _queries = call._queries;
+        _keys = call._keys;
+        _values = call._values;
+        _output = call._output;
+        (FirstNewKey, Memory) = (before, memory);
+    }
+
     public AttentionShape Shape { get; }
 
     public bool Causal { get; }
@@ -63,6 +75,12 @@ internal sealed unsafe class AttentionCall
     public WorkCounter Work { get; } = new();
 
     public bool HasLogWeights => _logWeights != null;
+
+    /// <summary>Position of the first key that the call brings: 0 but in a cache's call.</summary>
+    public int FirstNewKey { get; }
+
+    /// <summary>What a cache keeps of the sequence; null: the call is not a cache's.</summary>
+    public SequenceMemory? Memory { get; }
 
     /// <summary>Checks and pins the tensors, runs the method's body and reports its work and time.</summary>
     /// <exception cref="ArgumentException">Shapes, strides or span lengths do not fit.</exception>
@@ -96,14 +114,23 @@ internal sealed unsafe class AttentionCall
         }
     }
 
+    /// <summary>The same call, its keys the next ones after <paramref name="before"/> others that <paramref name="memory"/> knows.</summary>
+    public AttentionCall After(int before, SequenceMemory memory) => new(this, before, memory);
+
     /// <summary>Queries [n_q, d] of a query head.</summary>
     public MatrixView Queries(int batch, int head) => View(_queries, _queryLayout, batch, head, Shape.Queries, Shape.HeadDimension);
 
     /// <summary>Keys [n_k, d] of a key/value head.</summary>
-    public MatrixView Keys(int batch, int head) => View(_keys, _keyLayout, batch, head, Shape.Keys, Shape.HeadDimension);
+    public MatrixView Keys(int batch, int head) => Memory is null ? NewKeys(batch, head) : Memory.Keys[head].View;
 
     /// <summary>Values [n_k, d_v] of a key/value head.</summary>
-    public MatrixView Values(int batch, int head) => View(_values, _valueLayout, batch, head, Shape.Keys, Shape.ValueDimension);
+    public MatrixView Values(int batch, int head) => Memory is null ? NewValues(batch, head) : Memory.Values[head].View;
+
+    /// <summary>Of these, the keys that the call brings, from <see cref="FirstNewKey"/> on.</summary>
+    public MatrixView NewKeys(int batch, int head) => View(_keys, _keyLayout, batch, head, Shape.Keys - FirstNewKey, Shape.HeadDimension);
+
+    /// <summary>Of these, the values that the call brings.</summary>
+    public MatrixView NewValues(int batch, int head) => View(_values, _valueLayout, batch, head, Shape.Keys - FirstNewKey, Shape.ValueDimension);
 
     /// <summary>Outputs [n_q, d_v] of a query head.</summary>
     public MatrixView Output(int batch, int head) => View(_output, _outputLayout, batch, head, Shape.Queries, Shape.ValueDimension);

@@ -12,6 +12,9 @@ internal sealed class AttentionWorkspace : IDisposable
     private readonly AttentionCall _call;
     private readonly QueryBlock _block;
     private readonly int[] _limits;
+    private readonly KeyGather _own;
+    private readonly GatherStore? _kept;
+    private int _list;
     private int _batch;
     private int _head;
     private int _firstPosition;
@@ -20,13 +23,15 @@ internal sealed class AttentionWorkspace : IDisposable
     public AttentionWorkspace(AttentionCall call, int positions)
     {
         _call = call;
-        _block = call.CreateBlock(positions * call.Shape.GroupSize);
-        _limits = new int[positions * call.Shape.GroupSize];
-        Keys = new KeyGather(call);
+        int rows = Math.Min(positions, call.Shape.Queries) * call.Shape.GroupSize;
+        _block = call.CreateBlock(rows);
+        _limits = new int[rows];
+        _kept = call.Memory?.GathersFor(call.Shape.Queries);
+        Keys = _own = new KeyGather(call.Options.Simd);
     }
 
     /// <summary>The keys that the next Attend takes; emptied when queries are taken.</summary>
-    public KeyGather Keys { get; }
+    public KeyGather Keys { get; private set; }
 
     /// <summary>Runs a body for the queries of every block of positions of every key/value head, and finishes them.</summary>
     /// <param name="call">The call.</param>
@@ -68,8 +73,8 @@ internal sealed class AttentionWorkspace : IDisposable
     /// <summary>The same, going on from states: that of query head h and query i at [(batch · heads + h) · n_q + i].</summary>
     public void Begin(int batch, int head, int first, int end, ReadOnlySpan<SoftmaxState> states)
     {
-        (_batch, _head, _firstPosition) = (batch, head, first);
-        Keys.Begin(batch, head);
+        (_batch, _head, _firstPosition, _list) = (batch, head, first, 0);
+        BeginList();
         _block.Clear();
         for (int row = 0; row < (end - first) * _call.Shape.GroupSize; row++)
         {
@@ -78,6 +83,13 @@ internal sealed class AttentionWorkspace : IDisposable
             SoftmaxState state = states.IsEmpty ? default : states[(batch * _call.Shape.QueryHeads + queryHead) * _call.Shape.Queries + query];
             _block.Resume(values, _call.Scale, state, _call.Output(batch, queryHead).Row(query));
         }
+    }
+
+    /// <summary>Starts an empty list of keys of the same head.</summary>
+    public void BeginList()
+    {
+        Keys = _kept?.Get(_head, _list++) ?? _own;
+        Keys.Begin(_call, _batch, _head);
     }
 
     /// <summary>
@@ -142,7 +154,7 @@ internal sealed class AttentionWorkspace : IDisposable
     public void Dispose()
     {
         _block.Dispose();
-        Keys.Dispose();
+        _own.Dispose();
     }
 
     private void Attend()

@@ -9,33 +9,22 @@ namespace Prescore.Attention.Core;
 /// blocks of one fit are an epoch. All of that is fixed by absolute positions, so a call that starts in the middle of a
 /// prompt finds the same.
 /// </summary>
-internal sealed class FarKeys
+/// <param name="sinks">Number of keys at the start that are not far.</param>
+/// <param name="window">Keys w before a block that are near.</param>
+internal sealed class FarKeys(int sinks, int window)
 {
     /// <summary>Positions of a block.</summary>
     public const int BlockPositions = 256;
 
-    private readonly int _sinks;
-    private readonly int _window;
-    private readonly int[] _positions;
-    private readonly int[] _epochs;
-
-    /// <summary>Plans blocks 0 … <paramref name="endBlock"/> − 1.</summary>
-    /// <param name="call">The call.</param>
-    /// <param name="batch">Sequence.</param>
-    /// <param name="head">Key/value head.</param>
-    /// <param name="sinks">Number of keys at the start that are not far.</param>
-    /// <param name="window">Keys w before a block that are near.</param>
-    /// <param name="endBlock">One beyond the last block.</param>
-    public FarKeys(AttentionCall call, int batch, int head, int sinks, int window, int endBlock)
-    {
-        (_sinks, _window) = (sinks, window);
-        _positions = KeptKeys.Between(call, batch, head, sinks, NearStart(endBlock - 1, sinks, window));
-        _epochs = new int[endBlock];
-        Epochs = PlanEpochs();
-    }
+    private readonly List<int> _epochOfBlock = [];
+    private readonly List<FarEpoch> _epochs = [];
+    private int[] _positions = [];
 
     /// <summary>The fits, in order; each serves the blocks from its own to the next fit's.</summary>
-    public FarEpoch[] Epochs { get; }
+    public IReadOnlyList<FarEpoch> Epochs => _epochs;
+
+    /// <summary>Bytes held.</summary>
+    public long Bytes => sizeof(int) * (long)_positions.Length;
 
     /// <summary>First near key of a block that is not a sink.</summary>
     public static int NearStart(int block, int sinks, int window) => (int)Math.Max(sinks, (long)block * BlockPositions - window);
@@ -44,33 +33,52 @@ internal sealed class FarKeys
     public ReadOnlySpan<int> Of(int block) => _positions.AsSpan(0, CountOf(block));
 
     /// <summary>The epoch of a block that has far keys.</summary>
-    public int EpochOf(int block) => _epochs[block];
+    public int EpochOf(int block) => _epochOfBlock[block];
+
+    /// <summary>Plans the blocks up to <paramref name="endBlock"/> that are not yet planned.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="batch">Sequence.</param>
+    /// <param name="head">Key/value head.</param>
+    /// <param name="endBlock">One beyond the last block.</param>
+    public FarKeys Plan(AttentionCall call, int batch, int head, int endBlock)
+    {
+        if (endBlock > _epochOfBlock.Count)
+        {
+            _positions = KeptKeys.Between(call, batch, head, sinks, NearStart(endBlock - 1, sinks, window));
+        }
+        for (int block = _epochOfBlock.Count; block < endBlock; block++)
+        {
+            int far = CountOf(block);
+            if (far > 0 && 10L * far >= 13L * (_epochs.Count == 0 ? 0 : CountOf(_epochs[^1].FirstBlock)))
+            {
+                _epochs.Add(new FarEpoch(block, block));
+            }
+            if (_epochs.Count > 0)
+            {
+                _epochs[^1] = _epochs[^1] with { EndBlock = block + 1 };
+            }
+            _epochOfBlock.Add(_epochs.Count - 1);
+        }
+        return this;
+    }
+
+    /// <summary>Forgets the blocks that need keys from position <paramref name="length"/> on; returns how many are left.</summary>
+    public int Truncate(int length)
+    {
+        int blocks = Math.Min(_epochOfBlock.Count, length / BlockPositions + 1);
+        _epochOfBlock.RemoveRange(blocks, _epochOfBlock.Count - blocks);
+        _epochs.RemoveAll(epoch => epoch.FirstBlock >= blocks);
+        if (_epochs.Count > 0)
+        {
+            _epochs[^1] = _epochs[^1] with { EndBlock = blocks };
+        }
+        return blocks;
+    }
 
     private int CountOf(int block)
     {
-        int index = _positions.AsSpan().BinarySearch(NearStart(block, _sinks, _window));
+        int index = _positions.AsSpan().BinarySearch(NearStart(block, sinks, window));
         return index < 0 ? ~index : index;
-    }
-
-    private FarEpoch[] PlanEpochs()
-    {
-        var epochs = new List<FarEpoch>();
-        int fitted = 0;
-        for (int block = 0; block < _epochs.Length; block++)
-        {
-            int far = CountOf(block);
-            if (far > 0 && 10L * far >= 13L * fitted)
-            {
-                epochs.Add(new FarEpoch(block, block));
-                fitted = far;
-            }
-            if (epochs.Count > 0)
-            {
-                _epochs[block] = epochs.Count - 1;
-                epochs[^1] = epochs[^1] with { EndBlock = block + 1 };
-            }
-        }
-        return [.. epochs];
     }
 }
 

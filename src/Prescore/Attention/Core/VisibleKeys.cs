@@ -19,16 +19,19 @@ internal sealed class VisibleKeys
         _keptBefore = keptBefore;
     }
 
-    /// <summary>Packs the keys and values of a key/value head into <paramref name="tiles"/>, on all threads of the call.</summary>
-    public static VisibleKeys Pack(AttentionCall call, int batch, int head, KeyValueTiles tiles)
+    /// <summary>All keys of a call without log-weights.</summary>
+    public static VisibleKeys All(AttentionCall call) => new(call, null);
+
+    /// <summary>Packs the keys and values of a key/value head into <paramref name="tiles"/>.</summary>
+    public static VisibleKeys Pack(AttentionCall call, int batch, int head, KeyValueTiles tiles, int threads)
     {
         MatrixView keys = call.Keys(batch, head);
         MatrixView values = call.Values(batch, head);
         if (!call.HasLogWeights)
         {
             tiles.Reserve(keys.Rows, keys.Columns, values.Columns, bias: false);
-            ParallelItems.Run(tiles.Blocks, call.Options.Threads, block => tiles.PackBlock(block, keys, values, default), call.CancellationToken);
-            return new VisibleKeys(call, null);
+            ParallelItems.Run(tiles.Blocks, threads, block => tiles.PackBlock(block, keys, values), call.CancellationToken);
+            return All(call);
         }
         int[] keptBefore = KeptBefore(call.KeyLogWeights(batch, head));
         int[] rows = new int[keptBefore[^1]];
@@ -42,7 +45,7 @@ internal sealed class VisibleKeys
             }
         }
         tiles.Reserve(rows.Length, keys.Columns, values.Columns, bias: true);
-        ParallelItems.Run(tiles.Blocks, call.Options.Threads, block => tiles.PackBlock(block, keys, values, rows, bias), call.CancellationToken);
+        ParallelItems.Run(tiles.Blocks, threads, block => tiles.PackBlock(block, keys, values, rows, bias), call.CancellationToken);
         return new VisibleKeys(call, keptBefore);
     }
 

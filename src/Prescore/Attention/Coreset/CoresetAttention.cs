@@ -91,20 +91,23 @@ public sealed class CoresetAttention : ISizedAttention
     /// <inheritdoc/>
     public AttentionReport Compute(
         in AttentionInput input, in AttentionOutput output, AttentionOptions options, CancellationToken cancellationToken = default) =>
-        AttentionCall.Run(input, output, options, cancellationToken, call =>
-        {
-            if (call.Causal)
-            {
-                ComputeStream(call);
-            }
-            else
-            {
-                WholeCoreset.Attend(call, AddRepresentatives);
-            }
-        });
+        AttentionCall.Run(input, output, options, cancellationToken, Compute);
 
     /// <inheritdoc/>
-    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) => new ContiguousKeyValueCache(this, shape, options);
+    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) =>
+        new MethodCache(shape, options, new SequenceMemory(shape, options), Compute);
+
+    private void Compute(AttentionCall call)
+    {
+        if (call.Causal)
+        {
+            ComputeStream(call);
+        }
+        else
+        {
+            WholeCoreset.Attend(call, AddRepresentatives);
+        }
+    }
 
     private void AddRepresentatives(AttentionCall call, WeightedKeys keys, int batch, int head)
     {
@@ -125,7 +128,7 @@ public sealed class CoresetAttention : ISizedAttention
         PositionBlocks blocks = PositionBlocks.Of(call, FarKeys.BlockPositions);
         int endBlock = blocks.FirstBlock + blocks.Count;
         FarKeys[] far = [.. Enumerable.Range(0, blocks.Count == 0 ? 0 : call.Shape.Batch * heads)
-            .Select(item => new FarKeys(call, item / heads, item % heads, WindowAttention.Sinks, _window, endBlock))];
+            .Select(item => new FarKeys(WindowAttention.Sinks, _window).Plan(call, item / heads, item % heads, endBlock))];
         StreamingCoreset[] coresets = [.. far.Select((keys, item) =>
             new StreamingCoreset(call, item / heads, item % heads, keys, _representatives, _steps))];
         FarEpoch.RunAll(far, blocks.FirstBlock, call, (item, epoch) => coresets[item].Fit(epoch, far[item].Of(far[item].Epochs[epoch].FirstBlock)));

@@ -17,7 +17,7 @@ namespace Prescore.Attention.Coreset;
 /// <param name="steps">Lloyd steps of a fit at most.</param>
 internal sealed class StreamingCoreset(AttentionCall call, int batch, int head, FarKeys far, int count, int steps)
 {
-    private readonly EpochLabels[] _epochs = new EpochLabels[far.Epochs.Length];
+    private readonly EpochLabels[] _epochs = new EpochLabels[far.Epochs.Count];
 
     /// <summary>Fits the centres of an epoch and labels the far keys of all its blocks.</summary>
     /// <param name="epoch">Number of the epoch.</param>

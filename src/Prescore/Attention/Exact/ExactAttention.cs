@@ -31,30 +31,48 @@ public sealed class ExactAttention : IAttention
         AttentionCall.Run(input, output, options, cancellationToken, Compute);
 
     /// <inheritdoc/>
-    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) => new ContiguousKeyValueCache(this, shape, options);
+    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) =>
+        new MethodCache(shape, options, new PackedMemory(shape, options), Compute);
 
     private static void Compute(AttentionCall call)
     {
-        for (int batch = 0; batch < call.Shape.Batch; batch++)
+        int heads = call.Shape.KeyValueHeads;
+        if (call.Memory is not null && call.Shape.Queries * call.Shape.GroupSize <= QueryBlock.StripRows)
+        {
+            // Too few queries to share out: heads side by side.
+            ParallelItems.Run(
+                call.Shape.Batch * heads, call.Options.Threads, item => Compute(call, item / heads, item % heads, threads: 1), call.CancellationToken);
+        }
+        else
         {
             // Heads one after the other: the packed keys of one stay in the shared cache.
-            for (int head = 0; head < call.Shape.KeyValueHeads; head++)
+            for (int item = 0; item < call.Shape.Batch * heads; item++)
             {
-                Compute(call, batch, head);
+                Compute(call, item / heads, item % heads, call.Options.Threads);
             }
         }
         call.Work.AddInteractions(call.Shape.ExactInteractions(call.Causal));
     }
 
-    private static void Compute(AttentionCall call, int batch, int head)
+    private static void Compute(AttentionCall call, int batch, int head, int threads)
     {
+        if (call.Memory is PackedMemory memory)
+        {
+            memory.Tiles[head].Append(call.NewKeys(batch, head), call.NewValues(batch, head), threads, call.CancellationToken);
+            Attend(call, batch, head, memory.Tiles[head], VisibleKeys.All(call), threads);
+            return;
+        }
         using KeyValueTiles tiles = KeyValueTiles.Create(call.Options.Simd);
-        VisibleKeys visible = VisibleKeys.Pack(call, batch, head, tiles);
-        int positionsPerItem = Math.Max(1, ItemRows / call.Shape.GroupSize);
+        Attend(call, batch, head, tiles, VisibleKeys.Pack(call, batch, head, tiles, threads), threads);
+    }
+
+    private static void Attend(AttentionCall call, int batch, int head, KeyValueTiles tiles, VisibleKeys visible, int threads)
+    {
+        int positionsPerItem = Math.Max(1, Math.Min(call.Shape.Queries, ItemRows / call.Shape.GroupSize));
         int items = (call.Shape.Queries + positionsPerItem - 1) / positionsPerItem;
         ParallelItems.Run(
             items,
-            call.Options.Threads,
+            threads,
             () => call.CreateBlock(positionsPerItem * call.Shape.GroupSize),
             // The last positions see most keys: they go first, so that no thread ends with a long item alone.
             (block, item) => AttendItem(call, batch, head, tiles, visible, block, (items - 1 - item) * positionsPerItem, positionsPerItem),

@@ -6,66 +6,73 @@ using Prescore.Scheduling;
 
 namespace Prescore.Attention.Hyper;
 
-/// <summary>Angular hash codes of all keys and queries of a call.</summary>
-internal sealed class HashCodes
+/// <summary>Angular hash codes of all keys of a sequence or batch, and of the queries of one call after the other.</summary>
+internal sealed class HashCodes : IDisposable
 {
     private const int RowsPerItem = 2048;
 
-    private readonly AttentionCall _call;
+    private readonly AngularHash[] _hashes;
+    private readonly int _groupSize;
+    private readonly int _queryHeads;
     private readonly ushort[][] _keys;
     private readonly ushort[][] _queries;
+    private int _hashedKeys;
 
-    private HashCodes(AttentionCall call)
+    /// <summary>Draws the planes of all key/value heads; nothing is hashed yet.</summary>
+    public HashCodes(AttentionOptions options, int batch, int queryHeads, int keyValueHeads, int dimension)
     {
-        _call = call;
-        AttentionShape shape = call.Shape;
-        _keys = Allocate(shape.Batch * shape.KeyValueHeads, shape.Keys);
-        _queries = Allocate(shape.Batch * shape.QueryHeads, shape.Queries);
+        _hashes = [.. Enumerable.Range(0, keyValueHeads).Select(head => new AngularHash(options, head, dimension))];
+        (_queryHeads, _groupSize) = (queryHeads, queryHeads / keyValueHeads);
+        _keys = [.. Enumerable.Repeat(Array.Empty<ushort>(), batch * keyValueHeads)];
+        _queries = [.. Enumerable.Repeat(Array.Empty<ushort>(), batch * queryHeads)];
     }
 
-    /// <summary>Hashes everything, on all threads of the call.</summary>
-    public static HashCodes Compute(AttentionCall call)
+    /// <summary>Bytes held.</summary>
+    public long Bytes => sizeof(ushort) * (_keys.Sum(codes => (long)codes.Length) + _queries.Sum(codes => (long)codes.Length));
+
+    /// <summary>Hashes the keys that are not yet hashed and the queries of a call, on all its threads.</summary>
+    public void Hash(AttentionCall call)
     {
-        var codes = new HashCodes(call);
-        AttentionShape shape = call.Shape;
-        AngularHash[] hashes = [.. Enumerable.Range(0, shape.KeyValueHeads).Select(head => new AngularHash(call.Options, head, shape.HeadDimension))];
-        try
-        {
-            codes.Fill(codes._keys, shape.KeyValueHeads, call.Keys, head => hashes[head]);
-            codes.Fill(codes._queries, shape.QueryHeads, call.Queries, head => hashes[head / shape.GroupSize]);
-        }
-        finally
-        {
-            Array.ForEach(hashes, hash => hash.Dispose());
-        }
-        return codes;
+        Fill(call, _keys, _hashes.Length, call.Keys, head => _hashes[head], _hashedKeys, call.Shape.Keys);
+        Fill(call, _queries, _queryHeads, call.Queries, head => _hashes[head / _groupSize], 0, call.Shape.Queries);
+        _hashedKeys = call.Shape.Keys;
     }
 
-    /// <summary>Codes [n_k] of the keys of a key/value head.</summary>
-    public ushort[] Keys(int batch, int head) => _keys[batch * _call.Shape.KeyValueHeads + head];
+    /// <summary>Forgets the codes of keys from position <paramref name="length"/> on.</summary>
+    public void Truncate(int length) => _hashedKeys = Math.Min(_hashedKeys, length);
 
-    /// <summary>Codes [n_q] of the queries of a query head.</summary>
-    public ushort[] Queries(int batch, int head) => _queries[batch * _call.Shape.QueryHeads + head];
+    /// <summary>Codes of the keys of a key/value head.</summary>
+    public ushort[] Keys(int batch, int head) => _keys[batch * _hashes.Length + head];
 
-    private static ushort[][] Allocate(int heads, int rows) => [.. Enumerable.Range(0, heads).Select(_ => new ushort[rows])];
+    /// <summary>Codes of the queries of a query head.</summary>
+    public ushort[] Queries(int batch, int head) => _queries[batch * _queryHeads + head];
 
-    private void Fill(ushort[][] codes, int heads, Func<int, int, MatrixView> rowsOf, Func<int, AngularHash> hashOf)
+    public void Dispose() => Array.ForEach(_hashes, hash => hash.Dispose());
+
+    private static void Fill(
+        AttentionCall call, ushort[][] codes, int heads, Func<int, int, MatrixView> rowsOf, Func<int, AngularHash> hashOf, int first, int end)
     {
-        int rows = codes[0].Length;
-        int pieces = (rows + RowsPerItem - 1) / RowsPerItem;
+        for (int i = 0; i < codes.Length; i++)
+        {
+            if (codes[i].Length < end)
+            {
+                Array.Resize(ref codes[i], first == 0 ? end : end + end / 4);
+            }
+        }
+        int pieces = (end - first + RowsPerItem - 1) / RowsPerItem;
         ParallelItems.Run(
             codes.Length * pieces,
-            _call.Options.Threads,
+            call.Options.Threads,
             item =>
             {
                 long start = Stopwatch.GetTimestamp();
                 (int batchHead, int piece) = Math.DivRem(item, pieces);
                 (int batch, int head) = Math.DivRem(batchHead, heads);
-                int first = piece * RowsPerItem;
-                int count = Math.Min(RowsPerItem, rows - first);
-                hashOf(head).Codes(rowsOf(batch, head).Slice(first, count), codes[batchHead].AsSpan(first, count));
-                _call.Work.AddIndexTime(start);
+                int from = first + piece * RowsPerItem;
+                int count = Math.Min(RowsPerItem, end - from);
+                hashOf(head).Codes(rowsOf(batch, head).Slice(from, count), codes[batchHead].AsSpan(from, count));
+                call.Work.AddIndexTime(start);
             },
-            _call.CancellationToken);
+            call.CancellationToken);
     }
 }

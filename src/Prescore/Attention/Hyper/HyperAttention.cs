@@ -57,5 +57,6 @@ public sealed class HyperAttention : ISizedAttention
         AttentionCall.Run(input, output, options, cancellationToken, call => HyperRun.Run(call, _settings, WholeSegment.Instance));
 
     /// <inheritdoc/>
-    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) => new ContiguousKeyValueCache(this, shape, options);
+    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) =>
+        new MethodCache(shape, options, new HyperMemory(shape, options), call => HyperRun.Run(call, _settings, WholeSegment.Instance));
 }

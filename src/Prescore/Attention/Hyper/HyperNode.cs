@@ -4,32 +4,16 @@ using Prescore.Attention.Core;
 
 namespace Prescore.Attention.Hyper;
 
-/// <summary>
-/// HyperAttention of some queries over a segment of keys of one key/value head: keys sorted by their code and cut into
-/// blocks, each query given one block, and a random sample of the keys outside the block (sortLSH with residual
-/// sampling, arXiv 2310.05869, algorithms 1 and 3). Every block has the same number of keys; where the segment is
-/// not a multiple of it, neighbouring blocks overlap.
-/// </summary>
+/// <summary>HyperAttention of some queries over a segment of keys of one key/value head: each query has one block of it.</summary>
 internal sealed class HyperNode
 {
     private readonly AttentionShape _shape;
-    private readonly int[] _keys;
-    private readonly int[] _always;
-    private readonly int _blockKeys;
-    private readonly int _samples;
-    private int[] _drawn = [];
     private int[] _rows = [];
     private int[] _rowStarts = [];
 
-    private HyperNode(AttentionShape shape, HyperSettings settings, int batch, int head, SegmentKeys keys)
+    private HyperNode(AttentionShape shape, int batch, int head, SortedSegment keys)
     {
-        (_shape, Batch, Head) = (shape, batch, head);
-        (_keys, _always) = (keys.Hashed, keys.Always);
-        // A sample as large as the rest is the rest: then all keys are one block.
-        bool exact = settings.Terms(_keys.Length) == _keys.Length;
-        _blockKeys = exact ? _keys.Length : settings.Block;
-        _samples = exact ? 0 : settings.Sample;
-        Blocks = exact ? 1 : (_keys.Length + _blockKeys - 1) / _blockKeys;
+        (_shape, Batch, Head, Keys) = (shape, batch, head, keys);
     }
 
     public int Batch { get; }
@@ -37,41 +21,38 @@ internal sealed class HyperNode
     /// <summary>Key/value head.</summary>
     public int Head { get; }
 
-    /// <summary>Number of blocks.</summary>
-    public int Blocks { get; }
+    /// <summary>The segment's keys.</summary>
+    public SortedSegment Keys { get; }
 
-    /// <summary>Builds a node.</summary>
+    /// <summary>Number of blocks.</summary>
+    public int Blocks => Keys.Blocks;
+
+    /// <summary>Gives every query its block.</summary>
     /// <param name="call">The call.</param>
-    /// <param name="settings">Block and sample size.</param>
     /// <param name="pairing">How queries find their block.</param>
-    /// <param name="codes">Codes of keys and queries; null only where the segment is computed exactly anyway.</param>
+    /// <param name="codes">Codes of the queries; null only where there is one block.</param>
     /// <param name="batch">Sequence.</param>
     /// <param name="head">Key/value head.</param>
     /// <param name="keys">The segment's keys.</param>
     /// <param name="firstQuery">First query of the call that attends the segment.</param>
     /// <param name="endQuery">One beyond the last.</param>
     public static HyperNode Create(
-        AttentionCall call, HyperSettings settings, QueryPairing pairing, HashCodes? codes, int batch, int head, SegmentKeys keys, int firstQuery, int endQuery)
+        AttentionCall call, QueryPairing pairing, HashCodes? codes, int batch, int head, SortedSegment keys, int firstQuery, int endQuery)
     {
-        var node = new HyperNode(call.Shape, settings, batch, head, keys);
+        var node = new HyperNode(call.Shape, batch, head, keys);
         int rows = (endQuery - firstQuery) * call.Shape.GroupSize;
         int[] blockOf = ArrayPool<int>.Shared.Rent(rows);
         blockOf.AsSpan(0, rows).Clear();
-        if (node.Blocks > 1)
+        for (int member = 0; member < call.Shape.GroupSize && node.Blocks > 1; member++)
         {
-            ushort[] sortedCodes = node.SortKeys(codes!.Keys(batch, head));
-            node._drawn = ResidualSample.First(call.Options, head, node._keys, Math.Min(node._keys.Length, node._blockKeys + node._samples));
-            for (int member = 0; member < call.Shape.GroupSize; member++)
+            ReadOnlySpan<ushort> queries = codes!.Queries(batch, head * call.Shape.GroupSize + member).AsSpan(firstQuery, endQuery - firstQuery);
+            if (pairing == QueryPairing.Rank)
             {
-                ReadOnlySpan<ushort> queries = codes.Queries(batch, head * call.Shape.GroupSize + member).AsSpan(firstQuery, endQuery - firstQuery);
-                if (pairing == QueryPairing.Rank)
-                {
-                    node.PairByRank(queries, sortedCodes, blockOf, member);
-                }
-                else
-                {
-                    node.PairByOrder(queries, blockOf, member);
-                }
+                node.PairByRank(queries, keys.Codes, blockOf, member);
+            }
+            else
+            {
+                node.PairByOrder(queries, blockOf, member);
             }
         }
         node.GroupRows(blockOf.AsSpan(0, rows), firstQuery * call.Shape.GroupSize);
@@ -85,47 +66,6 @@ internal sealed class HyperNode
     /// <summary>Query head and query of a row.</summary>
     public (int QueryHead, int Query) QueryOf(int row) =>
         (Head * _shape.GroupSize + row % _shape.GroupSize, row / _shape.GroupSize);
-
-    /// <summary>Lists the keys that the rows of a block attend, with the samples' log-weight.</summary>
-    public void Gather(int block, KeyGather keys)
-    {
-        keys.Begin(Batch, Head);
-        keys.Add(_always);
-        int start = BlockStart(block);
-        keys.Add(_keys.AsSpan(start, _blockKeys));
-        float logWeight = _samples == 0 ? 0 : ResidualSample.LogWeight(_keys.Length - _blockKeys, _samples);
-        int samples = 0;
-        for (int i = 0; samples < _samples; i++)
-        {
-            int index = _drawn[i];
-            if (index < start || index >= start + _blockKeys)
-            {
-                keys.Add(_keys[index], logWeight);
-                samples++;
-            }
-        }
-    }
-
-    private int BlockStart(int block) => Blocks == 1 ? 0 : (int)((long)block * (_keys.Length - _blockKeys) / (Blocks - 1));
-
-    /// <summary>Sorts the keys by code, ties by position, and returns the codes in that order.</summary>
-    private ushort[] SortKeys(ushort[] codes)
-    {
-        ulong[] order = ArrayPool<ulong>.Shared.Rent(_keys.Length);
-        for (int i = 0; i < _keys.Length; i++)
-        {
-            order[i] = (ulong)codes[_keys[i]] << 32 | (uint)_keys[i];
-        }
-        order.AsSpan(0, _keys.Length).Sort();
-        var sorted = new ushort[_keys.Length];
-        for (int i = 0; i < _keys.Length; i++)
-        {
-            sorted[i] = (ushort)(order[i] >> 32);
-            _keys[i] = (int)(uint)order[i];
-        }
-        ArrayPool<ulong>.Shared.Return(order);
-        return sorted;
-    }
 
     /// <summary>A query goes to the block that holds the first key whose code is not below its own.</summary>
     private void PairByRank(ReadOnlySpan<ushort> queries, ushort[] sortedCodes, int[] blockOf, int member)

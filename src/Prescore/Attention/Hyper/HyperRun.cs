@@ -10,7 +10,7 @@ namespace Prescore.Attention.Hyper;
 /// Runs HyperAttention for one call on the keys that a selection leaves of each segment: over all keys, or causally on
 /// the dyadic tree, where a query's softmax goes on from node to node and ends in its leaf.
 /// </summary>
-internal sealed class HyperRun
+internal sealed class HyperRun : IDisposable
 {
     /// <summary>Queries of one work item: enough to make up for packing its keys.</summary>
     private const int ItemRows = 384;
@@ -22,19 +22,24 @@ internal sealed class HyperRun
     private readonly AttentionShape _shape;
     private readonly HyperSettings _settings;
     private readonly ISegmentSelection _selection;
+    private readonly HyperMemory? _memory;
     private readonly HashCodes? _codes;
     private readonly DyadicTree _tree;
     private readonly DyadicNode[] _segments;
 
     private HyperRun(AttentionCall call, HyperSettings settings, ISegmentSelection selection)
     {
-        (_call, _shape, _settings, _selection) = (call, call.Shape, settings, selection);
+        (_call, _shape, _settings, _selection, _memory) = (call, call.Shape, settings, selection, call.Memory as HyperMemory);
         _tree = new DyadicTree(settings.MinSequence);
         _segments = call.Causal ? [.. _tree.Nodes(_shape.FirstQueryPosition, _shape.Keys)] : [];
         bool hashed = call.Causal
             ? Array.Exists(_segments, segment => NeedsCodes(segment.FirstKey, segment.EndKey))
             : NeedsCodes(0, _shape.Keys);
-        _codes = hashed ? HashCodes.Compute(call) : null;
+        if (hashed)
+        {
+            _codes = _memory?.Codes ?? new HashCodes(call.Options, _shape.Batch, _shape.QueryHeads, _shape.KeyValueHeads, _shape.HeadDimension);
+            _codes.Hash(call);
+        }
     }
 
     /// <summary>Interactions of a run, without running it.</summary>
@@ -62,11 +67,11 @@ internal sealed class HyperRun
     /// <summary>Computes a call.</summary>
     public static void Run(AttentionCall call, HyperSettings settings, ISegmentSelection selection)
     {
-        var run = new HyperRun(call, settings, selection);
+        using var run = new HyperRun(call, settings, selection);
         if (!call.Causal)
         {
             HyperNode[] nodes = run.CreateNodes(1, (batch, head, _) =>
-                run.CreateNode(batch, head, QueryPairing.Paper, 0, call.Shape.Keys, 0, call.Shape.Queries));
+                run.CreateNode(QueryPairing.Paper, batch, head, run.Sort(batch, head, 0, call.Shape.Keys), 0, call.Shape.Queries));
             run.Attend(nodes, states: null);
             return;
         }
@@ -77,10 +82,19 @@ internal sealed class HyperRun
             states.AsSpan(0, rows).Clear();
             run.AttendTree(states);
             run.AttendLeaves(states);
+            run._memory?.KeepFor(call.Shape.Keys);
         }
         finally
         {
             ArrayPool<SoftmaxState>.Shared.Return(states);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_memory is null)
+        {
+            _codes?.Dispose();
         }
     }
 
@@ -102,17 +116,29 @@ internal sealed class HyperRun
                 DyadicNode segment = segments[index];
                 int firstQuery = Math.Max(0, segment.EndKey - _shape.FirstQueryPosition);
                 int endQuery = (int)Math.Min(_shape.Queries, segment.EndQuery - _shape.FirstQueryPosition);
-                return CreateNode(batch, head, _settings.Pairing, segment.FirstKey, segment.EndKey, firstQuery, endQuery);
+                SortedSegment keys = _memory is null
+                    ? Sort(batch, head, segment.FirstKey, segment.EndKey)
+                    : _memory.Segment(head, segment, () => Sort(batch, head, segment.FirstKey, segment.EndKey));
+                return CreateNode(_settings.Pairing, batch, head, keys, firstQuery, endQuery);
             });
             Attend(nodes, states);
         }
     }
 
-    private HyperNode CreateNode(int batch, int head, QueryPairing pairing, int firstKey, int endKey, int firstQuery, int endQuery)
+    /// <summary>Chooses and sorts the keys of a segment.</summary>
+    private SortedSegment Sort(int batch, int head, int firstKey, int endKey)
     {
         long start = Stopwatch.GetTimestamp();
         SegmentKeys keys = _selection.Select(_call, batch, head, firstKey, endKey);
-        HyperNode node = HyperNode.Create(_call, _settings, pairing, _codes, batch, head, keys, firstQuery, endQuery);
+        var segment = new SortedSegment(_settings, _call.Options, head, _codes?.Keys(batch, head), keys);
+        _call.Work.AddIndexTime(start);
+        return segment;
+    }
+
+    private HyperNode CreateNode(QueryPairing pairing, int batch, int head, SortedSegment keys, int firstQuery, int endQuery)
+    {
+        long start = Stopwatch.GetTimestamp();
+        HyperNode node = HyperNode.Create(_call, pairing, _codes, batch, head, keys, firstQuery, endQuery);
         _call.Work.AddIndexTime(start);
         return node;
     }
@@ -149,14 +175,19 @@ internal sealed class HyperRun
                 }
             }
         }
+        if (items.Count == 0)
+        {
+            return;
+        }
         ParallelItems.Run(
             items.Count,
             _call.Options.Threads,
-            () => (Queries: _call.CreateBlock(ItemRows), Keys: new KeyGather(_call)),
+            () => (Queries: _call.CreateBlock(items.Max(item => item.Count)), Keys: new KeyGather(_call.Options.Simd)),
             (workspace, item) =>
             {
                 (HyperNode node, int block, int first, int count) = items[item];
-                node.Gather(block, workspace.Keys);
+                workspace.Keys.Begin(_call, node.Batch, node.Head);
+                node.Keys.Gather(block, workspace.Keys);
                 AttendRows(node, node.RowsOf(block).Slice(first, count), workspace.Queries, workspace.Keys, states);
             },
             static workspace =>

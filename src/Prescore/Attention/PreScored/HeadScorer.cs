@@ -6,22 +6,28 @@ using Prescore.Scoring;
 
 namespace Prescore.Attention.PreScored;
 
-/// <summary>A scorer fitted on some keys of a key/value head of a call, and what it scores of that head.</summary>
-internal readonly struct HeadScorer
+/// <summary>A scorer fitted on some keys of a key/value head, which scores these and others of that head.</summary>
+internal sealed class HeadScorer
 {
     /// <summary>Keys that a scorer is fitted on at most; of more, that many evenly spaced ones are taken.</summary>
     public const int FitKeys = 1024;
 
-    private readonly MatrixView _keys;
+    private readonly int _head;
     private readonly IFittedScorer _fitted;
+    private long _taken;
 
-    private HeadScorer(MatrixView keys, IFittedScorer fitted)
+    private HeadScorer(int head, IFittedScorer fitted)
     {
-        (_keys, _fitted) = (keys, fitted);
+        (_head, _fitted) = (head, fitted);
     }
 
-    /// <summary>Key-side products computed so far.</summary>
-    public long IndexProducts => _fitted.IndexProducts;
+    /// <summary>Key-side products computed since the last call.</summary>
+    public long TakeIndexProducts()
+    {
+        long taken = _fitted.IndexProducts - _taken;
+        _taken += taken;
+        return taken;
+    }
 
     /// <summary>Fits a scorer.</summary>
     /// <param name="scorer">The scorer.</param>
@@ -36,7 +42,7 @@ internal readonly struct HeadScorer
         var context = new ScoringContext(call.Options.Seed, call.Options.Layer, head, positions[0], selected, call.Options.Simd);
         if (positions.Length <= FitKeys && IsRun(positions))
         {
-            return new HeadScorer(keys, scorer.Fit(Matrix(keys.Slice(positions[0], positions.Length)), context));
+            return new HeadScorer(head, scorer.Fit(Matrix(keys.Slice(positions[0], positions.Length)), context));
         }
         int count = Math.Min(positions.Length, FitKeys);
         float[] gathered = ArrayPool<float>.Shared.Rent(count * keys.Columns);
@@ -45,14 +51,15 @@ internal readonly struct HeadScorer
             keys.Row(positions[EvenSpacing.Index(i, count, positions.Length)]).CopyTo(gathered.AsSpan(i * keys.Columns));
         }
         var matrix = new KeyMatrix { Values = gathered.AsSpan(0, count * keys.Columns), Count = count, Dimension = keys.Columns };
-        var fitted = new HeadScorer(keys, scorer.Fit(matrix, context));
+        var fitted = new HeadScorer(head, scorer.Fit(matrix, context));
         ArrayPool<float>.Shared.Return(gathered);
         return fitted;
     }
 
     /// <summary>Scores the keys at ascending positions, runs of neighbours together.</summary>
-    public void Score(ReadOnlySpan<int> positions, Span<float> scores)
+    public void Score(AttentionCall call, int batch, ReadOnlySpan<int> positions, Span<float> scores)
     {
+        MatrixView keys = call.Keys(batch, _head);
         for (int start = 0, end; start < positions.Length; start = end)
         {
             end = start + 1;
@@ -61,7 +68,7 @@ internal readonly struct HeadScorer
                 end++;
             }
             int first = positions[start];
-            _fitted.Score(Matrix(_keys.Slice(first, end - start)), first, scores[start..end]);
+            _fitted.Score(Matrix(keys.Slice(first, end - start)), first, scores[start..end]);
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Prescore.Attention.Contracts;
 using Prescore.Attention.Core;
 using Prescore.Attention.Coreset;
@@ -119,7 +118,11 @@ public sealed class PreScoredAttention : ISizedAttention
         AttentionCall.Run(input, output, options, cancellationToken, Compute);
 
     /// <inheritdoc/>
-    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) => new ContiguousKeyValueCache(this, shape, options);
+    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) => new MethodCache(
+        shape,
+        options,
+        _inner is null ? new StreamMemory(shape, options, head => StreamOf(0, head)) : new HyperMemory(shape, options),
+        Compute);
 
     private void Compute(AttentionCall call)
     {
@@ -158,37 +161,32 @@ public sealed class PreScoredAttention : ISizedAttention
         int heads = call.Shape.KeyValueHeads;
         PositionBlocks blocks = PositionBlocks.Of(call, FarKeys.BlockPositions);
         int endBlock = blocks.FirstBlock + blocks.Count;
-        StreamingSelection[] selections = [.. Enumerable.Range(0, blocks.Count == 0 ? 0 : call.Shape.Batch * heads)
-            .Select(item => new StreamingSelection(call, item / heads, item % heads, _selected, _window, endBlock))];
+        StreamingSelection[] selections = (call.Memory as StreamMemory)?.Selections
+            ?? [.. Enumerable.Range(0, blocks.Count == 0 ? 0 : call.Shape.Batch * heads).Select(item => StreamOf(item / heads, item % heads))];
+        Array.ForEach(selections, selection => selection.Plan(call, endBlock));
         FarKeys[] far = [.. selections.Select(selection => selection.Far)];
         StreamingCoreset[] coresets = [.. far.Select((keys, item) =>
             new StreamingCoreset(call, item / heads, item % heads, keys, _rest.Representatives, CoresetAttention.DefaultSteps))];
-        try
+        FarEpoch.RunAll(far, blocks.FirstBlock, call, (item, epoch) =>
         {
-            FarEpoch.RunAll(far, blocks.FirstBlock, call, (item, epoch) =>
+            selections[item].Score(call, epoch);
+            if (_rest.Representatives > 0)
             {
-                selections[item].Score(epoch, _scorer);
-                if (_rest.Representatives > 0)
-                {
-                    coresets[item].Fit(epoch, selections[item].LeftAt(far[item].Epochs[epoch].FirstBlock));
-                }
-            });
-            AttentionWorkspace.ForEachBlock(call, FarKeys.BlockPositions, () => new WeightedKeys(call), (workspace, keys, batch, head, block) =>
-                AttendBlock(workspace, keys, batch, head, block, selections[batch * heads + head], coresets[batch * heads + head]));
-        }
-        finally
-        {
-            Array.ForEach(selections, selection => selection.Dispose());
-        }
+                coresets[item].Fit(epoch, selections[item].LeftAt(far[item].Epochs[epoch].FirstBlock));
+            }
+        });
+        AttentionWorkspace.ForEachBlock(call, FarKeys.BlockPositions, () => new WeightedKeys(call), (workspace, keys, batch, head, block) =>
+            AttendBlock(call, workspace, keys, batch, head, block, selections[batch * heads + head], coresets[batch * heads + head]));
     }
 
+    private StreamingSelection StreamOf(int batch, int head) => new(_scorer, batch, head, _selected, _window);
+
     private void AttendBlock(
-        AttentionWorkspace workspace, WeightedKeys keys, int batch, int head, PositionBlock block, StreamingSelection selection, StreamingCoreset coreset)
+        AttentionCall call, AttentionWorkspace workspace, WeightedKeys keys, int batch, int head, PositionBlock block, StreamingSelection selection, StreamingCoreset coreset)
     {
         int number = block.Start / FarKeys.BlockPositions;
         ReadOnlySpan<int> far = selection.Far.Of(number);
-        int[] selected = ArrayPool<int>.Shared.Rent(Math.Min(_selected, far.Length));
-        ReadOnlySpan<int> top = selected.AsSpan(0, selection.Select(number, selected));
+        ReadOnlySpan<int> top = selection.Select(call, number);
         if (_rest.Representatives > 0)
         {
             keys.Begin(batch, head, Math.Min(_rest.Representatives, far.Length));
@@ -200,7 +198,6 @@ public sealed class PreScoredAttention : ISizedAttention
         {
             workspace.Keys.Add(far[index]);
         }
-        ArrayPool<int>.Shared.Return(selected);
         workspace.Keys.AddRange(FarKeys.NearStart(number, WindowAttention.Sinks, _window), block.EndQuery);
         workspace.AttendUpTo(ahead: 0);
     }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Diagnostics;
 using Prescore.Attention.Core;
 using Prescore.Attention.Window;
@@ -11,73 +10,95 @@ namespace Prescore.Attention.PreScored;
 /// keys before the block alone. The scorer is fitted anew at the first block of an epoch and then scores all far keys;
 /// until the next fit, it scores new keys as they arrive.
 /// </summary>
-internal sealed class StreamingSelection : IDisposable
+internal sealed class StreamingSelection(IKeyScorer scorer, int batch, int head, int selected, int window)
 {
-    private readonly AttentionCall _call;
-    private readonly int _batch;
-    private readonly int _head;
-    private readonly int _selected;
-    private readonly FarKeys _far;
-    private readonly float[]?[] _scores;
-
-    /// <summary>Plans the selections of blocks 0 … <paramref name="endBlock"/> − 1.</summary>
-    public StreamingSelection(AttentionCall call, int batch, int head, int selected, int window, int endBlock)
-    {
-        (_call, _batch, _head, _selected) = (call, batch, head, selected);
-        _far = new FarKeys(call, batch, head, WindowAttention.Sinks, window, endBlock);
-        _scores = new float[]?[_far.Epochs.Length];
-    }
+    private readonly List<EpochScores> _scores = [];
+    private Choice? _last;
 
     /// <summary>The far keys of each block.</summary>
-    public FarKeys Far => _far;
+    public FarKeys Far { get; } = new(WindowAttention.Sinks, window);
 
-    /// <summary>Fits the scorer for one epoch and scores the keys that its blocks rank.</summary>
-    public void Score(int epoch, IKeyScorer scorer)
+    /// <summary>Bytes held.</summary>
+    public long Bytes => Far.Bytes + sizeof(float) * _scores.Sum(epoch => (long)epoch.Values.Length);
+
+    /// <summary>Plans the selections of the blocks up to <paramref name="endBlock"/>.</summary>
+    public void Plan(AttentionCall call, int endBlock)
     {
-        (int firstBlock, int endBlock) = _far.Epochs[epoch];
-        ReadOnlySpan<int> all = _far.Of(endBlock - 1);
-        if (all.Length <= _selected)
+        Far.Plan(call, batch, head, endBlock);
+        while (_scores.Count < Far.Epochs.Count)
+        {
+            _scores.Add(new EpochScores { Block = Far.Epochs[_scores.Count].FirstBlock });
+        }
+    }
+
+    /// <summary>Fits the scorer for one epoch, where it is not, and scores the keys that its blocks rank.</summary>
+    public void Score(AttentionCall call, int epoch)
+    {
+        (int firstBlock, int endBlock) = Far.Epochs[epoch];
+        EpochScores scores = _scores[epoch];
+        ReadOnlySpan<int> all = Far.Of(endBlock - 1);
+        if (all.Length <= selected || (scores.Fitted is not null && scores.Block == endBlock - 1))
         {
             return;
         }
         long start = Stopwatch.GetTimestamp();
-        int known = _far.Of(firstBlock).Length;
-        HeadScorer fitted = HeadScorer.Fit(scorer, _call, _batch, _head, all[..known], _selected);
-        float[] scores = ArrayPool<float>.Shared.Rent(all.Length);
-        fitted.Score(all[..known], scores);
-        for (int block = firstBlock + 1; block < endBlock; block++)
+        scores.Reserve(all.Length);
+        int known = Far.Of(scores.Block).Length;
+        if (scores.Fitted is null)
         {
-            int grown = _far.Of(block).Length;
-            fitted.Score(all[known..grown], scores.AsSpan(known));
+            scores.Block = firstBlock;
+            known = Far.Of(firstBlock).Length;
+            scores.Fitted = HeadScorer.Fit(scorer, call, batch, head, all[..known], selected);
+            scores.Fitted.Score(call, batch, all[..known], scores.Values);
+        }
+        for (; scores.Block < endBlock - 1; scores.Block++)
+        {
+            int grown = Far.Of(scores.Block + 1).Length;
+            scores.Fitted.Score(call, batch, all[known..grown], scores.Values.AsSpan(known));
             known = grown;
         }
-        _scores[epoch] = scores;
-        _call.Work.AddIndexProducts(fitted.IndexProducts);
-        _call.Work.AddIndexTime(start);
+        call.Work.AddIndexProducts(scores.Fitted.TakeIndexProducts());
+        call.Work.AddIndexTime(start);
     }
 
-    /// <summary>Which far keys of a block are selected: indices into <see cref="FarKeys.Of"/>, ascending; room for s.</summary>
-    /// <returns>How many.</returns>
-    public int Select(int block, Span<int> selected)
+    /// <summary>Which far keys of a block are selected: indices into <see cref="FarKeys.Of"/>, ascending.</summary>
+    public ReadOnlySpan<int> Select(AttentionCall call, int block)
     {
+        // In decode the tokens of a block come one by one: its choice is kept.
+        Choice? choice = Volatile.Read(ref _last);
+        if (choice?.Block == block)
+        {
+            return choice.Indices;
+        }
         long start = Stopwatch.GetTimestamp();
-        SelectionResult result = Choose(block, selected);
-        _call.Work.AddIndexTime(start);
-        _call.Work.AddFlatSelections(result.Flat ? 1 : 0);
-        return result.Count;
+        var indices = new int[Math.Min(selected, Far.Of(block).Length)];
+        SelectionResult result = Choose(block, indices);
+        Volatile.Write(ref _last, new Choice(block, indices[..result.Count]));
+        call.Work.AddIndexTime(start);
+        call.Work.AddFlatSelections(result.Flat ? 1 : 0);
+        return indices.AsSpan(0, result.Count);
+    }
+
+    /// <summary>Forgets what needs keys from position <paramref name="length"/> on.</summary>
+    public void Truncate(int length)
+    {
+        int blocks = Far.Truncate(length);
+        _scores.RemoveRange(Far.Epochs.Count, _scores.Count - Far.Epochs.Count);
+        _scores.ForEach(epoch => epoch.Block = Math.Min(epoch.Block, blocks - 1));
+        _last = _last?.Block < blocks ? _last : null;
     }
 
     /// <summary>Positions of the far keys of a block that are not selected, ascending.</summary>
     public int[] LeftAt(int block)
     {
-        ReadOnlySpan<int> far = _far.Of(block);
-        var selected = new int[Math.Min(_selected, far.Length)];
-        int count = Choose(block, selected).Count;
+        ReadOnlySpan<int> far = Far.Of(block);
+        var chosen = new int[Math.Min(selected, far.Length)];
+        int count = Choose(block, chosen).Count;
         var left = new int[far.Length - count];
         int next = 0;
         for (int i = 0; i < far.Length; i++)
         {
-            if (next < count && selected[next] == i)
+            if (next < count && chosen[next] == i)
             {
                 next++;
             }
@@ -89,29 +110,43 @@ internal sealed class StreamingSelection : IDisposable
         return left;
     }
 
-    public void Dispose()
+    private SelectionResult Choose(int block, Span<int> indices)
     {
-        for (int epoch = 0; epoch < _scores.Length; epoch++)
+        int far = Far.Of(block).Length;
+        if (far > selected)
         {
-            if (_scores[epoch] is { } scores)
-            {
-                ArrayPool<float>.Shared.Return(scores);
-                _scores[epoch] = null;
-            }
-        }
-    }
-
-    private SelectionResult Choose(int block, Span<int> selected)
-    {
-        int far = _far.Of(block).Length;
-        if (far > _selected)
-        {
-            return TopSelection.Select(_scores[_far.EpochOf(block)].AsSpan(0, far), _selected, selected);
+            return TopSelection.Select(_scores[Far.EpochOf(block)].Values.AsSpan(0, far), selected, indices);
         }
         for (int i = 0; i < far; i++)
         {
-            selected[i] = i;
+            indices[i] = i;
         }
         return new SelectionResult(far, Flat: false);
+    }
+
+    /// <summary>The far keys that a block has chosen.</summary>
+    private sealed record Choice(int Block, int[] Indices);
+
+    /// <summary>What one fit gives.</summary>
+    private sealed class EpochScores
+    {
+        /// <summary>The scorer; null while no block has had to choose.</summary>
+        public HeadScorer? Fitted { get; set; }
+
+        /// <summary>The last block whose far keys are scored.</summary>
+        public int Block { get; set; }
+
+        /// <summary>Scores of the far keys.</summary>
+        public float[] Values { get; private set; } = [];
+
+        public void Reserve(int count)
+        {
+            if (Values.Length < count)
+            {
+                float[] values = Values;
+                Array.Resize(ref values, Fitted is null ? count : count + count / 4);
+                Values = values;
+            }
+        }
     }
 }

@@ -38,7 +38,7 @@ internal sealed class TopOfSegment(IKeyScorer scorer, int selected) : ISegmentSe
         }
         HeadScorer fitted = HeadScorer.Fit(scorer, call, batch, head, positions, selected);
         float[] scores = ArrayPool<float>.Shared.Rent(positions.Length);
-        fitted.Score(positions, scores.AsSpan(0, positions.Length));
+        fitted.Score(call, batch, positions, scores.AsSpan(0, positions.Length));
         int[] top = new int[selected];
         SelectionResult result = TopSelection.Select(scores.AsSpan(0, positions.Length), selected, top);
         ArrayPool<float>.Shared.Return(scores);
@@ -47,7 +47,7 @@ internal sealed class TopOfSegment(IKeyScorer scorer, int selected) : ISegmentSe
             top[i] = positions[top[i]];
         }
         call.Work.AddFlatSelections(result.Flat ? 1 : 0);
-        call.Work.AddIndexProducts(fitted.IndexProducts);
+        call.Work.AddIndexProducts(fitted.TakeIndexProducts());
         return top;
     }
 }

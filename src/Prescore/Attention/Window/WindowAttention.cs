@@ -80,7 +80,8 @@ public sealed class WindowAttention : ISizedAttention
         AttentionCall.Run(input, output, options, cancellationToken, Compute);
 
     /// <inheritdoc/>
-    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) => new ContiguousKeyValueCache(this, shape, options);
+    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) =>
+        new MethodCache(shape, options, new SequenceMemory(shape, options), Compute);
 
     private void Compute(AttentionCall call)
     {
@@ -110,7 +111,7 @@ public sealed class WindowAttention : ISizedAttention
         workspace.Begin(batch, head, block.FirstQuery, block.EndQuery);
         workspace.Keys.AddRangeDescending(first, middle);
         workspace.AttendFrom(_window - 1);
-        workspace.Keys.Begin(batch, head);
+        workspace.BeginList();
         workspace.Keys.AddRange(0, Math.Min(_sinks, call.Causal ? block.EndQuery : call.Shape.Keys));
         int sinks = workspace.Keys.Count;
         workspace.Keys.AddRange(middle, end);

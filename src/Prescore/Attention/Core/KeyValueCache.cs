@@ -1,0 +1,85 @@
+using Prescore.Attention.Contracts;
+
+namespace Prescore.Attention.Core;
+
+/// <summary>What all caches share: a call's tensors are checked, and a call that fails leaves no trace.</summary>
+internal abstract class KeyValueCache(CacheShape shape, AttentionOptions options, int length) : IKeyValueCache
+{
+    /// <inheritdoc/>
+    public int Length { get; private set; } = length;
+
+    /// <inheritdoc/>
+    public abstract long Bytes { get; }
+
+    protected CacheShape Shape => shape;
+
+    protected AttentionOptions Options => options;
+
+    /// <inheritdoc/>
+    public AttentionReport AppendAndAttend(
+        int count,
+        ReadOnlySpan<float> queries,
+        ReadOnlySpan<float> keys,
+        ReadOnlySpan<float> values,
+        Span<float> output,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        int before = Length, after = checked(before + count);
+        var input = new AttentionInput
+        {
+            Shape = shape.Call(count, count),
+            Queries = queries,
+            QueryLayout = shape.QueryRows(count, shape.HeadDimension),
+            Keys = keys,
+            KeyLayout = HeadLayout.RowsFirst(shape.KeyValueHeads, count, shape.HeadDimension),
+            Values = values,
+            ValueLayout = HeadLayout.RowsFirst(shape.KeyValueHeads, count, shape.ValueDimension),
+            Causal = true,
+            Scale = shape.Scale,
+        };
+        var result = new AttentionOutput { Output = output, Layout = shape.QueryRows(count, shape.ValueDimension) };
+        AttentionReport report = AttentionCall.Run(input, result, options, cancellationToken, call =>
+        {
+            try
+            {
+                Append(call);
+            }
+            catch
+            {
+                Restore(before);
+                throw;
+            }
+        });
+        Length = after;
+        // The call knows only the new keys; the queries saw those before them as well.
+        return report with { ExactInteractions = shape.Call(count, after).ExactInteractions(causal: true) };
+    }
+
+    /// <inheritdoc/>
+    public void Rewind(int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
+        if (length < Length)
+        {
+            Truncate(length);
+            Length = length;
+        }
+    }
+
+    /// <inheritdoc/>
+    public abstract IKeyValueCache Fork();
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+
+    /// <summary>Takes in the tokens of a call, whose keys are the next ones after <see cref="Length"/> others, and attends.</summary>
+    protected abstract void Append(AttentionCall call);
+
+    /// <summary>Forgets all tokens from <paramref name="length"/> on.</summary>
+    protected abstract void Truncate(int length);
+
+    /// <summary>Back to a length after an append that stopped anywhere on its way.</summary>
+    protected virtual void Restore(int length) => Truncate(length);
+}

@@ -1,0 +1,39 @@
+using Prescore.Attention.Contracts;
+using Prescore.Attention.Core;
+using Prescore.Storage;
+
+namespace Prescore.Attention.Exact;
+
+/// <summary>Keys and values as exact attention reads them: packed, and nothing beside. A fork shares whole blocks.</summary>
+internal sealed class PackedMemory : SequenceMemory
+{
+    public PackedMemory(CacheShape shape, AttentionOptions options)
+        : base(shape, options)
+    {
+        Tiles = [.. Enumerable.Range(0, shape.KeyValueHeads).Select(_ => KeyValueTiles.Create(options.Simd))];
+    }
+
+    /// <summary>Keys and values of every key/value head.</summary>
+    public KeyValueTiles[] Tiles { get; }
+
+    public override long Bytes => Tiles.Sum(tiles => tiles.Bytes);
+
+    /// <summary>Nothing: the keys are packed head by head, just before they are attended.</summary>
+    public override void Append(AttentionCall call)
+    {
+    }
+
+    public override void Truncate(int length) => Array.ForEach(Tiles, tiles => tiles.Truncate(length));
+
+    public override void Dispose() => Array.ForEach(Tiles, tiles => tiles.Dispose());
+
+    protected override SequenceMemory Empty() => new PackedMemory(Shape, Options);
+
+    protected override void CopyTo(SequenceMemory fork)
+    {
+        for (int head = 0; head < Tiles.Length; head++)
+        {
+            ((PackedMemory)fork).Tiles[head] = Tiles[head].Fork(Options.Simd);
+        }
+    }
+}
