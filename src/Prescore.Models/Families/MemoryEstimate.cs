@@ -7,7 +7,7 @@ namespace Prescore.Models.Families;
 /// What a run will hold in memory, in bytes, estimated before it starts: so that a machine that is too small says so at
 /// once instead of after minutes.
 /// </summary>
-/// <param name="Weights">Packed weights and embeddings.</param>
+/// <param name="Weights">Weights as they are stored.</param>
 /// <param name="Caches">Keys and values of all layers, at 32 bits a number.</param>
 /// <param name="Activations">Residual stream, queries, attention outputs and the buffers of one chunk.</param>
 public readonly record struct MemoryEstimate(long Weights, long Caches, long Activations)
@@ -15,9 +15,8 @@ public readonly record struct MemoryEstimate(long Weights, long Caches, long Act
     /// <summary>All of it.</summary>
     public long Total => Weights + Caches + Activations;
 
-    /// <summary>The weights of a model file once they are loaded, all values as fp32.</summary>
-    public static MemoryEstimate OfWeights(ITensorSource source) =>
-        new((long)(source.Tensors.Sum(tensor => (double)tensor.Count) * sizeof(float)), 0, 0);
+    /// <summary>The weights of a model file, which are used where they are mapped.</summary>
+    public static MemoryEstimate OfWeights(ITensorSource source) => new(source.Tensors.Sum(tensor => tensor.ByteLength), 0, 0);
 
     /// <summary>One sequence in a loaded model, beyond the weights.</summary>
     /// <param name="model">The model.</param>

@@ -63,18 +63,28 @@ internal sealed class ModelTensors(ITensorSource source, TensorNames names, Simd
         return values;
     }
 
-    /// <summary>Matrices [rows_i, columns] under each other as one [rows, columns].</summary>
+    /// <summary>Matrices [rows_i, columns] under each other as one [rows, columns], multiplied as the file stores them.</summary>
     public WeightMatrix Matrix(long rows, int columns, params ReadOnlySpan<string> parts)
     {
-        long found = 0;
-        foreach (string part in parts)
+        var tensors = new StoredTensor[parts.Length];
+        for (int i = 0; i < parts.Length; i++)
         {
-            StoredTensor tensor = source.GetTensor(names.Of(part));
-            found += tensor.Rows;
-            RequireColumns(tensor, columns);
+            tensors[i] = source.GetTensor(names.Of(parts[i]));
+            RequireColumns(tensors[i], columns);
+            _read[tensors[i].Name] = true;
         }
-        RequireRows(parts, found, rows, columns);
-        return PackedMatrix.Pack(Vectors(rows * columns, parts), (int)rows, columns, simd);
+        RequireRows(parts, tensors.Sum(tensor => tensor.Rows), rows, columns);
+        StoredMatrix matrix = StoredMatrix.Create(columns, simd, [.. tensors.Select(tensor => tensor.AsRows())]);
+        try
+        {
+            RequireFinite(matrix, tensors);
+            return matrix;
+        }
+        catch
+        {
+            matrix.Dispose();
+            throw;
+        }
     }
 
     /// <summary>A matrix that the file holds as [columns, rows].</summary>
@@ -131,6 +141,21 @@ internal sealed class ModelTensors(ITensorSource source, TensorNames names, Simd
         tensor.Read(values);
         RequireFinite(tensor, values, 0);
         _read[tensor.Name] = true;
+    }
+
+    private void RequireFinite(StoredMatrix matrix, StoredTensor[] tensors)
+    {
+        // Layers are read side by side already.
+        long row = matrix.FindNonFinite(threads: 1);
+        for (int i = 0; row >= 0; row -= tensors[i].Rows, i++)
+        {
+            if (row < tensors[i].Rows)
+            {
+                var values = new float[matrix.Depth];
+                tensors[i].ReadRows(row, 1, values);
+                RequireFinite(tensors[i], values, row * matrix.Depth);
+            }
+        }
     }
 
     private void RequireFinite(StoredTensor tensor, ReadOnlySpan<float> values, long first)
