@@ -15,6 +15,17 @@ internal static class EmbeddedFiles
     /// <summary>Those that are installed.</summary>
     public static IEnumerable<string> Present => new[] { PathOf("models", ModelFile), PathOf("texts", TextFile) }.Where(File.Exists);
 
+    /// <summary>Folder of the small vision transformer.</summary>
+    /// <exception cref="BadInputException">The tool came without one.</exception>
+    public static string VisionModel
+    {
+        get
+        {
+            string folder = Path.Combine(AppContext.BaseDirectory, "models", "vit-fashion-mnist");
+            return Directory.Exists(folder) ? folder : throw new BadInputException("there is no embedded vision model yet; name a model's folder with --model");
+        }
+    }
+
     private static string Find(string folder, string file)
     {
         string path = PathOf(folder, file);

@@ -32,6 +32,7 @@ public class ArchitectureTests
     private static readonly string[] Models =
     [
         "Prescore.Models.Formats",
+        "Prescore.Models.Images",
         "Prescore.Models.Layers",
         "Prescore.Models.Families",
         "Prescore.Models.Tokenizers",

@@ -20,6 +20,8 @@ internal static class VerifyCommand
     private const string HelpNotes = """
         CASES is a .safetensors file with input_ids and any of nll, logits (of all or of the last positions), hidden,
         hidden_states.0, hidden_states.1, ... and final_norm: the model runs on the ids and each array is compared.
+        For a vision model's folder, CASES holds pixel_values (or pixels, which the model's normalisation is applied to) and
+        any of logits, hidden_states.i, final_norm, hidden_cls, cls, patch_mean, patches and embedding_patches.
         Or CASES is a .jsonl file of {"text": "...", "ids": [...]} lines: the tokenizer is compared.
 
         Bounds: logits and nll 1e-3, hidden states 1e-5 of the reference's largest value, ids equal; --tolerance X
@@ -36,7 +38,7 @@ internal static class VerifyCommand
 
     public static Command Create(ToolContext context)
     {
-        Argument<string> model = PathOptions.InputArgument("MODEL", "Model file (.gguf).");
+        Argument<string> model = PathOptions.ModelArgument("MODEL", "Model file (.gguf), or a model's folder.");
         Argument<string> casesFile = PathOptions.TextOrFileArgument("CASES", "Reference values (.safetensors) or token ids (.jsonl).");
         var attention = new Option<string>("--attention")
         {
@@ -92,6 +94,11 @@ internal static class VerifyCommand
     private static VerificationResult VerifyModel(
         ToolContext context, string modelPath, string cases, ModelOptions loading, IAttention method, AttentionOptions options, double tolerance)
     {
+        if (VisionModel.IsVisionFolder(modelPath))
+        {
+            using VisionModel vision = VisionModel.Load(modelPath, loading);
+            return new VisionVerifier(vision, method, options, tolerance).Verify(cases, context.CancellationToken);
+        }
         using CausalModel model = CausalModel.Load(modelPath, loading, context.CancellationToken);
         using var bar = new ProgressLine(context);
         var verifier = new ModelVerifier(model, method, options, tolerance);

@@ -23,6 +23,10 @@ public static class KeyScorers
         ("ridge", () => new RidgeScorer()),
         ("norm", () => new NormScorer()),
         ("keydiff", () => new KeyDiffScorer()),
+        ("seeds", () => new LandmarkScorer("seeds", SeedLandmarks.Choose)),
+        ("farthest", () => new LandmarkScorer("farthest", FarthestLandmarks.Choose)),
+        ("medoids", () => new LandmarkScorer("medoids", MedoidLandmarks.Choose)),
+        ("balanced", () => new LandmarkScorer("balanced", BalancedLandmarks.Choose)),
         ("random", () => new RandomScorer()),
     ];
 
