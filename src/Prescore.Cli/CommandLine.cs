@@ -56,6 +56,7 @@ internal static class CommandLine
             ScoreCommand.Create(context),
             AttendCommand.Create(context),
             VisionCommand.Create(context),
+            StudyCommand.Create(context),
         };
     }
 

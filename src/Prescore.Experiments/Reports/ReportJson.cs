@@ -21,6 +21,22 @@ public static class ReportJson
     public static string Serialize<T>(T report) =>
         VisibleText.Lines(JsonSerializer.Serialize(report, (JsonTypeInfo<T>)Context.GetTypeInfo(typeof(T))!)) + "\n";
 
+    /// <summary>Reads a report that <see cref="Serialize"/> wrote.</summary>
+    /// <returns>Whether the text is one.</returns>
+    public static bool TryDeserialize<T>(string text, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out T? report)
+        where T : class
+    {
+        try
+        {
+            report = JsonSerializer.Deserialize(text, (JsonTypeInfo<T>)Context.GetTypeInfo(typeof(T))!);
+        }
+        catch (JsonException)
+        {
+            report = null;
+        }
+        return report is not null;
+    }
+
     /// <summary>JSON has no infinities and no NaN.</summary>
     private sealed class FiniteNumber : JsonConverter<double>
     {
@@ -49,4 +65,5 @@ public static class ReportJson
 [JsonSerializable(typeof(AttendReport))]
 [JsonSerializable(typeof(TokenizeReport))]
 [JsonSerializable(typeof(VerifyReport))]
+[JsonSerializable(typeof(VisionReport))]
 internal sealed partial class ReportJsonContext : JsonSerializerContext;

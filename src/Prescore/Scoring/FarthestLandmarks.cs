@@ -16,6 +16,7 @@ internal static class FarthestLandmarks
         {
             chosen.Add(next);
             ReadOnlySpan<float> landmark = keys[next];
+            nearest[next] = 0;
             for (int i = 0; i < nearest.Length; i++)
             {
                 nearest[i] = Math.Min(nearest[i], ShortVectors.SquaredDistance(keys[i], landmark));
