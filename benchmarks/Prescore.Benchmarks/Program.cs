@@ -1,12 +1,14 @@
 using System.CommandLine;
 using Prescore.Benchmarks.LibTorch;
 using Prescore.Benchmarks.Scoring;
+using Prescore.Benchmarks.Vision;
 using Prescore.Benchmarks.Weights;
 
 var root = new RootCommand("Benchmarks of Prescore; see docs/benchmarks.md.")
 {
     LibTorchCommand.Create(),
     ScoringCommand.Create(),
+    VisionCommand.Create(),
     WeightsCommand.Create(),
 };
 return root.Parse(args).Invoke();
