@@ -91,8 +91,9 @@ internal sealed class VisionBuilder(VisionPlan plan, ITensorSource source, Model
                 source.Path, $"the classifier has {classes} classes where config.json names {_sizes.Labels.Count}", "fetch the files again");
     }
 
+    /// <summary>Packed as fp32: an image has hundreds of rows, and vision models are small.</summary>
     private Linear ReadLinear(bool bias, long outputs, int inputs, params string[] parts) => new(
-        _tensors.Matrix(outputs, inputs, [.. parts.Select(part => part + ".weight")]),
+        PackedMatrix.Pack(_tensors.Vectors(outputs * inputs, [.. parts.Select(part => part + ".weight")]), checked((int)outputs), inputs, options.Simd),
         bias ? _tensors.Vectors(outputs, [.. parts.Select(part => part + ".bias")]) : null);
 
     private LayerNorm Norm(string name) => new(
