@@ -75,7 +75,7 @@ public sealed class AdviceStudy
 
     /// <summary>
     /// Clustered at the wanted error and at smaller targets, as what is measured over all queries may be above the target of
-    /// the probes, and with 16-bit storage.
+    /// the probes.
     /// </summary>
     private static IEnumerable<string> Candidates(double error)
     {
@@ -83,7 +83,6 @@ public sealed class AdviceStudy
         return
         [
             "exact", $"clustered:error={Target(1)}", $"clustered:error={Target(0.7)}", $"clustered:error={Target(0.5)}",
-            $"clustered:error={Target(0.7)},storage=fp16",
         ];
     }
 

@@ -185,68 +185,6 @@ internal readonly unsafe partial struct Kernel256 : IKernelPath
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void DotRows(float* query, float* keys, nint stride, int* indices, int count, float* products)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            float* key = keys + indices[i] * stride;
-            Vector256<float> even = Vector256.Load(query) * Vector256.Load(key);
-            Vector256<float> odd = Vector256.Load(query + 8) * Vector256.Load(key + 8);
-            for (nint l = 16; l < stride; l += 16)
-            {
-                even = Vector256.FusedMultiplyAdd(Vector256.Load(query + l), Vector256.Load(key + l), even);
-                odd = Vector256.FusedMultiplyAdd(Vector256.Load(query + l + 8), Vector256.Load(key + l + 8), odd);
-            }
-            products[i] = Vector256.Sum(even + odd);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void SumMax(float* row, nint count, out float sum, out float largest)
-    {
-        Vector256<float> total = default, most = Vector256.Create(float.NegativeInfinity);
-        for (nint i = 0; i < count; i += 8)
-        {
-            Vector256<float> x = Vector256.Load(row + i), present = Present(count - i);
-            total += x & present;
-            most = Vector256.MaxNative(most, Vector256.ConditionalSelect(present, x, most));
-        }
-        sum = Vector256.Sum(total);
-        largest = Largest(most);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float ExpLess(float* row, float maximum, float less, nint count)
-    {
-        Vector256<float> m = Vector256.Create(maximum), part = Vector256.Create(less), sum = default;
-        for (nint i = 0; i < count; i += 8)
-        {
-            Vector256<float> x = Vector256.Load(row + i), present = Present(count - i);
-            Vector256<float> e = Exp(x - m) - part;
-            Vector256.ConditionalSelect(present, e, x).Store(row + i);
-            sum += e & present;
-        }
-        return Vector256.Sum(sum);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddRows(float* values, int* indices, float* weights, int count, float* output, float* first, float firstWeight)
-    {
-        Vector256<float> weight = Vector256.Create(firstWeight);
-        Vector256<float> y0 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(first), Vector256.Load(output));
-        Vector256<float> y1 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(first + 8), Vector256.Load(output + 8));
-        for (int i = 0; i < count; i++)
-        {
-            float* value = values + (nint)indices[i] * 16;
-            weight = Vector256.Create(weights[i]);
-            y0 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(value), y0);
-            y1 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(value + 8), y1);
-        }
-        y0.Store(output);
-        y1.Store(output + 8);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool AllFinite(float* row, nint count)
     {
         // x − x is 0 for a finite x and NaN for the others.

@@ -188,79 +188,6 @@ internal readonly unsafe partial struct Kernel512 : IKernelPath
         return found;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void DotRows(float* query, float* keys, nint stride, int* indices, int count, float* products)
-    {
-        for (int i = 0; i < count; i += 4)
-        {
-            // Beyond the last row it is taken again.
-            int last = count - 1 - i;
-            float* k0 = keys + indices[i] * stride, k1 = keys + indices[i + Math.Min(1, last)] * stride;
-            float* k2 = keys + indices[i + Math.Min(2, last)] * stride, k3 = keys + indices[i + Math.Min(3, last)] * stride;
-            Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
-            for (nint l = 0; l < stride; l += 16)
-            {
-                Vector512<float> q = Vector512.Load(query + l);
-                s0 = Vector512.FusedMultiplyAdd(q, Vector512.Load(k0 + l), s0);
-                s1 = Vector512.FusedMultiplyAdd(q, Vector512.Load(k1 + l), s1);
-                s2 = Vector512.FusedMultiplyAdd(q, Vector512.Load(k2 + l), s2);
-                s3 = Vector512.FusedMultiplyAdd(q, Vector512.Load(k3 + l), s3);
-            }
-            Sums(s0, s1, s2, s3).Store(products + i);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void SumMax(float* row, nint count, out float sum, out float largest)
-    {
-        Vector512<float> total = default, most = Vector512.Create(float.NegativeInfinity);
-        for (nint i = 0; i < count; i += 16)
-        {
-            Vector512<float> x = Vector512.Load(row + i), present = Present(count - i);
-            total += x & present;
-            most = Vector512.MaxNative(most, Vector512.ConditionalSelect(present, x, most));
-        }
-        sum = Vector512.Sum(total);
-        largest = Largest(most);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float ExpLess(float* row, float maximum, float less, nint count)
-    {
-        Vector512<float> m = Vector512.Create(maximum), part = Vector512.Create(less), sum = default;
-        for (nint i = 0; i < count; i += 16)
-        {
-            Vector512<float> x = Vector512.Load(row + i), present = Present(count - i);
-            Vector512<float> e = Exp(x - m) - part;
-            Vector512.ConditionalSelect(present, e, x).Store(row + i);
-            sum += e & present;
-        }
-        return Vector512.Sum(sum);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddRows(float* values, int* indices, float* weights, int count, float* output, float* first, float firstWeight)
-    {
-        Vector512<float> weight = Vector512.Create(firstWeight);
-        Vector512<float> y0 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(first), Vector512.Load(output));
-        Vector512<float> y1 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(first + 16), Vector512.Load(output + 16));
-        Vector512<float> y2 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(first + 32), Vector512.Load(output + 32));
-        Vector512<float> y3 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(first + 48), Vector512.Load(output + 48));
-        for (int i = 0; i < count; i++)
-        {
-            float* value = values + (nint)indices[i] * 64;
-            weight = Vector512.Create(weights[i]);
-            y0 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(value), y0);
-            y1 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(value + 16), y1);
-            y2 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(value + 32), y2);
-            y3 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(value + 48), y3);
-        }
-        y0.Store(output);
-        y1.Store(output + 16);
-        y2.Store(output + 32);
-        y3.Store(output + 48);
-    }
-
     public static bool AllFinite(float* row, nint count) => Kernel256.AllFinite(row, count);
 
     public static void Transpose8(float** rows, nint depth, float* panel) => Transpose.Eight(rows, depth, panel, 64);
@@ -271,7 +198,7 @@ internal readonly unsafe partial struct Kernel512 : IKernelPath
         Vector512.LessThan(Vector512<int>.Indices, Vector512.Create((int)count)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Largest(Vector512<float> m)
+    internal static float Largest(Vector512<float> m)
     {
         Vector256<float> q = Vector256.MaxNative(m.GetLower(), m.GetUpper());
         Vector128<float> h = Vector128.MaxNative(q.GetLower(), q.GetUpper());
@@ -293,7 +220,7 @@ internal readonly unsafe partial struct Kernel512 : IKernelPath
 
     /// <summary>e^x for x ≤ 0; see <see cref="ExpConstants"/>. (Vector512.Exp of the framework widens to double.)</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Exp(Vector512<float> x)
+    internal static Vector512<float> Exp(Vector512<float> x)
     {
         x = Vector512.MaxNative(x, Vector512.Create(ExpConstants.Lowest));
         Vector512<float> shifted = Vector512.FusedMultiplyAdd(x, Vector512.Create(ExpConstants.Log2E), Vector512.Create(ExpConstants.RoundingShift));

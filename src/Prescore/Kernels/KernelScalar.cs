@@ -1,7 +1,7 @@
 namespace Prescore.Kernels;
 
 /// <summary>Plain scalar path for processors without SIMD and as a check on the others.</summary>
-internal readonly unsafe struct KernelScalar : IKernelPath
+internal readonly unsafe partial struct KernelScalar : IKernelPath
 {
     public static int PanelWidth => 8;
 
@@ -109,105 +109,6 @@ internal readonly unsafe struct KernelScalar : IKernelPath
             if (row[i] > threshold)
             {
                 indices[found++] = (int)i;
-            }
-        }
-        return found;
-    }
-
-    public static void DotRows(float* query, float* keys, nint stride, int* indices, int count, float* products)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            float* key = keys + indices[i] * stride;
-            float sum = 0;
-            for (nint l = 0; l < stride; l++)
-            {
-                sum += query[l] * key[l];
-            }
-            products[i] = sum;
-        }
-    }
-
-    public static void SumMax(float* row, nint count, out float sum, out float largest)
-    {
-        sum = 0;
-        largest = float.NegativeInfinity;
-        for (nint i = 0; i < count; i++)
-        {
-            sum += row[i];
-            largest = Math.Max(largest, row[i]);
-        }
-    }
-
-    public static float ExpLess(float* row, float maximum, float less, nint count)
-    {
-        float sum = 0;
-        for (nint i = 0; i < count; i++)
-        {
-            row[i] = MathF.Exp(row[i] - maximum) - less;
-            sum += row[i];
-        }
-        return sum;
-    }
-
-    public static void AddRows(float* values, int* indices, float* weights, int count, float* output, float* first, float firstWeight)
-    {
-        for (nint j = 0; j < 8; j++)
-        {
-            output[j] += firstWeight * first[j];
-        }
-        for (int i = 0; i < count; i++)
-        {
-            float* value = values + (nint)indices[i] * 8;
-            for (nint j = 0; j < 8; j++)
-            {
-                output[j] += weights[i] * value[j];
-            }
-        }
-    }
-
-    public static int Screen(byte* codes, int count, int quads, int* query, int threshold, int* indices, int* dots)
-    {
-        int found = 0;
-        for (int i = 0; i < count; i++)
-        {
-            byte* code = codes + (nint)(i / SketchLayout.GroupKeys) * quads * SketchLayout.QuadBytes + i % SketchLayout.GroupKeys * 4;
-            int dot = 0;
-            for (int quad = 0; quad < quads; quad++, code += SketchLayout.QuadBytes)
-            {
-                int q = query[quad];
-                dot += (sbyte)q * code[0] + (sbyte)(q >> 8) * code[1] + (sbyte)(q >> 16) * code[2] + (q >> 24) * code[3];
-            }
-            if (dot >= threshold)
-            {
-                indices[found] = i;
-                if (dots != null)
-                {
-                    dots[found] = dot;
-                }
-                found++;
-            }
-        }
-        return found;
-    }
-
-    public static int CollectReaching(
-        float* logits, double offset, double* thresholds, double* perSteps, float* bands, nint stride, float* radii, int count, int* rows, int* least)
-    {
-        int found = 0;
-        for (int i = 0; i < count; i++)
-        {
-            if (double.IsNaN(thresholds[i]))
-            {
-                continue;
-            }
-            int product = SketchLayout.LeastProduct(thresholds[i] - logits[i] - offset, perSteps[i]);
-            float squared = MathF.FusedMultiplyAdd(bands[stride + i], radii[1], bands[i] * radii[0]);
-            squared = MathF.FusedMultiplyAdd(bands[2 * stride + i], radii[2], squared);
-            if (product <= 0 || (float)product * product <= squared)
-            {
-                rows[found] = i;
-                least[found++] = product;
             }
         }
         return found;

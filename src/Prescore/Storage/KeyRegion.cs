@@ -4,23 +4,18 @@ using Prescore.Memory;
 namespace Prescore.Storage;
 
 /// <summary>
-/// A growing list of keys and values, contiguous: keys as panels or rows, values as panels [capacity, panel width]. It is
-/// the cache of these keys and what attention computes from: there is no second copy. Not safe for concurrent writes.
+/// A growing list of keys and values in the panels that attention reads: keys as panels [d, panel width], values as panels
+/// [capacity, panel width]. Not safe for concurrent writes.
 /// </summary>
 internal abstract unsafe class KeyRegion : IDisposable
 {
-    /// <summary>Keys that one step of a kernel takes.</summary>
-    public const int ChunkKeys = 128;
-
     private nint _memory;
     private nint _bias;
 
-    protected KeyRegion(int dimension, int valueDimension, KeyValueStorage storage, bool weighted, KeyOrder order)
+    protected KeyRegion(int dimension, int valueDimension, bool weighted)
     {
-        Order = order;
         Dimension = dimension;
         ValueDimension = valueDimension;
-        Storage = storage;
         HasBias = weighted;
     }
 
@@ -33,12 +28,8 @@ internal abstract unsafe class KeyRegion : IDisposable
 
     public int ValueDimension { get; }
 
-    public KeyValueStorage Storage { get; }
-
-    public KeyOrder Order { get; }
-
     /// <summary>Number of keys.</summary>
-    public int Count { get; protected set; }
+    public int Count { get; private set; }
 
     /// <summary>Keys there is room for.</summary>
     public int Capacity { get; private set; }
@@ -46,27 +37,19 @@ internal abstract unsafe class KeyRegion : IDisposable
     /// <summary>Bytes held.</summary>
     public long Bytes => MemoryBytes(Capacity) + BiasBytes(Capacity);
 
-    protected void* Memory => (void*)_memory;
+    protected float* Memory => (float*)_memory;
 
     /// <summary>Log-weights; null where there are none.</summary>
     protected float* BiasData => (float*)_bias;
 
-    protected int ElementSize => Storage == KeyValueStorage.Fp32 ? sizeof(float) : sizeof(ushort);
+    public static KeyRegion Create(SimdPath path, int dimension, int valueDimension, bool weighted = false) => path switch
+    {
+        SimdPath.Vector512 => new KeyRegion<Kernel512>(dimension, valueDimension, weighted),
+        SimdPath.Vector256 => new KeyRegion<Kernel256>(dimension, valueDimension, weighted),
+        _ => new KeyRegion<KernelScalar>(dimension, valueDimension, weighted),
+    };
 
-    public static KeyRegion Create(
-        SimdPath path,
-        int dimension,
-        int valueDimension,
-        KeyValueStorage storage,
-        bool weighted = false,
-        KeyOrder order = KeyOrder.Panels) => path switch
-        {
-            SimdPath.Vector512 => new KeyRegion<Kernel512>(dimension, valueDimension, storage, weighted, order),
-            SimdPath.Vector256 => new KeyRegion<Kernel256>(dimension, valueDimension, storage, weighted, order),
-            _ => new KeyRegion<KernelScalar>(dimension, valueDimension, storage, weighted, order),
-        };
-
-    /// <summary>Appends a key and its value, rounded to the storage type.</summary>
+    /// <summary>Appends a key and its value.</summary>
     public void Append(ReadOnlySpan<float> key, ReadOnlySpan<float> value, float logWeight = 0)
     {
         if (Count == Capacity)
@@ -80,58 +63,31 @@ internal abstract unsafe class KeyRegion : IDisposable
         Write(Count++, key, value);
     }
 
-    /// <summary>Overwrites a key and its value, rounded to the storage type.</summary>
-    public void Replace(int index, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
-    {
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
-        Write(index, key, value);
-    }
-
     /// <summary>Log-weight of key <paramref name="index"/>.</summary>
     public float LogWeight(int index) => HasBias ? BiasData[index] : 0;
 
-    /// <summary>Reads key <paramref name="index"/> as stored.</summary>
+    /// <summary>Reads key <paramref name="index"/>.</summary>
     public abstract void ReadKey(int index, Span<float> key);
 
-    /// <summary>Reads value <paramref name="index"/> as stored.</summary>
+    /// <summary>Reads value <paramref name="index"/>.</summary>
     public abstract void ReadValue(int index, Span<float> value);
 
-    /// <summary>Removes a key; the last one takes its place.</summary>
-    public abstract void RemoveSwap(int index);
-
-    /// <summary>Keys change places; they must lie in rows.</summary>
-    /// <param name="order">Where each place's key was before [count]; every place once.</param>
-    public void Reorder(ReadOnlySpan<int> order)
+    /// <summary>Removes keys [first, first + count); later ones follow.</summary>
+    public void Remove(int first, int count)
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(order.Length, Count);
-        ArgumentOutOfRangeException.ThrowIfNotEqual((int)Order, (int)KeyOrder.Rows);
-        nint memory = RegionMemory.Rent(MemoryBytes(Capacity));
-        CopyTo((void*)memory, order);
-        RegionMemory.Return(Interlocked.Exchange(ref _memory, memory), MemoryBytes(Capacity));
-        if (HasBias)
+        Span<float> key = stackalloc float[Dimension], value = stackalloc float[ValueDimension];
+        for (int from = first + count; from < Count; from++)
         {
-            nint bias = RegionMemory.Rent(BiasBytes(Capacity));
-            for (int place = 0; place < order.Length; place++)
+            ReadKey(from, key);
+            ReadValue(from, value);
+            Write(from - count, key, value);
+            if (HasBias)
             {
-                ((float*)bias)[place] = BiasData[order[place]];
+                BiasData[from - count] = BiasData[from];
             }
-            RegionMemory.Return(Interlocked.Exchange(ref _bias, bias), BiasBytes(Capacity));
         }
+        Count -= count;
     }
-
-    /// <summary>
-    /// Dot products of some rows with the chunk of keys that starts at <paramref name="first"/> (a multiple of
-    /// <see cref="ChunkKeys"/>): products[i · ChunkKeys + j] = rows[i] · key[first + j].
-    /// </summary>
-    /// <param name="rows">Rows [count, d], dense; count is a multiple of 6.</param>
-    /// <param name="first">First key.</param>
-    /// <param name="products">Receives [count, ChunkKeys]; columns beyond the last key are arbitrary.</param>
-    public abstract void Products(ReadOnlySpan<float> rows, int first, Span<float> products);
-
-    /// <summary>Squared distances of all keys to a point.</summary>
-    /// <param name="point">Point [d].</param>
-    /// <param name="distances">Receives one distance a key; as long as the count rounded up to <see cref="ChunkKeys"/>.</param>
-    public abstract void SquaredDistances(ReadOnlySpan<float> point, Span<float> distances);
 
     /// <summary>Forgets all but the first <paramref name="count"/> keys; keeps the memory.</summary>
     public void Truncate(int count)
@@ -152,7 +108,7 @@ internal abstract unsafe class KeyRegion : IDisposable
         nint bias = HasBias ? RegionMemory.Rent(BiasBytes(capacity)) : 0;
         if (Count > 0)
         {
-            CopyTo((void*)memory, capacity);
+            CopyTo((float*)memory, capacity);
             if (HasBias)
             {
                 new ReadOnlySpan<float>(BiasData, Count).CopyTo(new Span<float>((void*)bias, Count));
@@ -172,16 +128,13 @@ internal abstract unsafe class KeyRegion : IDisposable
 
     protected abstract void Write(int index, ReadOnlySpan<float> key, ReadOnlySpan<float> value);
 
-    protected abstract void CopyTo(void* memory, int capacity);
-
-    /// <summary>Copies keys in rows and their values to other places of as much memory.</summary>
-    protected abstract void CopyTo(void* memory, ReadOnlySpan<int> order);
+    protected abstract void CopyTo(float* memory, int capacity);
 
     protected abstract int RoundUp(int count);
 
     protected abstract long FloatsFor(int capacity);
 
-    private long MemoryBytes(int capacity) => FloatsFor(capacity) * ElementSize;
+    private long MemoryBytes(int capacity) => FloatsFor(capacity) * sizeof(float);
 
     private long BiasBytes(int capacity) => HasBias ? (long)capacity * sizeof(float) : 0;
 
@@ -191,4 +144,78 @@ internal abstract unsafe class KeyRegion : IDisposable
         RegionMemory.Return(Interlocked.Exchange(ref _bias, 0), BiasBytes(Capacity));
         Capacity = 0;
     }
+}
+
+/// <summary>The layout for one SIMD path.</summary>
+internal sealed unsafe class KeyRegion<TKernel>(int dimension, int valueDimension, bool weighted) : KeyRegion(dimension, valueDimension, weighted)
+    where TKernel : IKernelPath
+{
+    private static int Width => TKernel.PanelWidth;
+
+    private int ValuePanels => (ValueDimension + Width - 1) / Width;
+
+    /// <summary>Panels from key <paramref name="first"/> on, a multiple of the panel width.</summary>
+    public void Chunk(int first, out float* keys, out float* values, out nint valuePanelStride)
+    {
+        keys = Memory + (nint)first * Dimension;
+        values = Memory + (nint)Capacity * Dimension + (nint)first * Width;
+        valuePanelStride = (nint)Capacity * Width;
+    }
+
+    /// <summary>Log-weights from key <paramref name="first"/> on, readable up to a whole panel; null where there are none.</summary>
+    public float* Bias(int first) => HasBias ? BiasData + first : null;
+
+    public override void ReadKey(int index, Span<float> key)
+    {
+        float* from = Memory + KeyStart(index);
+        for (int l = 0; l < key.Length; l++)
+        {
+            key[l] = from[l * (nint)Width];
+        }
+    }
+
+    public override void ReadValue(int index, Span<float> value)
+    {
+        for (int column = 0; column < ValueDimension; column += Width)
+        {
+            Span<float> part = value.Slice(column, Math.Min(Width, ValueDimension - column));
+            new ReadOnlySpan<float>(Memory + ValueStart(index, column), part.Length).CopyTo(part);
+        }
+    }
+
+    protected override void Write(int index, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
+    {
+        float* to = Memory + KeyStart(index);
+        for (int l = 0; l < key.Length; l++)
+        {
+            to[l * (nint)Width] = key[l];
+        }
+        for (int column = 0; column < ValueDimension; column += Width)
+        {
+            ReadOnlySpan<float> part = value.Slice(column, Math.Min(Width, ValueDimension - column));
+            part.CopyTo(new Span<float>(Memory + ValueStart(index, column), part.Length));
+        }
+    }
+
+    protected override void CopyTo(float* memory, int capacity)
+    {
+        Copy(Memory, memory, (nint)RoundUp(Count) * Dimension);
+        for (int panel = 0; panel < ValuePanels; panel++)
+        {
+            Copy(
+                Memory + (nint)Capacity * Dimension + (nint)panel * Capacity * Width,
+                memory + (nint)capacity * Dimension + (nint)panel * capacity * Width,
+                (nint)Count * Width);
+        }
+    }
+
+    protected override int RoundUp(int count) => (count + Width - 1) / Width * Width;
+
+    protected override long FloatsFor(int capacity) => (long)capacity * (Dimension + ValuePanels * Width);
+
+    private static void Copy(float* from, float* to, nint count) => Buffer.MemoryCopy(from, to, count * sizeof(float), count * sizeof(float));
+
+    private nint KeyStart(int index) => (nint)(index / Width) * Width * Dimension + index % Width;
+
+    private nint ValueStart(int index, int column) => (nint)Capacity * Dimension + ((nint)(column / Width) * Capacity + index) * Width + column % Width;
 }

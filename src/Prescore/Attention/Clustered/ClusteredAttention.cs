@@ -1,8 +1,8 @@
 using System.Globalization;
 using Prescore.Attention.Contracts;
 using Prescore.Attention.Core;
+using Prescore.Kernels;
 using Prescore.Specs;
-using Prescore.Storage;
 
 namespace Prescore.Attention.Clustered;
 
@@ -33,7 +33,6 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
             parts.Add(FormattableString.Invariant($"block={options.BlockSize},w={options.Near},kappa={options.ClusterFactor}"));
             parts.Add(FormattableString.Invariant($"probes={options.Probes},every={options.ProbeSpacing},decay={options.ProbeDecay}"));
             parts.Add(FormattableString.Invariant($"growth={options.RefitGrowth},generation={options.FirstGeneration},steps={options.FitSteps},ladder={options.LargestEffort},sketch={options.SketchRank}"));
-            parts.Add(options.Storage == KeyValueStorage.Fp16 ? "storage=fp16" : "storage=fp32");
             return "clustered:" + string.Join(',', parts);
         }
     }
@@ -58,9 +57,8 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
             FitSteps = spec.Integer("steps", 0) ?? defaults.FitSteps,
             LargestEffort = LargestEffort(spec) ?? defaults.LargestEffort,
             SketchRank = SketchRank(spec) ?? defaults.SketchRank,
-            Storage = spec.Choice("storage", "fp32", "fp16") == "fp16" ? KeyValueStorage.Fp16 : KeyValueStorage.Fp32,
         };
-        spec.RefuseUnread("error", "budget", "block", "w", "kappa", "probes", "every", "decay", "growth", "generation", "steps", "ladder", "sketch", "storage");
+        spec.RefuseUnread("error", "budget", "block", "w", "kappa", "probes", "every", "decay", "growth", "generation", "steps", "ladder", "sketch");
         return new ClusteredAttention(options);
     }
 
@@ -72,7 +70,6 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
 
     /// <inheritdoc/>
     /// <exception cref="BudgetException">The budget leaves no room for near part, centroids and probes.</exception>
-    /// <exception cref="StorageRangeException">A key or value is too large for 16-bit storage.</exception>
     public AttentionReport Compute(
         in AttentionInput input, in AttentionOutput output, AttentionOptions run, CancellationToken cancellationToken = default)
     {
@@ -121,15 +118,14 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
             return null;
         }
         bool isRank = int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out int rank)
-            && rank is >= 4 and <= KeySketches.LargestRank && rank % 4 == 0;
+            && rank is >= 4 and <= SketchTile.LargestRank && rank % 4 == 0;
         return isRank
             ? rank
-            : throw new MethodSpecException($"option 'sketch={text}' of method '{spec.Name}' must be a multiple of 4 from 4 to {KeySketches.LargestRank}");
+            : throw new MethodSpecException($"option 'sketch={text}' of method '{spec.Name}' must be a multiple of 4 from 4 to {SketchTile.LargestRank}");
     }
 
     private void Compute(AttentionCall call, List<HeadCertificate> certificates)
     {
-        AttentionInputCheck.Storable(call, options.Storage);
         var shape = new CacheShape(
             call.Shape.QueryHeads, call.Shape.KeyValueHeads, call.Shape.HeadDimension, call.Shape.ValueDimension, call.Scale);
         for (int batch = 0; batch < call.Shape.Batch; batch++)

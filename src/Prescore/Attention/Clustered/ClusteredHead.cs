@@ -16,10 +16,8 @@ internal sealed class ClusteredHead : IDisposable
     private readonly int _group;
     private readonly int _dimension;
     private readonly int _valueDimension;
-    private readonly bool _weighted;
-    private float[] _keys = [];
-    private float[] _values = [];
-    private float[] _logWeights = [];
+    private readonly float[] _key;
+    private readonly float[] _value;
 
     public ClusteredHead(ClusteredOptions options, AttentionOptions run, CacheShape shape, int head, bool weighted)
     {
@@ -28,11 +26,12 @@ internal sealed class ClusteredHead : IDisposable
         _firstQueryHead = head * _group;
         _dimension = shape.HeadDimension;
         _valueDimension = shape.ValueDimension;
-        _weighted = weighted;
+        _key = new float[_dimension];
+        _value = new float[_valueDimension];
         Head = head;
         Queries = new QuerySample(options, _dimension, _group);
         Index = new KeyIndex(new IndexSettings(options, run, head, _dimension, _valueDimension, weighted, Queries.Moment));
-        Near = KeyRegion.Create(run.Simd, _dimension, _valueDimension, options.Storage, weighted);
+        Near = KeyRegion.Create(run.Simd, _dimension, _valueDimension, weighted);
         Near.Reserve(ClusteredOptions.Sinks + options.Near + options.BlockSize);
         Effort = new EffortControl(_firstQueryHead, _group, options);
         Tally = new HeadTally(_group);
@@ -45,7 +44,7 @@ internal sealed class ClusteredHead : IDisposable
     /// <summary>Far keys.</summary>
     public KeyIndex Index { get; }
 
-    /// <summary>Sinks, then the keys from the near part's first position on.</summary>
+    /// <summary>Sinks, then the keys from the near part's first position on; rounded as the far part stores them.</summary>
     public KeyRegion Near { get; }
 
     /// <summary>Sampled queries, which shape the sketches.</summary>
@@ -73,14 +72,17 @@ internal sealed class ClusteredHead : IDisposable
     public int BlockStart => Block * _options.BlockSize;
 
     /// <summary>Bytes held.</summary>
-    public long Bytes => Index.Bytes + Near.Bytes + Queries.Bytes + sizeof(float) * ((long)_keys.Length + _values.Length);
+    public long Bytes => Index.Bytes + Near.Bytes + Queries.Bytes;
 
     /// <summary>Appends tokens to the near part.</summary>
     public void Append(MatrixView keys, MatrixView values, ReadOnlySpan<float> logWeights, int firstRow, int count)
     {
         for (int row = firstRow; row < firstRow + count; row++)
         {
-            Near.Append(keys.Row(row), values.Row(row), logWeights.IsEmpty ? 0 : Math.Max(logWeights[row], QueryBlock.RemovedKey));
+            // As it will be in the far part: so rewinding into a block finds what there was.
+            ShortCodes.Round(keys.Row(row), ShortCodes.KeyLevels, _key);
+            ShortCodes.Round(values.Row(row), ShortCodes.ValueLevels, _value);
+            Near.Append(_key, _value, logWeights.IsEmpty ? 0 : Math.Max(logWeights[row], QueryBlock.RemovedKey));
         }
     }
 
@@ -95,14 +97,20 @@ internal sealed class ClusteredHead : IDisposable
         {
             return;
         }
-        int rest = Near.Count - sinks - count;
-        ReadNear(sinks, count + rest);
-        JoinKept(count);
-        Near.Truncate(sinks);
-        for (int i = count; i < count + rest; i++)
+        int joining = 0;
+        for (int i = sinks; i < sinks + count; i++)
         {
-            Near.Append(_keys.AsSpan(i * _dimension, _dimension), _values.AsSpan(i * _valueDimension, _valueDimension), _logWeights[i]);
+            // Removed keys do not join.
+            if (Near.LogWeight(i) > QueryBlock.RemovedKey)
+            {
+                Near.ReadKey(i, _key);
+                Near.ReadValue(i, _value);
+                Index.Store.Append(_key, _value, Near.LogWeight(i));
+                joining++;
+            }
         }
+        Index.Join(joining);
+        Near.Remove(sinks, count);
     }
 
     /// <summary>With the index in place: p, probes and budget of the block, which follow from earlier blocks alone.</summary>
@@ -125,7 +133,7 @@ internal sealed class ClusteredHead : IDisposable
         Tally.Rewind(length, _options.BlockSize);
         if (length < BlockStart || (length == BlockStart && length < oldLength))
         {
-            Replay(this, length);
+            Replay(length);
         }
         else
         {
@@ -139,7 +147,7 @@ internal sealed class ClusteredHead : IDisposable
         Effort.Rewind(length);
         Queries.Rewind(length);
         Tally.Rewind(length, _options.BlockSize);
-        Replay(this, length);
+        Replay(length);
     }
 
     /// <summary>Takes over the state of another head with <paramref name="length"/> tokens; this one is new.</summary>
@@ -148,7 +156,14 @@ internal sealed class ClusteredHead : IDisposable
         Effort.CopyFrom(other.Effort);
         Queries.CopyFrom(other.Queries);
         Tally.CopyFrom(other.Tally);
-        Replay(other, length);
+        Index.Store.CopyFrom(other.Index.Store);
+        for (int i = 0; i < other.Near.Count; i++)
+        {
+            other.Near.ReadKey(i, _key);
+            other.Near.ReadValue(i, _value);
+            Near.Append(_key, _value);
+        }
+        Replay(length);
     }
 
     /// <summary>One certificate a query head.</summary>
@@ -174,38 +189,35 @@ internal sealed class ClusteredHead : IDisposable
         Caps = _options.Budget < 1 ? new BlockCaps(_options, BlockStart, Probes, Index.Clusters) : null;
     }
 
-    /// <summary>Tokens in index and near part.</summary>
-    private int Held() => Block <= 0
-        ? Near.Count
-        : _options.NearStart(BlockStart) + Near.Count - ClusteredOptions.Sinks;
-
-    /// <summary>Rebuilds index and near part from a head's stored keys by replaying the blocks of the tokens to keep.</summary>
-    private void Replay(ClusteredHead from, int length)
+    /// <summary>Rebuilds index and near part from the stored keys by replaying the blocks of the tokens to keep.</summary>
+    private void Replay(int length)
     {
-        int held = from.Held();
-        int sinks = Math.Min(ClusteredOptions.Sinks, from.Near.Count);
-        var keys = new float[held * _dimension];
-        var values = new float[held * _valueDimension];
-        from.Index.CopyTo(keys.AsSpan(sinks * _dimension), values.AsSpan(sinks * _valueDimension));
-        from.ReadNear(0, from.Near.Count);
-        from.CopyRows(0, sinks, keys, values, 0);
-        if (from.Near.Count > sinks)
+        int sinks = ClusteredOptions.Sinks, block = Math.Max(0, length - 1) / _options.BlockSize;
+        int near = _options.NearStart(block * _options.BlockSize), far = length == 0 ? 0 : near - sinks;
+        // What was near is behind what was far: both are there, one after the other.
+        for (int i = sinks; i < Near.Count && Index.Store.Count < length - sinks; i++)
         {
-            from.CopyRows(sinks, from.Near.Count - sinks, keys, values, _options.NearStart(from.BlockStart));
+            Near.ReadKey(i, _key);
+            Near.ReadValue(i, _value);
+            Index.Store.Append(_key, _value, 0);
+        }
+        Near.Truncate(Math.Min(sinks, length));
+        for (int position = near; position < length; position++)
+        {
+            Index.Store.ReadKey(position - sinks, _key);
+            Index.Store.ReadValue(position - sinks, _value);
+            Near.Append(_key, _value);
         }
         Index.Clear();
         Queries.Restart();
-        Near.Truncate(0);
-        Block = -1;
-        for (int start = 0; start < length; start += _options.BlockSize)
+        for (Block = 0; Block <= block; Block++)
         {
-            MoveToIndex();
-            Index.RefineIfDue();
-            for (int i = start; i < Math.Min(length, start + _options.BlockSize); i++)
-            {
-                Near.Append(keys.AsSpan(i * _dimension, _dimension), values.AsSpan(i * _valueDimension, _valueDimension));
-            }
+            Queries.TakeBefore(BlockStart);
+            Index.Join(Math.Max(0, _options.NearStart(BlockStart) - sinks) - Index.Count);
         }
+        Block = length == 0 ? -1 : block;
+        Index.Store.Truncate(far);
+        Index.Store.Trim();
         if (length > 0)
         {
             SetBlock();
@@ -213,42 +225,5 @@ internal sealed class ClusteredHead : IDisposable
         }
         // As in a new head: certificates show the step.
         (Chosen, Probes, Caps) = (new int[_group], [], null);
-    }
-
-    /// <summary>The first rows read join the index; removed keys do not.</summary>
-    private void JoinKept(int count)
-    {
-        int[] rows = _weighted ? [.. Enumerable.Range(0, count).Where(i => _logWeights[i] > QueryBlock.RemovedKey)] : [];
-        int kept = _weighted ? rows.Length : count;
-        if (kept == count)
-        {
-            Index.Join(_keys.AsSpan(0, count * _dimension), _values.AsSpan(0, count * _valueDimension), _weighted ? _logWeights.AsSpan(0, count) : default, count);
-            return;
-        }
-        float[] keys = [.. rows.SelectMany(i => _keys.AsSpan(i * _dimension, _dimension).ToArray())];
-        float[] values = [.. rows.SelectMany(i => _values.AsSpan(i * _valueDimension, _valueDimension).ToArray())];
-        Index.Join(keys, values, [.. rows.Select(i => _logWeights[i])], kept);
-    }
-
-    private void ReadNear(int first, int count)
-    {
-        if (_logWeights.Length < count)
-        {
-            _keys = new float[count * _dimension];
-            _values = new float[count * _valueDimension];
-            _logWeights = new float[count];
-        }
-        for (int i = 0; i < count; i++)
-        {
-            Near.ReadKey(first + i, _keys.AsSpan(i * _dimension, _dimension));
-            Near.ReadValue(first + i, _values.AsSpan(i * _valueDimension, _valueDimension));
-            _logWeights[i] = Near.LogWeight(first + i);
-        }
-    }
-
-    private void CopyRows(int first, int count, float[] keys, float[] values, int to)
-    {
-        _keys.AsSpan(first * _dimension, count * _dimension).CopyTo(keys.AsSpan(to * _dimension));
-        _values.AsSpan(first * _valueDimension, count * _valueDimension).CopyTo(values.AsSpan(to * _valueDimension));
     }
 }

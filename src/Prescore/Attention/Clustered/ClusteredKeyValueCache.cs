@@ -25,7 +25,6 @@ internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShap
 
     protected override void Append(AttentionCall call)
     {
-        AttentionInputCheck.Storable(call, options.Storage);
         layer.Append(call, 0, queryOffset: 0);
     }
 

@@ -116,7 +116,7 @@ internal sealed class ClusteredLayer : IDisposable
         int positions = Math.Max(_itemPositions, _options.Probes);
         return _batches.TryTake(out QueryBatch? batch)
             ? batch
-            : new QueryBatch(QueryBlock.Create(
-                _run.Simd, positions * (_shape.QueryHeads / _shape.KeyValueHeads), _shape.HeadDimension, _shape.ValueDimension), _options.SketchRank);
+            : new QueryBatch(
+                _run.Simd, positions * (_shape.QueryHeads / _shape.KeyValueHeads), _shape.HeadDimension, _shape.ValueDimension, _options.SketchRank);
     }
 }

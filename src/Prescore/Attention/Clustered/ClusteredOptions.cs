@@ -1,5 +1,3 @@
-using Prescore.Storage;
-
 namespace Prescore.Attention.Clustered;
 
 /// <summary>Settings of <see cref="ClusteredAttention"/>. Defaults are the measured ones of <c>docs/clustered.md</c>.</summary>
@@ -53,9 +51,6 @@ public sealed record ClusteredOptions
     /// <summary>r: coordinates of a key's sketch, a multiple of 4 up to 64.</summary>
     public int SketchRank { get; init; } = 32;
 
-    /// <summary>How keys and values are stored.</summary>
-    public KeyValueStorage Storage { get; init; } = KeyValueStorage.Fp32;
-
     /// <summary>ε with its default: the default where neither knob is set; 0 where only the budget is.</summary>
     internal double EffectiveTargetError => TargetError ?? (Budget is null ? DefaultTargetError : 0);
 
@@ -79,7 +74,7 @@ public sealed record ClusteredOptions
     internal int GenerationSize(int first) => Math.Max(FirstGeneration, first / 2);
 
     /// <summary>
-    /// What reading a key's sketch costs of an interaction: its r bytes of the key's and value's 4(d + d_v).
+    /// What reading a key's sketch costs of an interaction: its r bytes of the key's and value's 4(d + d_v) in exact attention.
     /// </summary>
     internal double SketchCost(int dimension, int valueDimension) => SketchRank / (4.0 * (dimension + valueDimension));
 

@@ -5,8 +5,8 @@ using Prescore.Scheduling;
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
-/// One head's way through the tokens of a call, in stages: at the start of a block the index grows and is refined step by
-/// step; then the block's queries attend. The next block waits for them, as their probes may change its p.
+/// One head's way through the tokens of a call, in stages: at the start of a block the index grows, then the block's queries
+/// attend. The next block waits for them, as their probes may change its p.
 /// </summary>
 /// <param name="head">The head.</param>
 /// <param name="options">The settings.</param>
@@ -31,82 +31,32 @@ internal sealed class HeadAdvance(
     private readonly int _end = firstPosition + call.Shape.Keys;
     private readonly int _firstQuery = firstPosition + queryOffset;
     private int _position = firstPosition;
-    private int _stepsLeft;
-    private bool _refining;
     private int _first;
     private int[] _probes = [];
 
     public int NextStage()
     {
-        if (_refining)
+        if (_position < _end && _position % options.BlockSize == 0 && _position / options.BlockSize != head.Block)
         {
             long start = Stopwatch.GetTimestamp();
-            head.Index.Newest.Refinement.Apply();
-            if (--_stepsLeft > 0)
-            {
-                call.Work.AddIndexTime(start);
-                return head.Index.Newest.Refinement.Parts;
-            }
-            head.Index.Newest.EndRefinement();
+            head.MoveToIndex();
             call.Work.AddIndexTime(start);
-            _refining = false;
-            BeginBlock();
-        }
-        else if (_position < _end && _position % options.BlockSize == 0 && _position / options.BlockSize != head.Block && GrowIndex() is int parts and > 0)
-        {
-            return parts;
+            head.BeginBlock();
+            onBlock?.Invoke(head);
         }
         return NextPiece();
     }
 
     public void Run(int item, QueryBatch queries)
     {
-        if (_refining)
-        {
-            long start = Stopwatch.GetTimestamp();
-            head.Index.Newest.Refinement.FindMoves(item);
-            call.Work.AddIndexTime(start);
-        }
-        else if (_probes.Length > 0 && item == 0)
+        if (_probes.Length > 0 && item == 0)
         {
             // Probes first: they are the longest item.
             EvaluateProbes(queries);
+            return;
         }
-        else
-        {
-            int slice = _first / itemPositions + item - (_probes.Length > 0 ? 1 : 0);
-            Attend(Math.Max(_first, slice * itemPositions), Math.Min(_position, (slice + 1) * itemPositions), queries);
-        }
-    }
-
-    /// <summary>Opens the block; returns the parts of the first refinement step, 0 where none is due.</summary>
-    private int GrowIndex()
-    {
-        long start = Stopwatch.GetTimestamp();
-        head.MoveToIndex();
-        if (options.FitSteps == 0)
-        {
-            head.Index.RefineIfDue();
-        }
-        else if (head.Index.RefinementDue)
-        {
-            head.Index.Newest.BeginRefinement();
-            _refining = true;
-            _stepsLeft = options.FitSteps;
-        }
-        call.Work.AddIndexTime(start);
-        if (_refining)
-        {
-            return head.Index.Newest.Refinement.Parts;
-        }
-        BeginBlock();
-        return 0;
-    }
-
-    private void BeginBlock()
-    {
-        head.BeginBlock();
-        onBlock?.Invoke(head);
+        int slice = _first / itemPositions + item - (_probes.Length > 0 ? 1 : 0);
+        Attend(Math.Max(_first, slice * itemPositions), Math.Min(_position, (slice + 1) * itemPositions), queries);
     }
 
     /// <summary>Appends the block's tokens; returns the items of those that have queries.</summary>
@@ -168,15 +118,15 @@ internal sealed class HeadAdvance(
         {
             caps[row] = head.Caps!.Members(queries.Rows[row].Position, index.Clusters, sketchCost * index.Count);
         }
+        Span<int> firstCapped = stackalloc int[_group];
+        queries.AttendFar(index, head.Chosen, caps, firstCapped);
         for (int member = 0; member < _group; member++)
         {
-            int firstCapped = queries.AttendFar(index, member * rows, rows, head.Chosen[member], caps);
-            if (firstCapped >= 0)
+            if (firstCapped[member] >= 0)
             {
-                head.Tally.AddUnmet(member, head.Block, queries.Rows[firstCapped].Position);
+                head.Tally.AddUnmet(member, head.Block, queries.Rows[firstCapped[member]].Position);
             }
         }
-        queries.AttendMembers(index);
         for (int row = 0; row < queries.Block.Rows; row++)
         {
             (int position, int queryHead) = queries.Rows[row];

@@ -1,4 +1,5 @@
 using Prescore.Attention.Contracts;
+using Prescore.Kernels;
 
 namespace Prescore.Attention.Clustered;
 
@@ -11,4 +12,8 @@ namespace Prescore.Attention.Clustered;
 /// <param name="Weighted">Whether keys have log-weights.</param>
 /// <param name="Queries">Second moment of the head's queries, which shapes the sketches.</param>
 internal sealed record IndexSettings(
-    ClusteredOptions Options, AttentionOptions Run, int Head, int Dimension, int ValueDimension, bool Weighted, SecondMoment Queries);
+    ClusteredOptions Options, AttentionOptions Run, int Head, int Dimension, int ValueDimension, bool Weighted, SecondMoment Queries)
+{
+    /// <summary>The kernels of the call's path.</summary>
+    public ClusteredKernels Kernels { get; } = ClusteredKernels.Of(Run.Simd);
+}

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using Prescore.Attention.Core;
+using Prescore.Kernels;
 using Prescore.Storage;
 
 namespace Prescore.Attention.Clustered;
@@ -11,7 +12,7 @@ namespace Prescore.Attention.Clustered;
 /// kept from one evaluation to the next.
 /// </summary>
 /// <param name="queries">Where the probes are.</param>
-internal sealed class ProbeEvaluation(QueryBatch queries)
+internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver, IDisposable
 {
     /// <summary>
     /// Steps are measured down to this part of an even share of attention: whoever needs more keys than that is exact.
@@ -21,15 +22,20 @@ internal sealed class ProbeEvaluation(QueryBatch queries)
     private const int Steps = EffortLadder.Steps;
 
     private readonly QueryBlock _block = queries.Block;
-    private readonly ProbeMembers _found = new();
-    private readonly float[] _rest = new float[queries.Block.ValueFloats];
+    private readonly FarAttention _far = queries.Far;
+    private readonly float[] _rest = new float[FarKeys.Padded(queries.Block.ValueDimension)];
+    private readonly float[] _least = new float[Steps];
+    private ProbeMembers[] _found = [];
+    private KeyGeneration _generation = null!;
+    private int _cluster;
+    private int _leastRow;
     private int _keys;
     private int _lastStep;
 
     // A number a row, or a number (or a padded value) a row and step.
     private float[] _nearMaxima = [];
     private float[] _logSumExps = [];
-    private double[] _thresholds = [];
+    private float[] _thresholds = [];
     private float[] _outputChanges = [];
     private double[] _massChanges = [];
     private int[] _members = [];
@@ -56,21 +62,18 @@ internal sealed class ProbeEvaluation(QueryBatch queries)
         _lastStep = Math.Min(lastStep, EffortLadder.StepOf(LeastShare / Math.Max(1, index.Count)));
         Reserve(_block.Rows);
         AttendNear(near, nearVisible);
-        KeepNear();
         if (index.Count > 0)
         {
-            _block.AttendCentroids(index.Centroids, 0, _block.Rows);
+            _far.Begin(_block, index, 0, _block.Rows);
             for (int row = 0; row < _block.Rows; row++)
             {
-                SetThresholds(row, _block.LogSumExp(row));
+                SetThresholds(row, _far.LogMass(row));
             }
         }
+        KeepNear();
         _block.ResetState();
         AttendNear(near, nearVisible);
-        for (int cluster = 0; cluster < index.Clusters; cluster++)
-        {
-            _block.Attend(index.Region(cluster), 0, _block.Rows, default);
-        }
+        queries.AttendAll(index, 0, _block.Rows);
         if (index.Count > 0)
         {
             Climb(index);
@@ -114,6 +117,40 @@ internal sealed class ProbeEvaluation(QueryBatch queries)
         return logSumExp;
     }
 
+    /// <summary>A member comes with the first step that its product passes and from which on its tile is within reach.</summary>
+    public void Take(int row, float* radii, ReadOnlySpan<ushort> numbers, ReadOnlySpan<short> products)
+    {
+        if (_leastRow != row)
+        {
+            _far.LeastProducts(row, _generation.FirstCluster + _cluster, _thresholds.AsSpan(row * Steps, _lastStep + 1), _least);
+            _leastRow = row;
+        }
+        int reaching = 1;
+        for (int end = _lastStep; reaching < end;)
+        {
+            int middle = (reaching + end) / 2;
+            (reaching, end) = _far.Reaches(row, radii, _least[middle]) ? (reaching, middle) : (middle + 1, end);
+        }
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            int step = reaching;
+            for (int end = _lastStep; step < end;)
+            {
+                int middle = (step + end) / 2;
+                (step, end) = _least[middle] <= products[i] ? (step, middle) : (middle + 1, end);
+            }
+            _found[row].Add(numbers[i], step);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (ProbeMembers found in _found)
+        {
+            found.Dispose();
+        }
+    }
+
     private void AttendNear(KeyRegion? near, ReadOnlySpan<int> visible)
     {
         if (near is not null)
@@ -122,7 +159,7 @@ internal sealed class ProbeEvaluation(QueryBatch queries)
         }
     }
 
-    /// <summary>What the near part adds belongs to step 0; relative to the largest near logit until <see cref="Climb"/>.</summary>
+    /// <summary>What the near part adds belongs to step 0; relative to the rows' maxima until <see cref="Climb"/>.</summary>
     private void KeepNear()
     {
         for (int row = 0; row < _block.Rows; row++)
@@ -136,8 +173,9 @@ internal sealed class ProbeEvaluation(QueryBatch queries)
     {
         for (int step = 0; step < Steps; step++)
         {
-            _thresholds[row * Steps + step] = mass + EffortLadder.LogShare(step);
+            _thresholds[row * Steps + step] = mass + (float)EffortLadder.LogShare(step);
         }
+        _far.SetThreshold(row, _thresholds[row * Steps + _lastStep]);
     }
 
     private void Climb(KeyIndex index)
@@ -152,65 +190,88 @@ internal sealed class ProbeEvaluation(QueryBatch queries)
         }
         foreach (KeyGeneration generation in index.Generations)
         {
-            queries.SetSketches(generation);
-            for (int i = 0; i < generation.Clusters.Count; i++)
+            _generation = generation;
+            _far.SetSketches(generation, 0, _block.Rows);
+            for (_cluster = 0; _cluster < generation.Clusters; _cluster++)
             {
-                _block.OpenRegion(generation.Clusters[i].Region);
+                _leastRow = -1;
                 for (int row = 0; row < _block.Rows; row++)
                 {
-                    AddCluster(index.Centroids, generation.FirstCluster + i, generation.Clusters[i], row);
+                    _found[row].Clear();
+                }
+                _far.Collect(generation, _cluster, -1, this);
+                for (int row = 0; row < _block.Rows; row++)
+                {
+                    AddCluster(index, row);
                 }
             }
         }
     }
 
-    /// <summary>Adds what a cluster gives a row at step 0 and how every step changes it.</summary>
-    private void AddCluster(CentroidSet centroids, int number, KeyCluster cluster, int row)
+    /// <summary>Adds what the cluster gives a row at step 0 and how every step changes it.</summary>
+    private void AddCluster(KeyIndex index, int row)
     {
-        double weight = Math.Exp(centroids.LogWeight(number));
-        centroids.Means.ReadValue(number, _rest.AsSpan(0, _block.ValueDimension));
-        float logit = _block.CentroidLogit(row, number);
-        double term = Math.Exp(logit - _logSumExps[row]);
-        TensorPrimitives.Multiply(_rest, (float)weight, _rest);
-        AddRest(row, 0, term, weight);
-        _found.Collect(
-            _block, row, number, cluster.Sketches, centroids, _thresholds.AsSpan(row * Steps, _lastStep + 1));
-        if (_found.Count == 0)
+        int number = _generation.FirstCluster + _cluster;
+        float weight = index.Centroids.Weights[number], logWeight = index.Centroids.LogWeights[number];
+        float logit = _far.CentroidLogit(row, number) - _logSumExps[row];
+        index.Centroids.ReadValue(number, _rest.AsSpan(0, _block.ValueDimension));
+        TensorPrimitives.Multiply(_rest, weight, _rest);
+        double unit = Math.Exp(logit + logWeight) / weight;
+        AddRest(row, 0, unit, weight);
+        ProbeMembers found = _found[row];
+        if (found.Count == 0)
         {
             return;
         }
-        _found.Weigh(cluster.Region, _logSumExps[row]);
-        double restWeight = weight, restLogits = weight * logit;
-        for (int step = 1; step <= _lastStep; step++)
+        found.Sort();
+        _far.KeyLogits(row, _generation, found.Numbers, found.Places, _logSumExps[row], found.Scales, found.Logits, found.Running);
+        double restWeight = weight, restLogits = (double)weight * logit;
+        fixed (float* rest = _rest)
         {
-            Range members = _found.OfStep(step);
-            (int start, int count) = members.GetOffsetAndLength(_found.Count);
-            if (count == 0)
+            for (int step = 1; step <= _lastStep; step++)
             {
-                continue;
+                (int start, int count) = found.OfStep(step);
+                if (count == 0)
+                {
+                    continue;
+                }
+                AddRest(row, step, -unit, restWeight);
+                _massChanges[row * Steps + step] += Weigh(index, found, start, count, logWeight, ref restWeight, ref restLogits);
+                _members[row * Steps + step] += count;
+                fixed (float* output = OutputChange(row, step))
+                {
+                    _far.AddValues(_generation, found.Numbers + start, count, found.Weights + start, output);
+                }
+                _far.AddValues(_generation, found.Numbers + start, count, found.Taken + start, rest);
+                unit = restWeight <= ClusterTerms.LeastRest * weight ? 0 : Math.Exp(restLogits / restWeight + logWeight) / weight;
+                AddRest(row, step, unit, restWeight);
             }
-            ReadOnlySpan<int> slots = _found.Slots[members];
-            double mass = -term * restWeight;
-            for (int i = start; i < start + count; i++)
-            {
-                mass += _found.Weights[i];
-                restWeight += _found.NegativeUnits[i];
-                restLogits += (double)_found.NegativeUnits[i] * _found.Logits[i];
-            }
-            _block.AddMembers(slots, _found.Weights[members], OutputChange(row, step), _rest, (float)-term);
-            _block.AddMembers(slots, _found.NegativeUnits[members], _rest, _rest, 0);
-            _massChanges[row * Steps + step] += mass;
-            _members[row * Steps + step] += count;
-            term = restWeight < QueryBlock.LeastRest * weight ? 0 : Math.Exp(restLogits / restWeight - _logSumExps[row]);
-            AddRest(row, step, term, restWeight);
         }
     }
 
-    private void AddRest(int row, int step, double term, double weight)
+    /// <summary>Sets the weights of some members and takes them from the rest; returns their mass.</summary>
+    private double Weigh(KeyIndex index, ProbeMembers found, int start, int count, float logWeight, ref double restWeight, ref double restLogits)
+    {
+        double mass = 0;
+        for (int i = start; i < start + count; i++)
+        {
+            float own = index.Store.HasLogWeights ? index.Store.LogWeight(_generation.FirstKey + found.Numbers[i]) : 0;
+            double taken = index.Store.HasLogWeights ? Math.Exp(own - logWeight) : 1;
+            float part = MathF.Exp(found.Logits[i] + own), scale = found.Scales[2 * i + 1];
+            mass += part;
+            restWeight -= taken;
+            restLogits -= taken * found.Logits[i];
+            found.Weights[i] = part * scale;
+            found.Taken[i] = (float)-taken * scale;
+        }
+        return mass;
+    }
+
+    private void AddRest(int row, int step, double unit, double weight)
     {
         Span<float> output = OutputChange(row, step);
-        TensorPrimitives.MultiplyAdd(_rest, (float)term, output, output);
-        _massChanges[row * Steps + step] += term * weight;
+        TensorPrimitives.MultiplyAdd(_rest, (float)unit, output, output);
+        _massChanges[row * Steps + step] += unit * weight;
     }
 
     private Span<float> OutputChange(int row, int step) => _outputChanges.AsSpan((row * Steps + step) * Width, Width);
@@ -221,10 +282,11 @@ internal sealed class ProbeEvaluation(QueryBatch queries)
         {
             _nearMaxima = new float[rows];
             _logSumExps = new float[rows];
-            _thresholds = new double[rows * Steps];
+            _thresholds = new float[rows * Steps];
             _outputChanges = new float[rows * Steps * Width];
             _massChanges = new double[rows * Steps];
             _members = new int[rows * Steps];
+            _found = [.. _found, .. Enumerable.Range(_found.Length, rows - _found.Length).Select(_ => new ProbeMembers())];
         }
         Array.Clear(_outputChanges);
         Array.Clear(_massChanges);

@@ -1,128 +1,104 @@
-using System.Numerics.Tensors;
-using Prescore.Attention.Core;
-using Prescore.Storage;
+using System.Runtime.InteropServices;
 
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
-/// Keys of one cluster that become members of one probe, by the step of the ladder they come with, then by slot. Its memory
-/// is kept.
+/// Keys of one cluster that become members of one probe, with the step of the ladder they come with. Sorted, the keys of a
+/// step lie together, and begin at even places: kernels take two at a time. Its memory is kept.
 /// </summary>
-internal sealed class ProbeMembers
+internal sealed unsafe class ProbeMembers : IDisposable
 {
-    private readonly int[] _least = new int[EffortLadder.Steps];
-    private readonly int[] _within = new int[EffortLadder.Steps];
-    private readonly int[] _ends = new int[EffortLadder.Steps];
-    private int[] _found = [];
-    private int[] _products = [];
-    private int[] _slots = [];
-    private float[] _logits = [];
-    private float[] _weights = [];
-    private float[] _negativeUnits = [];
+    /// <summary>Entries that kernels read or write behind the end.</summary>
+    private const int Slack = 32;
+
+    private readonly List<(ushort Number, byte Step)> _found = [];
+    private readonly int[] _starts = new int[EffortLadder.Steps + 1];
+    private readonly int[] _counts = new int[EffortLadder.Steps];
+    private float* _memory;
+    private int _room;
+
+    ~ProbeMembers() => NativeMemory.AlignedFree(_memory);
 
     /// <summary>Number of members.</summary>
-    public int Count { get; private set; }
+    public int Count => _found.Count;
 
-    /// <summary>Their slots in the cluster.</summary>
-    public ReadOnlySpan<int> Slots => _slots.AsSpan(0, Count);
+    /// <summary>Places in use after <see cref="Sort"/>; not all of them hold members.</summary>
+    public int Places { get; private set; }
 
-    /// <summary>Their logits without log-weights.</summary>
-    public ReadOnlySpan<float> Logits => _logits.AsSpan(0, Count);
+    /// <summary>Numbers of the keys in their generation; 0 at a place without one.</summary>
+    public ushort* Numbers => (ushort*)(_memory + 6 * _room);
 
-    /// <summary>Their parts of the softmax; see <see cref="Weigh"/>.</summary>
-    public ReadOnlySpan<float> Weights => _weights.AsSpan(0, Count);
+    /// <summary>Two scales a place.</summary>
+    public float* Scales => _memory;
 
-    /// <summary>−eᵃ of their log-weights: what the cluster's rest loses.</summary>
-    public ReadOnlySpan<float> NegativeUnits => _negativeUnits.AsSpan(0, Count);
+    /// <summary>Logits.</summary>
+    public float* Logits => _memory + 2 * _room;
 
-    /// <summary>The members that a step brings.</summary>
-    public Range OfStep(int step) => _ends[step - 1].._ends[step];
+    /// <summary>Running sums of logits; nobody needs them.</summary>
+    public float* Running => _memory + 3 * _room;
 
-    /// <summary>Screens the cluster that is open in the block (<see cref="QueryBlock.OpenRegion"/>).</summary>
-    /// <param name="block">The probes.</param>
-    /// <param name="row">Row of the probe.</param>
-    /// <param name="cluster">The cluster.</param>
-    /// <param name="sketches">Its sketches.</param>
-    /// <param name="centroids">All clusters.</param>
-    /// <param name="thresholds">Smallest screened logit of every step, descending.</param>
-    public void Collect(
-        QueryBlock block, int row, int cluster, KeySketches sketches, CentroidSet centroids, ReadOnlySpan<double> thresholds)
+    /// <summary>Weights with which values are added.</summary>
+    public float* Weights => _memory + 4 * _room;
+
+    /// <summary>Weights with which values leave the rest.</summary>
+    public float* Taken => _memory + 5 * _room;
+
+    /// <summary>Forgets all members.</summary>
+    public void Clear()
     {
-        Count = 0;
-        Reserve(sketches.PaddedCount);
-        int last = thresholds.Length - 1;
-        int found = block.Screen(row, sketches, block.LeastProduct(row, cluster, centroids, thresholds[last]), _found, _products);
-        if (found == 0)
+        _found.Clear();
+        Array.Clear(_counts);
+    }
+
+    /// <summary>Adds a key that comes with a step from 1 on.</summary>
+    public void Add(ushort number, int step)
+    {
+        _found.Add((number, (byte)step));
+        _counts[step]++;
+    }
+
+    /// <summary>Puts the keys in order of steps; keys of a step keep their order.</summary>
+    public void Sort()
+    {
+        int place = 0;
+        for (int step = 0; step < EffortLadder.Steps; step++)
+        {
+            _starts[step] = place;
+            place += (_counts[step] + 1) / 2 * 2;
+        }
+        _starts[^1] = Places = place;
+        Reserve(place);
+        new Span<ushort>(Numbers, place + Slack).Clear();
+        new Span<float>(Weights, place + Slack).Clear();
+        new Span<float>(Taken, place + Slack).Clear();
+        Span<int> next = stackalloc int[EffortLadder.Steps];
+        _starts.AsSpan(0, EffortLadder.Steps).CopyTo(next);
+        foreach ((ushort number, byte step) in _found)
+        {
+            Numbers[next[step]++] = number;
+        }
+    }
+
+    /// <summary>First place and number of the keys that come with a step.</summary>
+    public (int Start, int Count) OfStep(int step) => (_starts[step], _counts[step]);
+
+    public void Dispose()
+    {
+        NativeMemory.AlignedFree(_memory);
+        _memory = null;
+        _room = 0;
+        GC.SuppressFinalize(this);
+    }
+
+    private void Reserve(int places)
+    {
+        if (places + Slack <= _room)
         {
             return;
         }
-        // What the last step brings has passed; step 0 brings nothing.
-        for (int step = 1; step < last; step++)
-        {
-            _least[step] = block.LeastProduct(row, cluster, centroids, thresholds[step]);
-            _within[step] = block.Within(row, sketches, _least[step]);
-        }
-        SortBySteps(found, last);
-        block.MemberLogits(row, Slots, _logits);
-    }
-
-    /// <summary>Sets <see cref="Weights"/> to e^(logit + log-weight − logSumExp) and <see cref="NegativeUnits"/>.</summary>
-    public void Weigh(KeyRegion region, float logSumExp)
-    {
-        Span<float> weights = _weights.AsSpan(0, Count), units = _negativeUnits.AsSpan(0, Count);
-        TensorPrimitives.Subtract(Logits, logSumExp, weights);
-        units.Fill(-1);
-        if (region.HasBias)
-        {
-            for (int i = 0; i < Count; i++)
-            {
-                float logWeight = region.LogWeight(_slots[i]);
-                weights[i] += logWeight;
-                units[i] = -MathF.Exp(logWeight);
-            }
-        }
-        TensorPrimitives.Exp(weights, weights);
-    }
-
-    /// <summary>Counting sort: stable, so that bits follow from the slots' order.</summary>
-    private void SortBySteps(int found, int last)
-    {
-        Array.Clear(_ends);
-        for (int i = 0; i < found; i++)
-        {
-            int step = last;
-            while (step > 1 && _products[i] >= _least[step - 1] && _found[i] < _within[step - 1])
-            {
-                step--;
-            }
-            // From here on the step matters, no longer the product.
-            _products[i] = step;
-            _ends[step]++;
-        }
-        int start = 0;
-        for (int step = 0; step < _ends.Length; step++)
-        {
-            (_ends[step], start) = (start, start + _ends[step]);
-        }
-        // Every start becomes its step's end.
-        for (int i = 0; i < found; i++)
-        {
-            _slots[_ends[_products[i]]++] = _found[i];
-        }
-        Count = found;
-    }
-
-    private void Reserve(int members)
-    {
-        if (_found.Length < members)
-        {
-            int length = 2 * members;
-            _found = new int[length];
-            _products = new int[length];
-            _slots = new int[length];
-            _logits = new float[length];
-            _weights = new float[length];
-            _negativeUnits = new float[length];
-        }
+        NativeMemory.AlignedFree(_memory);
+        _room = (places + places / 2 + 2 * Slack) / 16 * 16;
+        _memory = (float*)NativeMemory.AlignedAlloc((nuint)(7 * _room * sizeof(float)), 64);
+        NativeMemory.Clear(_memory, (nuint)(7 * _room * sizeof(float)));
     }
 }

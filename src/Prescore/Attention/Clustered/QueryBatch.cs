@@ -1,4 +1,7 @@
 using Prescore.Attention.Core;
+using Prescore.Kernels;
+using Prescore.Memory;
+using Prescore.Storage;
 
 namespace Prescore.Attention.Clustered;
 
@@ -6,27 +9,46 @@ namespace Prescore.Attention.Clustered;
 /// Queries of one key/value head that attend together, and what a thread needs for that: rows of one query head are
 /// neighbours. Kept between batches.
 /// </summary>
-internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
+internal sealed unsafe class QueryBatch : IHitReceiver, IDisposable
 {
     /// <summary>Steps of the ladder by which a capped row looks further when its cap is not yet used up.</summary>
     private const int CapStride = 6;
 
     /// <summary>What lifts a threshold over a score that is equal to it, in steps of the sketch.</summary>
-    private const double Above = 1e-3;
+    private const float Above = 0.25f;
 
-    /// <summary>Threshold of a row without members.</summary>
-    private const double NoMembers = double.PositiveInfinity;
-
+    private readonly KeyValueTiles _tiles;
     private readonly List<(int Position, int Head)> _rows = [];
-    private readonly List<double> _scores = [];
-    private float[] _coordinates = [];
-    private int[] _indices = [];
-    private int[] _products = [];
+    private readonly List<float> _scores = [];
+    private readonly int _dimension;
+    private NativeBuffer? _dense;
     private int[] _visible = [];
-    private double[] _thresholds = [];
+    private readonly long[] _members;
+    private readonly long[] _screened;
+    private float _scoreCentre;
+    private float _scoreStep;
     private ProbeEvaluation? _probes;
 
-    public QueryBlock Block => block;
+    /// <param name="simd">SIMD path.</param>
+    /// <param name="capacity">Largest number of rows.</param>
+    /// <param name="dimension">Length d of queries and keys.</param>
+    /// <param name="valueDimension">Length d_v of values.</param>
+    /// <param name="rank">Coordinates of a sketch.</param>
+    public QueryBatch(SimdPath simd, int capacity, int dimension, int valueDimension, int rank)
+    {
+        _dimension = dimension;
+        Block = QueryBlock.Create(simd, capacity, dimension, valueDimension);
+        Far = new FarAttention(ClusteredKernels.Of(simd), capacity, dimension, valueDimension, rank);
+        _tiles = KeyValueTiles.Create(simd);
+        _members = new long[capacity];
+        _screened = new long[capacity];
+    }
+
+    /// <summary>The queries.</summary>
+    public QueryBlock Block { get; }
+
+    /// <summary>What the queries attend the far part with.</summary>
+    public FarAttention Far { get; }
 
     /// <summary>Evaluates rows that are probes.</summary>
     public ProbeEvaluation Probes => _probes ??= new ProbeEvaluation(this);
@@ -35,139 +57,138 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
     public IReadOnlyList<(int Position, int Head)> Rows => _rows;
 
     /// <summary>Near keys that each row sees.</summary>
-    public ReadOnlySpan<int> Visible => _visible.AsSpan(0, block.Rows);
+    public ReadOnlySpan<int> Visible => _visible.AsSpan(0, Block.Rows);
 
     /// <summary>Forgets all rows.</summary>
     public void Clear()
     {
-        block.Clear();
+        Block.Clear();
         _rows.Clear();
     }
 
     /// <summary>Adds a query that sees the first <paramref name="visible"/> near keys.</summary>
     public void Add(ReadOnlySpan<float> query, float scale, int position, int head, int visible)
     {
-        int row = block.Add(query, scale);
+        int row = Block.Add(query, scale);
         if (row >= _visible.Length)
         {
             Array.Resize(ref _visible, Math.Max(64, 2 * _visible.Length));
-            Array.Resize(ref _thresholds, _visible.Length);
         }
         _visible[row] = visible;
-        _thresholds[row] = NoMembers;
         _rows.Add((position, head));
     }
 
-    /// <summary>
-    /// Rows [first, first + count), those of one query head, attend the far part but for members, which wait for
-    /// <see cref="AttendMembers"/>.
-    /// </summary>
+    /// <summary>Rows attend the far part, each query head with its step: neighbours that screen together, others exactly.</summary>
+    /// <param name="index">The far part.</param>
+    /// <param name="efforts">Step of the ladder of each query head, or exact; heads have as many rows each.</param>
+    /// <param name="memberCaps">Most members of each row of a head; empty: no cap.</param>
+    /// <param name="firstCapped">Receives for each head the first row that its cap kept from a member; −1 if none.</param>
+    public void AttendFar(KeyIndex index, ReadOnlySpan<int> efforts, ReadOnlySpan<int> memberCaps, Span<int> firstCapped)
+    {
+        firstCapped.Fill(-1);
+        int each = Block.Rows / efforts.Length;
+        if (index.Count == 0 || each == 0)
+        {
+            return;
+        }
+        for (int start = 0, end; start < Block.Rows; start = end)
+        {
+            bool exact = IsExact(start, each, efforts, memberCaps, index.Count);
+            for (end = start + 1; end < Block.Rows && IsExact(end, each, efforts, memberCaps, index.Count) == exact; end++)
+            {
+            }
+            if (exact)
+            {
+                AttendAll(index, start, end - start);
+                continue;
+            }
+            Far.Begin(Block, index, start, end - start);
+            for (int row = start; row < end; row++)
+            {
+                int head = row / each, cap = memberCaps.IsEmpty ? int.MaxValue : memberCaps[row % each];
+                if (SetThreshold(index, row - start, efforts[head], cap) && firstCapped[head] < 0)
+                {
+                    firstCapped[head] = row;
+                }
+            }
+            Far.Attend();
+            for (int row = start; row < end; row++)
+            {
+                (_members[row], _screened[row]) = (Far.Members(row - start), Far.Screened(row - start));
+            }
+        }
+    }
+
+    /// <summary>Rows [first, first + count) attend all far keys exactly.</summary>
+    public void AttendAll(KeyIndex index, int first, int count)
+    {
+        FarKeys store = index.Store;
+        nint keys = (nint)KeyValueTiles.BlockKeys * _dimension, values = (nint)KeyValueTiles.BlockKeys * Block.ValueDimension;
+        _dense ??= NativeBuffer.Rent(keys + values);
+        for (int start = 0; start < index.Count; start += KeyValueTiles.BlockKeys)
+        {
+            int present = Math.Min(KeyValueTiles.BlockKeys, index.Count - start);
+            for (int i = 0; i < present; i++)
+            {
+                store.ReadKey(start + i, new Span<float>(_dense.Pointer + i * _dimension, _dimension));
+                store.ReadValue(start + i, new Span<float>(_dense.Pointer + keys + i * Block.ValueDimension, Block.ValueDimension));
+            }
+            _tiles.Reserve(present, _dimension, Block.ValueDimension, store.HasLogWeights);
+            _tiles.PackBlock(
+                0,
+                new MatrixView(_dense.Pointer, present, _dimension, _dimension),
+                new MatrixView(_dense.Pointer + keys, present, Block.ValueDimension, Block.ValueDimension),
+                store.HasLogWeights ? new ReadOnlySpan<float>(store.LogWeights + start, present) : default);
+            Block.Attend(_tiles, first, count);
+        }
+    }
+
+    /// <summary>Work of the causal rows of one query head that have attended everything.</summary>
     /// <param name="index">The far part.</param>
     /// <param name="first">First row.</param>
     /// <param name="count">Number of rows.</param>
     /// <param name="effort">Step of the ladder, or exact.</param>
     /// <param name="memberCaps">Most members of each row; empty: no cap.</param>
-    /// <returns>First row that its cap kept from a member; −1 if none.</returns>
-    public int AttendFar(KeyIndex index, int first, int count, int effort, ReadOnlySpan<int> memberCaps)
-    {
-        if (index.Count == 0 || count == 0)
-        {
-            return -1;
-        }
-        int firstCapped = -1;
-        for (int start = 0, end; start < count; start = end)
-        {
-            bool exact = IsExact(start, effort, memberCaps, index.Count);
-            for (end = start + 1; end < count && IsExact(end, effort, memberCaps, index.Count) == exact; end++)
-            {
-            }
-            if (exact)
-            {
-                AttendAll(index, first + start, end - start);
-                continue;
-            }
-            block.AttendCentroids(index.Centroids, first + start, end - start);
-            for (int row = start; row < end; row++)
-            {
-                int cap = memberCaps.IsEmpty ? int.MaxValue : memberCaps[row];
-                if (SetThreshold(index, first + row, effort, cap) && firstCapped < 0)
-                {
-                    firstCapped = first + row;
-                }
-            }
-        }
-        return firstCapped;
-    }
-
-    /// <summary>Rows attend the members that pass their thresholds, a cluster at a time.</summary>
-    public void AttendMembers(KeyIndex index)
-    {
-        foreach (KeyGeneration generation in index.Generations)
-        {
-            for (int first = 0, end; first < block.Rows; first = end + 1)
-            {
-                // Neighbours that screen: a threshold's reach needs the sketch.
-                for (end = first; end < block.Rows && _thresholds[end] < NoMembers; end++)
-                {
-                }
-                SetSketches(generation, first, end - first);
-                for (int row = first; row < end; row++)
-                {
-                    block.SetThreshold(row, _thresholds[row]);
-                }
-            }
-            for (int i = 0; i < generation.Clusters.Count; i++)
-            {
-                KeyCluster cluster = generation.Clusters[i];
-                block.AttendMembers(generation.FirstCluster + i, cluster.Sketches, cluster.Region, index.Centroids);
-            }
-        }
-    }
-
-    /// <summary>Work of causal rows of one query head that have attended everything.</summary>
+    /// <param name="sketchCost">What a compared sketch counts as.</param>
     public HeadWork WorkOf(KeyIndex index, int first, int count, int effort, ReadOnlySpan<int> memberCaps, double sketchCost)
     {
         long interactions = 0, screened = 0, exact = 0;
         for (int row = 0; row < count; row++)
         {
-            // Rounded row by row, so that how rows came together leaves no trace.
-            interactions += _visible[first + row] + (long)Math.Ceiling(block.ScreenedOf(first + row) * sketchCost);
-            interactions += IsExact(row, effort, memberCaps, index.Count) ? index.Count : index.Clusters + block.MembersOf(first + row);
-            screened += block.ScreenedOf(first + row);
             exact += _rows[first + row].Position + 1;
+            interactions += _visible[first + row];
+            if (index.Count == 0 || IsExact(row, count, [effort], memberCaps, index.Count))
+            {
+                interactions += index.Count;
+                continue;
+            }
+            // Rounded row by row, so that how rows came together leaves no trace.
+            interactions += index.Clusters + _members[first + row] + (long)Math.Ceiling(_screened[first + row] * sketchCost);
+            screened += _screened[first + row];
         }
         return new HeadWork(interactions, screened, exact);
     }
 
-    /// <summary>Sets the sketches of all rows' queries for the keys of a generation.</summary>
-    public void SetSketches(KeyGeneration generation) => SetSketches(generation, 0, block.Rows);
-
-    public void Dispose() => block.Dispose();
-
-    private void SetSketches(KeyGeneration generation, int first, int count)
+    /// <summary>Scores of keys that pass a threshold.</summary>
+    public void Take(int row, float* radii, ReadOnlySpan<ushort> numbers, ReadOnlySpan<short> products)
     {
-        ReadOnlySpan<float> queries = block.Queries(first, count, out int stride);
-        if (_coordinates.Length < count * rank)
+        foreach (short product in products)
         {
-            _coordinates = new float[count * rank];
-        }
-        generation.Basis!.QueryCoordinates(queries, stride, _coordinates.AsSpan(0, count * rank));
-        for (int i = 0; i < count; i++)
-        {
-            block.SetSketch(first + i, _coordinates.AsSpan(i * rank, rank));
+            _scores.Add(_scoreCentre + _scoreStep * product);
         }
     }
 
-    private static bool IsExact(int row, int effort, ReadOnlySpan<int> caps, int keys) =>
-        effort == EffortLadder.Exact && (caps.IsEmpty || caps[row] >= keys);
-
-    private void AttendAll(KeyIndex index, int first, int count)
+    public void Dispose()
     {
-        for (int cluster = 0; cluster < index.Clusters; cluster++)
-        {
-            block.Attend(index.Region(cluster), first, count, default);
-        }
+        Block.Dispose();
+        Far.Dispose();
+        _tiles.Dispose();
+        _dense?.Dispose();
+        _probes?.Dispose();
     }
+
+    private static bool IsExact(int row, int each, ReadOnlySpan<int> efforts, ReadOnlySpan<int> caps, int keys) =>
+        efforts[row / each] == EffortLadder.Exact && (caps.IsEmpty || caps[row % each] >= keys);
 
     /// <summary>Sets a row's threshold; says whether its cap keeps it from members that the effort asks for.</summary>
     private bool SetThreshold(KeyIndex index, int row, int effort, int cap)
@@ -180,11 +201,13 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
         {
             return true;
         }
-        double mass = block.LogSumExp(row);
-        bool capped = false;
-        _thresholds[row] = cap == int.MaxValue
-            ? mass + EffortLadder.LogShare(effort)
-            : CappedThreshold(index, row, effort, cap, mass, out capped);
+        float mass = Far.LogMass(row);
+        if (cap == int.MaxValue)
+        {
+            Far.SetThreshold(row, mass + (float)EffortLadder.LogShare(effort));
+            return false;
+        }
+        Far.SetThreshold(row, CappedThreshold(index, row, effort, cap, mass, out bool capped));
         return capped;
     }
 
@@ -192,18 +215,19 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
     /// The threshold that at most <paramref name="cap"/> keys pass, no lower than the effort's. Fewer than 1/θ keys can
     /// have a share of θ, so the search begins where few more than the cap can pass.
     /// </summary>
-    private double CappedThreshold(KeyIndex index, int row, int effort, int cap, double mass, out bool capped)
+    private float CappedThreshold(KeyIndex index, int row, int effort, int cap, float mass, out bool capped)
     {
         int last = Math.Min(effort, EffortLadder.Steps - 1);
         for (int step = Math.Min(last, EffortLadder.StepOf(1.0 / cap)); ; step = Math.Min(last, step + CapStride))
         {
-            double threshold = mass + EffortLadder.LogShare(step);
-            double unit = CollectScores(index, row, threshold);
+            float threshold = mass + (float)EffortLadder.LogShare(step);
+            float unit = CollectScores(index, row, threshold);
             if (_scores.Count > cap)
             {
                 _scores.Sort();
                 capped = true;
-                return _scores[^(cap + 1)] + Above * Math.Max(unit, 1e-6);
+                float edge = _scores[^(cap + 1)];
+                return MathF.Max(threshold, edge + MathF.Max(Above * unit, MathF.Abs(edge) * 1e-6f));
             }
             if (step == last)
             {
@@ -213,36 +237,25 @@ internal sealed class QueryBatch(QueryBlock block, int rank) : IDisposable
         }
     }
 
-    /// <summary>Screened logits of all keys that pass a threshold; returns the largest step of the row's sketches.</summary>
-    private float CollectScores(KeyIndex index, int row, double threshold)
+    /// <summary>Screened logits of all keys that pass a threshold; returns the smallest step of the row's sketches.</summary>
+    private float CollectScores(KeyIndex index, int row, float threshold)
     {
         _scores.Clear();
-        float step = 0;
+        Far.SetThreshold(row, threshold);
+        float step = float.PositiveInfinity;
         foreach (KeyGeneration generation in index.Generations)
         {
-            SetSketches(generation, row, 1);
-            step = Math.Max(step, block.SketchStep(row));
-            for (int i = 0; i < generation.Clusters.Count; i++)
+            Far.SetSketches(generation, row, 1);
+            _scoreStep = Far.SketchStep(row);
+            step = MathF.Min(step, _scoreStep);
+            for (int i = 0; i < generation.Clusters; i++)
             {
-                CollectScores(index.Centroids, generation.FirstCluster + i, generation.Clusters[i].Sketches, row, threshold);
+                int cluster = generation.FirstCluster + i;
+                _scoreCentre = Far.CentroidLogit(row, cluster) + index.Centroids.MeanLogWeights[cluster];
+                Far.Collect(generation, i, row, this);
             }
         }
+        Far.SetThreshold(row, float.PositiveInfinity);
         return step;
-    }
-
-    private void CollectScores(CentroidSet centroids, int cluster, KeySketches sketches, int row, double threshold)
-    {
-        int least = block.LeastProduct(row, cluster, centroids, threshold);
-        if (_indices.Length < sketches.PaddedCount)
-        {
-            Array.Resize(ref _indices, 2 * sketches.PaddedCount);
-            Array.Resize(ref _products, 2 * sketches.PaddedCount);
-        }
-        int found = block.Screen(row, sketches, least, _indices, _products);
-        double centre = (double)block.CentroidLogit(row, cluster) + centroids.MeanLogWeight(cluster);
-        for (int i = 0; i < found; i++)
-        {
-            _scores.Add(centre + (double)block.SketchStep(row) * _products[i]);
-        }
     }
 }

@@ -1,15 +1,14 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using Prescore.Attention.Core;
+using Prescore.Kernels;
 
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
 /// Turns a key, relative to its cluster's centre, into r short codes whose product with the query's coordinates is near
 /// query·key. With M = E[q qᵀ] and S = E[x xᵀ] the rank-r qᵀx ≈ (Aᵀq)·(Bᵀx) of least mean squared error has the leading
-/// eigenvectors of S·M as A and B = M·A. Steps of codes are folded in: 15 steps are 4.5 deviations of a coordinate.
+/// eigenvectors of S·M as A and B = M·A. Steps of codes are folded in: 63 steps are 4.5 deviations of a coordinate.
 /// </summary>
 internal sealed class SketchBasis
 {
@@ -24,14 +23,12 @@ internal sealed class SketchBasis
     /// <summary>Moments change little from fit to fit, so that an earlier basis is nearly there.</summary>
     private const int WarmSteps = 2;
 
-    /// <summary>Rows of a register tile.</summary>
-    private const int TileRows = 6;
-
     /// <summary>Rows that are projected together.</summary>
     private const int RowsTogether = 4;
 
+    private const int Lanes = 16;
+
     private readonly float[] _keys;
-    private readonly float[] _keyRows;
     private readonly float[] _queries;
     private readonly float[] _variances;
 
@@ -39,20 +36,16 @@ internal sealed class SketchBasis
     {
         (Dimension, Rank) = (dimension, rank);
         _keys = new float[dimension * rank];
-        PaddedRank = (rank + TileRows - 1) / TileRows * TileRows;
-        _keyRows = new float[PaddedRank * dimension];
+        Stride = (rank + Lanes - 1) / Lanes * Lanes;
         _queries = new float[dimension * rank];
-        _variances = new float[rank];
+        _variances = new float[Stride];
     }
 
-    /// <summary>Rank rounded up to whole register tiles.</summary>
-    public int PaddedRank { get; }
-
-    /// <summary>Transposed <see cref="Keys"/> [padded rank, d], rows beyond the rank 0: for many keys at once.</summary>
-    public ReadOnlySpan<float> KeyRows => _keyRows;
+    /// <summary>Rank rounded up to whole vectors: coordinates and codes lie so far apart, with zeros behind the rank.</summary>
+    public int Stride { get; }
 
     /// <summary>
-    /// Variance of each coordinate [r], relative to the others', 0 for columns of zeros: a squared code times it is, up to one
+    /// Variance of each coordinate [stride], relative to the others', 0 for columns of zeros: a squared code times it is, up to one
     /// factor, the mean square over queries of what the coordinate adds to a logit.
     /// </summary>
     public ReadOnlySpan<float> Variances => _variances;
@@ -115,33 +108,47 @@ internal sealed class SketchBasis
         return basis;
     }
 
-    /// <summary>coordinates [n, r] = keys·Keys.</summary>
+    /// <summary>coordinates [n, stride] = keys·Keys.</summary>
     /// <param name="keys">Keys [n, d].</param>
     /// <param name="coordinates">Receives the coordinates.</param>
-    public void KeyCoordinates(ReadOnlySpan<float> keys, Span<float> coordinates) => Project(_keys, keys, Dimension, coordinates);
+    public void KeyCoordinates(ReadOnlySpan<float> keys, Span<float> coordinates) => Project(_keys, keys, coordinates);
 
-    /// <summary>coordinates [n, r] = queries·Queries.</summary>
-    /// <param name="queries">Queries [n, d]; the last one may end with its row.</param>
-    /// <param name="stride">Floats from one query to the next.</param>
+    /// <summary>coordinates [n, stride] = queries·Queries.</summary>
+    /// <param name="queries">Queries [n, d].</param>
     /// <param name="coordinates">Receives the coordinates.</param>
-    public void QueryCoordinates(ReadOnlySpan<float> queries, int stride, Span<float> coordinates) =>
-        Project(_queries, queries, stride, coordinates);
+    public void QueryCoordinates(ReadOnlySpan<float> queries, Span<float> coordinates) => Project(_queries, queries, coordinates);
+
+    /// <summary>Squared length of coordinates relative to an anchor's, each by its variance.</summary>
+    public float SquaredLength(ReadOnlySpan<float> coordinates, ReadOnlySpan<float> anchor)
+    {
+        Vector512<float> sum = default;
+        for (int c = 0; c < Stride; c += Lanes)
+        {
+            Vector512<float> relative = Vector512.Create(coordinates[c..]) - Vector512.Create(anchor[c..]);
+            sum = Vector512.FusedMultiplyAdd(relative * relative, Vector512.Create(_variances.AsSpan(c)), sum);
+        }
+        return Vector512.Sum(sum);
+    }
 
     /// <summary>Codes of coordinates relative to an anchor's: rounded half to even, and clamped. NaN becomes 0.</summary>
-    public static void Encode(ReadOnlySpan<float> coordinates, ReadOnlySpan<float> anchor, Span<sbyte> code)
+    /// <param name="coordinates">Coordinates [stride].</param>
+    /// <param name="anchor">What they are relative to [stride].</param>
+    /// <param name="code">Receives the code [stride].</param>
+    /// <returns>Its squared length, each coordinate by its variance.</returns>
+    public float Encode(ReadOnlySpan<float> coordinates, ReadOnlySpan<float> anchor, Span<sbyte> code)
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(anchor.Length, coordinates.Length);
-        ArgumentOutOfRangeException.ThrowIfNotEqual(code.Length, coordinates.Length);
-        Vector128<float> largest = Vector128.Create((float)KeySketches.LargestCode);
-        Span<int> quads = MemoryMarshal.Cast<sbyte, int>(code);
-        for (int quad = 0; quad < quads.Length; quad++)
+        Vector512<float> largest = Vector512.Create((float)SketchTile.LargestCode), sum = default;
+        for (int c = 0; c < Stride; c += Lanes)
         {
-            Vector128<float> relative = Vector128.Create(coordinates[(4 * quad)..]) - Vector128.Create(anchor[(4 * quad)..]);
-            relative = Vector128.ConditionalSelect(Vector128.Equals(relative, relative), relative, Vector128<float>.Zero);
-            relative = Vector128.Min(Vector128.Max(Vector128.Round(relative), -largest), largest);
-            Vector128<short> narrow = Vector128.Narrow(Vector128.ConvertToInt32(relative), default);
-            quads[quad] = Vector128.Narrow(narrow, default).AsInt32()[0];
+            Vector512<float> relative = Vector512.Create(coordinates[c..]) - Vector512.Create(anchor[c..]);
+            relative = Vector512.ConditionalSelect(Vector512.Equals(relative, relative), relative, Vector512<float>.Zero);
+            relative = Vector512.Min(Vector512.Max(Vector512.Round(relative), -largest), largest);
+            sum = Vector512.FusedMultiplyAdd(relative * relative, Vector512.Create(_variances.AsSpan(c)), sum);
+            Vector512<int> whole = Vector512.ConvertToInt32(relative);
+            Vector256<short> words = Vector256.Narrow(whole.GetLower(), whole.GetUpper());
+            Vector128.Narrow(words.GetLower(), words.GetUpper()).CopyTo(code[c..]);
         }
+        return Vector512.Sum(sum);
     }
 
     /// <summary>Mean diagonal of a moment; 0 where it is of no use: not finite, or too small to divide by.</summary>
@@ -188,13 +195,12 @@ internal sealed class SketchBasis
         iteration.Variances(variances);
         for (int c = 0; c < Rank; c++)
         {
-            double step = deviation * Math.Sqrt(variances[c]) * (Reach / KeySketches.LargestCode);
+            double step = deviation * Math.Sqrt(variances[c]) * (Reach / SketchTile.LargestCode);
             bool use = step > 0 && IsFinite(iteration.Z, iteration.Stride, c, 1 / step) && IsFinite(iteration.X, iteration.Stride, c, step);
             for (int l = 0; l < Dimension; l++)
             {
                 int at = l * Rank + c, from = l * iteration.Stride + c;
                 _keys[at] = use ? (float)(iteration.Z[from] / step) : 0;
-                _keyRows[c * Dimension + l] = _keys[at];
                 _queries[at] = use ? (float)(iteration.X[from] * step) : 0;
             }
             _variances[c] = use ? (float)variances[c] : 0;
@@ -215,23 +221,22 @@ internal sealed class SketchBasis
         return true;
     }
 
-    private void Project(float[] matrix, ReadOnlySpan<float> rows, int stride, Span<float> coordinates)
+    private void Project(float[] matrix, ReadOnlySpan<float> rows, Span<float> coordinates)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(stride, Dimension);
-        int count = coordinates.Length / Rank;
-        ArgumentOutOfRangeException.ThrowIfNotEqual(coordinates.Length, count * Rank);
-        ArgumentOutOfRangeException.ThrowIfLessThan(rows.Length, count == 0 ? 0 : ((count - 1) * stride) + Dimension);
+        int count = rows.Length / Dimension;
+        ArgumentOutOfRangeException.ThrowIfNotEqual(rows.Length, count * Dimension);
+        ArgumentOutOfRangeException.ThrowIfLessThan(coordinates.Length, count * Stride);
         for (int row = 0; row < count; row += RowsTogether)
         {
             // Beyond the last row it is taken again.
             int last = count - 1 - row;
             int r1 = Math.Min(1, last), r2 = Math.Min(2, last), r3 = Math.Min(3, last);
-            ReadOnlySpan<float> x = rows[(row * stride)..];
-            Span<float> to = coordinates[(row * Rank)..];
+            ReadOnlySpan<float> x = rows[(row * Dimension)..];
+            Span<float> to = coordinates[(row * Stride)..];
             ProjectFour(
                 matrix,
-                x[..Dimension], x.Slice(r1 * stride, Dimension), x.Slice(r2 * stride, Dimension), x.Slice(r3 * stride, Dimension),
-                to[..Rank], to.Slice(r1 * Rank, Rank), to.Slice(r2 * Rank, Rank), to.Slice(r3 * Rank, Rank));
+                x[..Dimension], x.Slice(r1 * Dimension, Dimension), x.Slice(r2 * Dimension, Dimension), x.Slice(r3 * Dimension, Dimension),
+                to[..Stride], to.Slice(r1 * Stride, Stride), to.Slice(r2 * Stride, Stride), to.Slice(r3 * Stride, Stride));
         }
     }
 
@@ -288,5 +293,9 @@ internal sealed class SketchBasis
             s2.CopyTo(y2[c..]);
             s3.CopyTo(y3[c..]);
         }
+        y0[Rank..].Clear();
+        y1[Rank..].Clear();
+        y2[Rank..].Clear();
+        y3[Rank..].Clear();
     }
 }

@@ -101,32 +101,22 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
     {
         ReadOnlySpan<float> logWeights = call.KeyLogWeights(batch, head);
         MatrixView keys = call.Keys(batch, head), values = call.Values(batch, head);
-        var keptKeys = new float[(long)_shape.Keys * _shape.HeadDimension];
-        var keptValues = new float[(long)_shape.Keys * _shape.ValueDimension];
-        float[] keptWeights = logWeights.IsEmpty ? [] : new float[_shape.Keys];
-        int kept = 0;
+        index.Store.Reserve(_shape.Keys);
         for (int row = 0; row < _shape.Keys; row++)
         {
-            if (!logWeights.IsEmpty && float.IsNegativeInfinity(logWeights[row]))
+            float logWeight = logWeights.IsEmpty ? 0 : logWeights[row];
+            if (!float.IsNegativeInfinity(logWeight))
             {
-                continue;
+                index.Store.Append(keys.Row(row), values.Row(row), logWeight);
             }
-            keys.Row(row).CopyTo(keptKeys.AsSpan(kept * _shape.HeadDimension));
-            values.Row(row).CopyTo(keptValues.AsSpan(kept * _shape.ValueDimension));
-            if (!logWeights.IsEmpty)
-            {
-                keptWeights[kept] = logWeights[row];
-            }
-            kept++;
         }
-        index.Join(
-            keptKeys.AsSpan(0, kept * _shape.HeadDimension), keptValues.AsSpan(0, kept * _shape.ValueDimension), keptWeights.AsSpan(0, logWeights.IsEmpty ? 0 : kept), kept);
+        index.Join(index.Store.Count);
     }
 
     private QueryBatch RentBatch() => _batches.TryTake(out QueryBatch? queries)
         ? queries
-        : new QueryBatch(QueryBlock.Create(
-            call.Options.Simd, Math.Max(ItemQueries, 2 * options.Probes) * _group, _shape.HeadDimension, _shape.ValueDimension), options.SketchRank);
+        : new QueryBatch(
+            call.Options.Simd, Math.Max(ItemQueries, 2 * options.Probes) * _group, _shape.HeadDimension, _shape.ValueDimension, options.SketchRank);
 
     private void Probe(KeyIndex index, int head, QueryBatch queries)
     {
@@ -190,16 +180,16 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
         }
         int rows = queries.Block.Rows / _group;
         int[] caps = Caps(index, probes, rows);
+        Span<int> firstCapped = stackalloc int[_group];
+        ReadOnlySpan<int> efforts = _chosen.AsSpan(head * _group, _group);
+        queries.AttendFar(index, efforts, caps, firstCapped);
         for (int member = 0; member < _group; member++)
         {
-            int queryHead = head * _group + member;
-            int firstCapped = queries.AttendFar(index, member * rows, rows, _chosen[queryHead], caps);
-            if (firstCapped >= 0)
+            if (firstCapped[member] >= 0)
             {
-                _tally.AddUnmet(queryHead, 0, queries.Rows[firstCapped].Position);
+                _tally.AddUnmet(head * _group + member, 0, queries.Rows[firstCapped[member]].Position);
             }
         }
-        queries.AttendMembers(index);
         for (int row = 0; row < queries.Block.Rows; row++)
         {
             call.Finish(queries.Block, row, batch, queries.Rows[row].Head, queries.Rows[row].Position);

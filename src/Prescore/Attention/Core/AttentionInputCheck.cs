@@ -1,9 +1,7 @@
-using System.Numerics.Tensors;
 using Prescore.Attention.Contracts;
 using Prescore.Kernels;
 using Prescore.Memory;
 using Prescore.Scheduling;
-using Prescore.Storage;
 
 namespace Prescore.Attention.Core;
 
@@ -65,21 +63,7 @@ internal static unsafe class AttentionInputCheck
         }
     }
 
-    /// <summary>Checks that keys and values stay finite when they are stored.</summary>
-    /// <exception cref="StorageRangeException">Names the first bad row found.</exception>
-    public static void Storable(AttentionCall call, KeyValueStorage storage)
-    {
-        AttentionShape shape = call.Shape;
-        for (int batch = 0; batch < shape.Batch && storage == KeyValueStorage.Fp16; batch++)
-        {
-            Rows(call, "keys", batch, shape.KeyValueHeads, call.Keys, FitsHalf, OutOfRange);
-            Rows(call, "values", batch, shape.KeyValueHeads, call.Values, FitsHalf, OutOfRange);
-        }
-    }
-
     private static NonFiniteException NotFinite(string tensor, int batch, int head, int row) => new(tensor, batch, head, row);
-
-    private static StorageRangeException OutOfRange(string tensor, int batch, int head, int row) => new(tensor, batch, head, row);
 
     private static void Rows(
         AttentionCall call,
@@ -113,8 +97,6 @@ internal static unsafe class AttentionInputCheck
     }
 
     private static bool IsFinite(MatrixView rows, int row) => Kernel256.AllFinite(rows.Pointer(row), rows.Columns);
-
-    private static bool FitsHalf(MatrixView rows, int row) => TensorPrimitives.MaxMagnitude<float>(rows.Row(row)) is <= StorageRangeException.Largest and >= -StorageRangeException.Largest;
 
     private static void LogWeights(ReadOnlySpan<float> weights, int batch, int head)
     {

@@ -50,8 +50,8 @@ internal abstract unsafe partial class QueryBlock : IDisposable
     /// <summary>Adds a query, multiplied by <paramref name="scale"/>, with empty state; returns its row.</summary>
     public abstract int Add(ReadOnlySpan<float> query, float scale);
 
-    /// <summary>Queries of neighbouring rows, scaled, <paramref name="stride"/> floats apart.</summary>
-    public abstract ReadOnlySpan<float> Queries(int first, int count, out int stride);
+    /// <summary>Where the rows lie; good until the block is disposed of.</summary>
+    public abstract RowStates States { get; }
 
     /// <summary>Rows [first, first + count) attend all keys of the tiles.</summary>
     public void Attend(KeyValueTiles tiles, int first, int count) => Attend(tiles, 0, tiles.Blocks, first, count, default);
@@ -70,6 +70,9 @@ internal abstract unsafe partial class QueryBlock : IDisposable
 
     /// <summary>Empties the state of all rows; the queries stay.</summary>
     public abstract void ResetState();
+
+    /// <summary>Log-sum-exp of what a row has attended so far.</summary>
+    public abstract float LogSumExp(int row);
 
     /// <summary>A row's running maximum, sum and (not yet normalised) output.</summary>
     public abstract void ReadState(int row, out float maximum, out float sum, Span<float> output);
@@ -91,14 +94,12 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     private readonly int _valuePanels;
     private readonly nint _queryStride;
     private readonly nint _outputStride;
-    private readonly nint _stateStride;
     private readonly NativeBuffer _memory;
     private readonly float* _queries;
     private readonly float* _outputs;
     private readonly float* _maxima;
     private readonly float* _sums;
     private readonly float* _logits;
-    private readonly float* _expansion;
 
     public QueryBlock(int capacity, int dimension, int valueDimension)
     {
@@ -106,28 +107,19 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         _dimension = dimension;
         ValueDimension = valueDimension;
         _valuePanels = (valueDimension + TKernel.PanelWidth - 1) / TKernel.PanelWidth;
-        // Members' keys lie in rows of the same length.
-        _queryStride = KeyRegion<TKernel>.RowStride(dimension);
-        _outputStride = (nint)_valuePanels * TKernel.PanelWidth;
+        _queryStride = Aligned(dimension);
+        // Whole lines: members' values are added in these.
+        _outputStride = FarKeys.Padded(_valuePanels * TKernel.PanelWidth);
         nint rows = capacity + TileRows;
         nint strip = StripRows + TileRows;
-        nint state = _stateStride = Aligned(rows);
-        nint expansion = KeyRegion<TKernel>.ExpansionFloats(dimension, valueDimension);
-        _memory = NativeBuffer.Rent(
-            rows * (_queryStride + _outputStride) + (6 + SketchReach.Bands) * state + strip * BlockKeys + expansion);
+        nint state = Aligned(rows);
+        _memory = NativeBuffer.Rent(rows * (_queryStride + _outputStride) + 2 * state + strip * BlockKeys);
         _memory.Clear();
-        _screens = new ScreenState[capacity];
-        _candidates = new int[state];
-        _leastProducts = new int[state];
         _queries = _memory.Pointer;
         _outputs = _queries + rows * _queryStride;
         _maxima = _outputs + rows * _outputStride;
         _sums = _maxima + state;
-        _thresholds = (double*)(_sums + state);
-        _perSteps = _thresholds + state;
-        _reaches = (float*)(_perSteps + state);
-        _logits = _reaches + SketchReach.Bands * state;
-        _expansion = _logits + strip * BlockKeys;
+        _logits = _sums + state;
     }
 
     public override int ValueDimension { get; }
@@ -142,18 +134,18 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         new Span<float>(_outputs + row * _outputStride, (int)_outputStride).Clear();
         _maxima[row] = float.NegativeInfinity;
         _sums[row] = 0;
-        _screens[row] = default;
-        // Never reached: logits that the row never had hold what the memory held, an infinity even.
-        _thresholds[row] = double.NaN;
-        _screening &= row > 0;
         return row;
     }
 
-    public override ReadOnlySpan<float> Queries(int first, int count, out int stride)
+    public override RowStates States => new()
     {
-        stride = (int)_queryStride;
-        return new(_queries + first * _queryStride, count * stride);
-    }
+        Queries = _queries,
+        QueryStride = _queryStride,
+        Outputs = _outputs,
+        OutputStride = _outputStride,
+        Maxima = _maxima,
+        Sums = _sums,
+    };
 
     public override void Attend(KeyValueTiles tiles, int firstBlock, int endBlock, int first, int count, ReadOnlySpan<int> visible)
     {
@@ -183,7 +175,7 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         Span<int> limits = stackalloc int[StripRows];
         for (int key = 0; key < region.Count; key += BlockKeys)
         {
-            packed.Chunk(key, _expansion, out float* keys, out float* values, out nint valueStride);
+            packed.Chunk(key, out float* keys, out float* values, out nint valueStride);
             int present = Math.Min(BlockKeys, region.Count - key);
             for (int start = 0; start < count; start += StripRows)
             {
@@ -207,6 +199,8 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         new Span<float>(_sums, Rows).Clear();
     }
 
+    public override float LogSumExp(int row) => _maxima[row] + MathF.Log(_sums[row]);
+
     public override void ReadState(int row, out float maximum, out float sum, Span<float> output)
     {
         maximum = _maxima[row];
@@ -227,22 +221,7 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         return _maxima[row] + MathF.Log(sum);
     }
 
-    public override void Dispose()
-    {
-        _memory.Dispose();
-        _centroidLogits?.Dispose();
-        _centroidWeights?.Dispose();
-        _memberRows?.Dispose();
-    }
-
-    private static void Reserve(ref NativeBuffer? buffer, nint length)
-    {
-        if (buffer is null || buffer.Length < length)
-        {
-            buffer?.Dispose();
-            buffer = NativeBuffer.Rent(length);
-        }
-    }
+    public override void Dispose() => _memory.Dispose();
 
     private static nint Aligned(nint length) => (length + 15) & ~15;
 

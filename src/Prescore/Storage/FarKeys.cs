@@ -1,0 +1,166 @@
+using Prescore.Memory;
+
+namespace Prescore.Storage;
+
+/// <summary>
+/// Keys and values of one key/value head in order of arrival, appended once and never moved: 16-bit codes
+/// (<see cref="ShortCodes"/>) in rows padded to whole vectors, two scales a key, and log-weights where there are any. It
+/// is the cache of these keys and what attention computes from. Not safe for concurrent writes.
+/// </summary>
+internal sealed unsafe class FarKeys(int dimension, int valueDimension, bool weighted) : IDisposable
+{
+    /// <summary>Rows are padded with zeros to a multiple of it: a cache line.</summary>
+    public const int Padding = 32;
+
+    private nint _keys;
+    private nint _values;
+    private nint _scales;
+    private nint _logWeights;
+
+    ~FarKeys() => Free();
+
+    /// <summary>Length d of keys.</summary>
+    public int Dimension => dimension;
+
+    /// <summary>Length d_v of values.</summary>
+    public int ValueDimension => valueDimension;
+
+    /// <summary>Codes from one key to the next.</summary>
+    public int KeyStride { get; } = Padded(dimension);
+
+    /// <summary>Codes from one value to the next.</summary>
+    public int ValueStride { get; } = Padded(valueDimension);
+
+    /// <summary>Number of keys.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Keys there is room for.</summary>
+    public int Capacity { get; private set; }
+
+    /// <summary>Whether keys have log-weights.</summary>
+    public bool HasLogWeights => weighted;
+
+    /// <summary>Bytes held.</summary>
+    public long Bytes => Capacity * KeyBytes;
+
+    /// <summary>Codes of keys [n, <see cref="KeyStride"/>].</summary>
+    public short* Keys => (short*)_keys;
+
+    /// <summary>Codes of values [n, <see cref="ValueStride"/>].</summary>
+    public short* Values => (short*)_values;
+
+    /// <summary>Scale of the key, scale of the value [n, 2].</summary>
+    public float* Scales => (float*)_scales;
+
+    /// <summary>Log-weights [n]; null where there are none.</summary>
+    public float* LogWeights => (float*)_logWeights;
+
+    private long KeyBytes => sizeof(short) * (KeyStride + ValueStride) + 2 * sizeof(float) + (weighted ? sizeof(float) : 0);
+
+    /// <summary>A length padded to whole vectors.</summary>
+    public static int Padded(int length) => (length + Padding - 1) / Padding * Padding;
+
+    /// <summary>Appends a key and its value; what is read back is what <see cref="ShortCodes.Round"/> gives.</summary>
+    public void Append(ReadOnlySpan<float> key, ReadOnlySpan<float> value, float logWeight)
+    {
+        if (Count == Capacity)
+        {
+            Reserve(Count + Math.Max(Count / 4, 64));
+        }
+        float keyScale = ShortCodes.ScaleOf(key, ShortCodes.KeyLevels), valueScale = ShortCodes.ScaleOf(value, ShortCodes.ValueLevels);
+        ShortCodes.Encode(key, keyScale, ShortCodes.KeyLevels, new Span<short>(Keys + (nint)Count * KeyStride, KeyStride));
+        ShortCodes.Encode(value, valueScale, ShortCodes.ValueLevels, new Span<short>(Values + (nint)Count * ValueStride, ValueStride));
+        (Scales[2 * (nint)Count], Scales[2 * (nint)Count + 1]) = (keyScale, valueScale);
+        if (weighted)
+        {
+            LogWeights[Count] = logWeight;
+        }
+        Count++;
+    }
+
+    /// <summary>Takes over all keys of another, which have no log-weights; this one is empty.</summary>
+    public void CopyFrom(FarKeys other)
+    {
+        Reserve(other.Count);
+        Count = other.Count;
+        Buffer.MemoryCopy(other.Keys, Keys, Count * sizeof(short) * (long)KeyStride, Count * sizeof(short) * (long)KeyStride);
+        Buffer.MemoryCopy(other.Values, Values, Count * sizeof(short) * (long)ValueStride, Count * sizeof(short) * (long)ValueStride);
+        Buffer.MemoryCopy(other.Scales, Scales, Count * 2L * sizeof(float), Count * 2L * sizeof(float));
+    }
+
+    /// <summary>Reads a key.</summary>
+    public void ReadKey(int index, Span<float> key) =>
+        ShortCodes.Decode(new ReadOnlySpan<short>(Keys + (nint)index * KeyStride, KeyStride), Scales[2 * (nint)index], key);
+
+    /// <summary>Reads a value.</summary>
+    public void ReadValue(int index, Span<float> value) =>
+        ShortCodes.Decode(new ReadOnlySpan<short>(Values + (nint)index * ValueStride, ValueStride), Scales[2 * (nint)index + 1], value);
+
+    /// <summary>Reads keys [first, first + count) into dense rows.</summary>
+    public void ReadKeys(int first, int count, Span<float> rows)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            ReadKey(first + i, rows.Slice(i * dimension, dimension));
+        }
+    }
+
+    /// <summary>Log-weight of a key.</summary>
+    public float LogWeight(int index) => weighted ? LogWeights[index] : 0;
+
+    /// <summary>Forgets all but the first <paramref name="count"/> keys; keeps the memory.</summary>
+    public void Truncate(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Count);
+        Count = count;
+    }
+
+    /// <summary>Gives unused memory back where it is more than half.</summary>
+    public void Trim()
+    {
+        if (Count < Capacity / 2)
+        {
+            Resize(Count);
+        }
+    }
+
+    /// <summary>Makes room for <paramref name="count"/> keys.</summary>
+    public void Reserve(int count)
+    {
+        if (count > Capacity)
+        {
+            Resize(count);
+        }
+    }
+
+    public void Dispose()
+    {
+        Free();
+        Count = 0;
+        GC.SuppressFinalize(this);
+    }
+
+    private void Resize(int capacity)
+    {
+        nint keys = Grown(_keys, capacity, sizeof(short) * (long)KeyStride), values = Grown(_values, capacity, sizeof(short) * (long)ValueStride);
+        nint scales = Grown(_scales, capacity, 2 * sizeof(float)), logWeights = weighted ? Grown(_logWeights, capacity, sizeof(float)) : 0;
+        Free();
+        (_keys, _values, _scales, _logWeights, Capacity) = (keys, values, scales, logWeights, capacity);
+    }
+
+    private nint Grown(nint from, int capacity, long bytes)
+    {
+        nint memory = RegionMemory.Rent(capacity * bytes);
+        Buffer.MemoryCopy((void*)from, (void*)memory, capacity * bytes, Count * bytes);
+        return memory;
+    }
+
+    private void Free()
+    {
+        RegionMemory.Return(Interlocked.Exchange(ref _keys, 0), Capacity * sizeof(short) * (long)KeyStride);
+        RegionMemory.Return(Interlocked.Exchange(ref _values, 0), Capacity * sizeof(short) * (long)ValueStride);
+        RegionMemory.Return(Interlocked.Exchange(ref _scales, 0), Capacity * 2L * sizeof(float));
+        RegionMemory.Return(Interlocked.Exchange(ref _logWeights, 0), Capacity * (long)sizeof(float));
+        Capacity = 0;
+    }
+}

@@ -1,0 +1,89 @@
+using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Prescore.Storage;
+
+/// <summary>
+/// Rows as 16-bit whole numbers times a scale of their own. The scale of a stored row is a power of two, so that what is
+/// read back is exact in fp32 and coding it again gives the same codes: rows may go through storage any number of times.
+/// </summary>
+internal static class ShortCodes
+{
+    /// <summary>Largest code of a key: products with a query's codes are summed in 32 bits.</summary>
+    public const int KeyLevels = 8191;
+
+    /// <summary>Largest code of a value.</summary>
+    public const int ValueLevels = short.MaxValue;
+
+    /// <summary>Below this power of two a row's scale does not go: what is smaller is 0 beside any other.</summary>
+    private const int LeastExponent = -110;
+
+    /// <summary>Largest code of a query for which no product with a key overflows.</summary>
+    /// <param name="length">Coordinates.</param>
+    public static int QueryLevels(int length) => Math.Min(short.MaxValue, int.MaxValue / KeyLevels / length);
+
+    /// <summary>The smallest power of two with which all codes of a row are at most <paramref name="levels"/>, 2ⁿ − 1.</summary>
+    public static float ScaleOf(ReadOnlySpan<float> row, int levels)
+    {
+        float largest = MathF.Abs(TensorPrimitives.MaxMagnitude(row));
+        if (largest == 0)
+        {
+            return MathF.ScaleB(1, LeastExponent);
+        }
+        int leading = MathF.ILogB(largest), bits = 32 - int.LeadingZeroCount(levels);
+        float scale = MathF.ScaleB(1, Math.Max(LeastExponent, leading + 1 - bits));
+        // The largest floats would round up to 2^128: they are clamped instead.
+        return largest / scale > levels && leading < 127 ? 2 * scale : scale;
+    }
+
+    /// <summary>codes[i] = row[i] / scale, rounded half to even and clamped; codes beyond the row are 0.</summary>
+    public static void Encode(ReadOnlySpan<float> row, float scale, int levels, Span<short> codes)
+    {
+        float perScale = scale > 0 && float.IsNormal(1 / scale) ? 1 / scale : 0;
+        int i = 0;
+        if (Avx512F.IsSupported)
+        {
+            Vector512<int> most = Vector512.Create(levels);
+            for (; i + 16 <= row.Length; i += 16)
+            {
+                Vector512<int> code = Avx512F.ConvertToVector512Int32(Vector512.Create(row[i..]) * perScale);
+                Avx512F.ConvertToVector256Int16(Vector512.Max(Vector512.Min(code, most), -most)).CopyTo(codes[i..]);
+            }
+        }
+        for (; i < row.Length; i++)
+        {
+            codes[i] = (short)Math.Clamp(MathF.Round(row[i] * perScale), -levels, levels);
+        }
+        codes[row.Length..].Clear();
+    }
+
+    /// <summary>row[i] = codes[i] · scale.</summary>
+    public static void Decode(ReadOnlySpan<short> codes, float scale, Span<float> row)
+    {
+        int i = 0;
+        if (Avx512F.IsSupported)
+        {
+            for (; i + 16 <= row.Length; i += 16)
+            {
+                (Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector256.Create(codes[i..]))) * scale).CopyTo(row[i..]);
+            }
+        }
+        for (; i < row.Length; i++)
+        {
+            row[i] = codes[i] * scale;
+        }
+    }
+
+    /// <summary>A row as it will be read from storage.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="levels">Largest code.</param>
+    /// <param name="rounded">Receives it.</param>
+    public static void Round(ReadOnlySpan<float> row, int levels, Span<float> rounded)
+    {
+        float scale = ScaleOf(row, levels);
+        Span<short> codes = stackalloc short[row.Length];
+        Encode(row, scale, levels, codes);
+        Decode(codes, scale, rounded);
+    }
+}
