@@ -112,15 +112,6 @@ public sealed class AttendTests : IDisposable
     }
 
     [Fact]
-    public void A_value_that_16_bits_cannot_hold_is_located_where_it_would_be_stored_so()
-    {
-        string data = Save(1, 1, 300, 300, 4, spoil: values => values[5 * 4] = 1e5f);
-
-        ToolRun.Of("attend", data, "--method", "clustered:error=0.1,storage=fp16").ShouldBeBadInput("keys", "65504", "row 5", "storage=fp32");
-        ToolRun.Of("attend", data, "--method", "clustered:error=0.1").ExitCode.ShouldBe(0);
-    }
-
-    [Fact]
     public void A_failed_run_leaves_no_file()
     {
         string data = Save(1, 1, 8, 8, 4, spoil: values => values[0] = float.PositiveInfinity);

@@ -79,10 +79,20 @@ internal sealed class ClusteredHead : IDisposable
     {
         for (int row = firstRow; row < firstRow + count; row++)
         {
-            // As it will be in the far part: so rewinding into a block finds what there was.
-            ShortCodes.Round(keys.Row(row), ShortCodes.KeyLevels, _key);
-            ShortCodes.Round(values.Row(row), ShortCodes.ValueLevels, _value);
-            Near.Append(_key, _value, logWeights.IsEmpty ? 0 : Math.Max(logWeights[row], QueryBlock.RemovedKey));
+            float logWeight = logWeights.IsEmpty ? 0 : Math.Max(logWeights[row], QueryBlock.RemovedKey);
+            if (logWeight == QueryBlock.RemovedKey)
+            {
+                // Its weight is not quite 0.
+                Array.Clear(_key);
+                Array.Clear(_value);
+            }
+            else
+            {
+                // As it will be in the far part: so rewinding into a block finds what there was.
+                ShortCodes.Round(keys.Row(row), ShortCodes.KeyLevels, _key);
+                ShortCodes.Round(values.Row(row), ShortCodes.ValueLevels, _value);
+            }
+            Near.Append(_key, _value, logWeight);
         }
     }
 

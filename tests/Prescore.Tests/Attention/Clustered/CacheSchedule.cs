@@ -1,6 +1,5 @@
 using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
-using Prescore.Storage;
 
 namespace Prescore.Tests.Attention.Clustered;
 
@@ -77,7 +76,6 @@ internal static class CacheSchedule
         FirstGeneration = new[] { 1, 60, 150, 4096 }[random.Next(4)],
         FitSteps = random.Next(0, 4),
         SketchRank = 4 * random.Next(1, 9),
-        Storage = random.Next(4) == 0 ? KeyValueStorage.Fp16 : KeyValueStorage.Fp32,
     };
 
     /// <summary>Appends all tokens in random pieces; says whether some were forgotten on the way.</summary>

@@ -1,7 +1,6 @@
 using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
 using Prescore.Kernels;
-using Prescore.Storage;
 using Prescore.Tests.Attention.Oracles;
 
 namespace Prescore.Tests.Attention.Clustered;
@@ -75,15 +74,6 @@ public class ClusteredOracleTests
             AttentionShape shape = AttentionTensors.ShapeOf(500, 500, queryHeads: 2, dimension: dimension, valueDimension: 9);
             Check(MixtureTensors.Create(shape), Small with { SketchRank = rank, TargetError = 0.15 }, path);
         }
-    }
-
-    [Theory]
-    [MemberData(nameof(Paths))]
-    public void Fp16_storage_is_exact_for_the_rounded_keys_and_values(SimdPath path)
-    {
-        AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(257, 400, queryHeads: 3, dimension: 16, valueDimension: 24));
-        Check(tensors, Small with { Storage = KeyValueStorage.Fp16 }, path);
-        Check(tensors, new ClusteredOptions { Storage = KeyValueStorage.Fp16, BlockSize = 64, Near = 0 }, path);
     }
 
     [Theory]

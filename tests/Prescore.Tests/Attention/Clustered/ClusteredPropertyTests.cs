@@ -3,7 +3,6 @@ using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
 using Prescore.Attention.Exact;
 using Prescore.Kernels;
-using Prescore.Storage;
 using Prescore.Tests.Kernels;
 
 namespace Prescore.Tests.Attention.Clustered;
@@ -34,7 +33,8 @@ public class ClusteredPropertyTests
             Interlocked.Add(ref screened, tensors.Run(method).Screened);
             for (int i = 0; i < exact.Length; i++)
             {
-                float rounding = float.IsFinite(exact[i]) ? 1e-5f * Math.Max(1, Math.Abs(exact[i])) : 0;
+                // Keys and far queries are rounded to 16 bits.
+                float rounding = float.IsFinite(exact[i]) ? 1e-3f * Math.Max(1, Math.Abs(exact[i])) : 0;
                 tensors.LogSumExp[i].ShouldBeLessThanOrEqualTo(exact[i] + rounding);
             }
         }, iter: 80);
@@ -52,7 +52,7 @@ public class ClusteredPropertyTests
             {
                 tensors.Poison();
                 AttentionReport report = tensors.Run(new ClusteredAttention(options), new AttentionOptions { Simd = path });
-                NaiveAttention.ShouldMatch(tensors, (_, _, query) => NaiveAttention.Exact(tensors, query));
+                NaiveAttention.ShouldMatch(tensors, (_, _, query) => NaiveAttention.Exact(tensors, query), tolerance: 5e-4);
                 // Probes compute the centroids besides.
                 report.Budget.ShouldBeInRange(1, 1.06);
                 report.Certificates!.ShouldAllBe(c => c.Share == null && c.Screened == 0 && c.ExactBlocks == c.Blocks && c.Error == 0 && c.Worst == 0 && c.UnmetBlocks == 0);
@@ -200,26 +200,23 @@ public class ClusteredPropertyTests
     [MemberData(nameof(Paths))]
     public void What_unused_memory_holds_does_not_matter(SimdPath path)
     {
-        foreach (KeyValueStorage storage in new[] { KeyValueStorage.Fp32, KeyValueStorage.Fp16 })
+        AttentionTensors tensors = AttentionMethodCases.WithLogWeights(AttentionTensors.ShapeOf(300, 300, queryHeads: 2, dimension: 8, valueDimension: 5), causal: true);
+        foreach (bool weighted in new[] { true, false })
         {
-            AttentionTensors tensors = AttentionMethodCases.WithLogWeights(AttentionTensors.ShapeOf(300, 300, queryHeads: 2, dimension: 8, valueDimension: 5), causal: true);
-            foreach (bool weighted in new[] { true, false })
+            tensors.KeyLogWeights = weighted ? tensors.KeyLogWeights : [];
+            foreach (ClusteredOptions options in new[] { Small, Small with { BlockSize = 64, Budget = 0.8 } })
             {
-                tensors.KeyLogWeights = weighted ? tensors.KeyLogWeights : [];
-                foreach (ClusteredOptions options in new[] { Small with { Storage = storage }, Small with { Storage = storage, BlockSize = 64, Budget = 0.8 } })
+                float[] Run()
                 {
-                    float[] Run()
-                    {
-                        tensors.Poison();
-                        tensors.Run(new ClusteredAttention(options), new AttentionOptions { Simd = path });
-                        return [.. tensors.Output, .. tensors.LogSumExp];
-                    }
-
-                    float[] expected = Run();
-                    PoisonedMemory.Fill(path, 8, 5, storage, weighted, rank: 32);
-                    Run().ShouldBe(expected);
-                    expected.ShouldNotContain(float.NaN);
+                    tensors.Poison();
+                    tensors.Run(new ClusteredAttention(options), new AttentionOptions { Simd = path });
+                    return [.. tensors.Output, .. tensors.LogSumExp];
                 }
+
+                float[] expected = Run();
+                PoisonedMemory.Fill();
+                Run().ShouldBe(expected);
+                expected.ShouldNotContain(float.NaN);
             }
         }
     }
@@ -266,52 +263,24 @@ public class ClusteredPropertyTests
         Should.Throw<NonFiniteException>(() => cache.Append(tensors, 40)).Tensor.ShouldBe("keys");
     }
 
-    /// <summary>16 bits would make an infinity of it; 32 bits hold it.</summary>
-    [Fact]
-    public void Numbers_that_16_bits_cannot_hold_are_refused_and_named()
+    /// <summary>A row has a scale of its own: numbers of any size have as many digits.</summary>
+    [Theory]
+    [InlineData(1e-30f)]
+    [InlineData(1e6f)]
+    [InlineData(1e30f)]
+    [InlineData(1e37f)]
+    public void Values_of_any_size_are_stored(float size)
     {
-        var options = Small with { Storage = KeyValueStorage.Fp16 };
-        foreach (float bad in new[] { 65505f, -65520f, 1e30f })
+        foreach (bool causal in new[] { true, false })
         {
-            foreach (bool causal in new[] { true, false })
+            AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(200, 200), causal);
+            for (int i = 0; i < 16; i++)
             {
-                AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(60, 60, queryHeads: 4, keyValueHeads: 2, batch: 2), causal);
-                tensors.Keys[((1 * 2 + 1) * 60 + 33) * 16 + 5] = bad;
-                StorageRangeException error = Should.Throw<StorageRangeException>(() => tensors.Run(new ClusteredAttention(options)));
-                (error.Tensor, error.Batch, error.Head, error.Row).ShouldBe(("keys", 1, 1, 33));
-                error.Message.ShouldContain("keys");
-                error.Message.ShouldContain("65504");
-                error.Message.ShouldContain("batch 1, head 1, row 33");
-                tensors.Keys[((1 * 2 + 1) * 60 + 33) * 16 + 5] = 0;
-                tensors.Values[59 * 16] = bad;
-                Should.Throw<StorageRangeException>(() => tensors.Run(new ClusteredAttention(options))).Tensor.ShouldBe("values");
-                tensors.Run(new ClusteredAttention(Small));
-                tensors.Values[59 * 16] = 65504;
-                tensors.Run(new ClusteredAttention(options));
-                tensors.Output.ShouldAllBe(x => float.IsFinite(x));
-                // Queries are not stored.
-                tensors.Queries[7] = 1e6f;
-                tensors.Run(new ClusteredAttention(options));
+                tensors.Values[40 * 16 + i] = size * (i - 8) / 8;
             }
+            tensors.Run(new ClusteredAttention(Small));
+            tensors.Output.ShouldAllBe(x => float.IsFinite(x));
         }
-    }
-
-    [Fact]
-    public void A_cache_that_refuses_a_number_for_its_storage_holds_what_it_held()
-    {
-        AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(90, 90));
-        float kept = tensors.Values[70 * 16];
-        using var cache = new CacheRun(new ClusteredAttention(Small with { Storage = KeyValueStorage.Fp16 }), tensors, AttentionOptions.Default);
-        cache.Append(tensors, 40);
-        tensors.Values[70 * 16] = -1e5f;
-        StorageRangeException error = Should.Throw<StorageRangeException>(() => cache.Append(tensors, 50));
-        // Rows count from the first new token, as everywhere in a call.
-        (error.Tensor, error.Head, error.Row).ShouldBe(("values", 0, 30));
-        cache.Length.ShouldBe(40);
-        tensors.Values[70 * 16] = kept;
-        cache.Append(tensors, 50);
-        tensors.Run(new ClusteredAttention(Small with { Storage = KeyValueStorage.Fp16 }));
-        cache.Output.ShouldBe(AttentionTensors.RowsFirst(tensors.Output, 2, 90, 16));
     }
 
     [Fact]
@@ -325,7 +294,7 @@ public class ClusteredPropertyTests
                 tensors.Keys.AsSpan().Fill(value);
                 tensors.Run(new ClusteredAttention(Small with { TargetError = 1e-4 }));
                 // One cluster with equal members is exact whatever p is.
-                NaiveAttention.ShouldMatch(tensors, (_, _, query) => NaiveAttention.Exact(tensors, query));
+                NaiveAttention.ShouldMatch(tensors, (_, _, query) => NaiveAttention.Exact(tensors, query), tolerance: 5e-4);
             }
         }
     }

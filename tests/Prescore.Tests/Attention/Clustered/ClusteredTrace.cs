@@ -1,6 +1,7 @@
 using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
 using Prescore.Attention.Core;
+using Prescore.Kernels;
 
 namespace Prescore.Tests.Attention.Clustered;
 
@@ -77,39 +78,35 @@ internal sealed class ClusteredTrace
     /// <summary>What cannot be recomputed of one key/value head's far part. Keys are in order of arrival, removed ones left out.</summary>
     /// <param name="Labels">Cluster of each key.</param>
     /// <param name="Codes">Sketch of each key.</param>
-    /// <param name="Slots">Slot of each key in its cluster.</param>
+    /// <param name="Tiles">Tile of each key.</param>
     /// <param name="Bases">What queries are sketched with for each cluster.</param>
-    public sealed record KeyValueHead(int[] Labels, sbyte[][] Codes, int[] Slots, SketchBasis[] Bases)
+    public sealed record KeyValueHead(int[] Labels, sbyte[][] Codes, int[] Tiles, SketchBasis[] Bases)
     {
         public static KeyValueHead Of(KeyIndex index)
         {
             var codes = new sbyte[index.Count][];
-            var slots = new int[index.Count];
-            for (int cluster = 0; cluster < index.Clusters; cluster++)
+            var tiles = new int[index.Count];
+            foreach (KeyGeneration generation in index.Generations)
             {
-                KeySketches sketches = index.Sketches(cluster);
-                sketches.Count.ShouldBe(index.Region(cluster).Count);
-                for (int slot = 0; slot < sketches.Count; slot++)
+                for (int cluster = 0; cluster < generation.Clusters; cluster++)
                 {
-                    codes[index.Indices(cluster)[slot]] = Code(sketches, slot);
-                    slots[index.Indices(cluster)[slot]] = slot;
+                    for (int tile = generation.Tiles.First(cluster); tile >= 0; tile = generation.Tiles.Next(tile))
+                    {
+                        ReadOnlySpan<ushort> numbers = generation.Tiles.Numbers(tile);
+                        for (int lane = 0; lane < numbers.Length; lane++)
+                        {
+                            codes[generation.FirstKey + numbers[lane]] = Code(generation.Tiles, tile, lane);
+                            tiles[generation.FirstKey + numbers[lane]] = tile;
+                        }
+                    }
                 }
             }
-            SketchBasis[] bases = [.. index.Generations.SelectMany(generation => Enumerable.Repeat(generation.Basis!, generation.Clusters.Count))];
-            return new KeyValueHead(index.Labels(), codes, slots, bases);
+            SketchBasis[] bases = [.. index.Generations.SelectMany(generation => Enumerable.Repeat(generation.Basis!, generation.Clusters))];
+            return new KeyValueHead(index.Labels(), codes, tiles, bases);
         }
 
-        /// <summary>Reads a sketch where <see cref="KeySketches"/> says that it lies.</summary>
-        public static sbyte[] Code(KeySketches sketches, int slot)
-        {
-            ReadOnlySpan<byte> bytes = sketches.Span;
-            int group = slot / KeySketches.GroupKeys * KeySketches.GroupKeys * sketches.Rank;
-            var code = new sbyte[sketches.Rank];
-            for (int c = 0; c < code.Length; c++)
-            {
-                code[c] = (sbyte)(bytes[group + c / 4 * KeySketches.QuadBytes + slot % KeySketches.GroupKeys * 4 + c % 4] - KeySketches.Offset);
-            }
-            return code;
-        }
+        /// <summary>Reads a sketch where <see cref="SketchTile"/> says that it lies.</summary>
+        private static unsafe sbyte[] Code(SketchTiles tiles, int tile, int lane) =>
+            [.. Enumerable.Range(0, tiles.Rank).Select(c => ((sbyte*)tiles.At(tile))[c / 2 * 64 + 2 * lane + c % 2])];
     }
 }

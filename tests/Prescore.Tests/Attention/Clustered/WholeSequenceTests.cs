@@ -1,7 +1,6 @@
 using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
 using Prescore.Kernels;
-using Prescore.Storage;
 using Prescore.Tests.Attention.Oracles;
 
 namespace Prescore.Tests.Attention.Clustered;
@@ -28,12 +27,10 @@ public class WholeSequenceTests
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void Log_weights_and_fp16_storage_equal_the_oracle(SimdPath path)
+    public void Log_weights_equal_the_oracle(SimdPath path)
     {
         AttentionShape shape = AttentionTensors.ShapeOf(150, 400, queryHeads: 4, keyValueHeads: 2, dimension: 8);
         ClusteredOracleTests.Check(AttentionMethodCases.WithLogWeights(shape, causal: false), new ClusteredOptions { TargetError = 0.5 }, path);
-        ClusteredOracleTests.Check(
-            MixtureTensors.Create(shape, causal: false), new ClusteredOptions { Storage = KeyValueStorage.Fp16, TargetError = 0.3 }, path);
     }
 
     [Fact]

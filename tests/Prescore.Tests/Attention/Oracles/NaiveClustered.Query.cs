@@ -21,14 +21,17 @@ internal sealed partial class NaiveClustered
         /// <summary>Logits without log-weights.</summary>
         public required double[][] Logits { get; init; }
 
+        /// <summary>The same of the query that is not rounded.</summary>
+        public required double[][] ExactLogits { get; init; }
+
         public required double[][] Values { get; init; }
 
         public required int[][] Products { get; init; }
 
         public required double[] CentroidLogits { get; init; }
 
-        /// <summary>The largest product that is looked for in each cluster, a number a group of 16 slots.</summary>
-        public required int[][] Reaches { get; init; }
+        /// <summary>The largest product that is looked for in each cluster, by tile.</summary>
+        public required Dictionary<int, int>[] Reaches { get; init; }
 
         /// <summary>Logit of one unit of a product in each cluster.</summary>
         public required float[] Steps { get; init; }
@@ -120,15 +123,16 @@ internal sealed partial class NaiveClustered
             {
                 // The cluster that the threshold was taken from compares whole numbers: there is no rounding.
                 double missing = nominal + (c == _edgeCluster ? 0 : leeway) - ScreenedLogit(c, 0);
-                return missing <= 0 ? cluster.Keys.Length
-                    : Steps[c] == 0 ? 0
-                    : Math.Min(cluster.Keys.Length, 16 * Reaches[c].Count(reach => Math.Ceiling(missing / Steps[c]) <= reach));
+                // A query without a sketch has products of 0.
+                double product = Steps[c] > 0 ? Math.Ceiling(missing / Steps[c]) : missing > 0 ? int.MaxValue : int.MinValue;
+                return cluster.Tiles.Count(tile => product <= Reaches[c][tile]);
             }).Sum();
             return (Count(Gap), Count(-Gap));
         }
 
         /// <summary>All keys are terms of their own.</summary>
-        public (double[] Output, double LogSumExp, double Magnitude) AttendAll() => Attend(int.MaxValue);
+        public (double[] Output, double LogSumExp, double Magnitude) AttendAll() => Softmax(
+            [.. Near, .. Clusters.SelectMany((cluster, c) => cluster.Rows.Select((row, i) => (ExactLogits[c][i] + cluster.LogWeights[i], Values[row])))]);
 
         /// <summary>The first groups are terms of their own, the rest of every cluster is one.</summary>
         public (double[] Output, double LogSumExp, double Magnitude) Attend(int cut)
@@ -200,7 +204,7 @@ internal sealed partial class NaiveClustered
                     continue;
                 }
                 (double screened, edgeCluster, _) = passing[MemberCap];
-                double edge = screened + 1e-3 * Math.Max(Steps.Max(), 1e-6);
+                double edge = Math.Max(at, screened + Math.Max(0.25 * Steps.Min(), Math.Abs(screened) * 1e-6));
                 threshold = edge;
                 (int least, int nominal, int most) = CutsAt(edge);
                 // In its own cluster whole numbers are compared.
@@ -210,8 +214,8 @@ internal sealed partial class NaiveClustered
             }
         }
 
-        /// <summary>The largest product that is looked for at the slot of a key.</summary>
-        private int Furthest(int c, int key) => Steps[c] == 0 ? 0 : Reaches[c][Clusters[c].Slots[key] / 16];
+        /// <summary>The largest product that is looked for in the tile of a key.</summary>
+        private int Furthest(int c, int key) => Reaches[c][Clusters[c].Tiles[key]];
 
         private double ScreenedLogit(int c, int product) => CentroidLogits[c] + Clusters[c].MeanLogWeight + (double)Steps[c] * product;
 

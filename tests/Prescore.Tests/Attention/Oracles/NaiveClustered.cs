@@ -1,7 +1,6 @@
+using System.Runtime.Intrinsics;
 using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
-using Prescore.Attention.Core;
-using Prescore.Storage;
 using Prescore.Tests.Attention.Clustered;
 
 namespace Prescore.Tests.Attention.Oracles;
@@ -16,7 +15,7 @@ namespace Prescore.Tests.Attention.Oracles;
 internal sealed partial class NaiveClustered
 {
     /// <summary>Screened logits and thresholds nearer than this may be ordered either way by single precision.</summary>
-    public const double Gap = 1e-5;
+    public const double Gap = 3e-5;
 
     private readonly AttentionTensors _tensors;
     private readonly AttentionShape _shape;
@@ -32,8 +31,8 @@ internal sealed partial class NaiveClustered
     public NaiveClustered(AttentionTensors tensors, ClusteredOptions options, ClusteredTrace trace)
     {
         (_tensors, _shape, _options, _trace) = (tensors, tensors.Shape, options, trace);
-        _keys = Rows(tensors.Keys, _shape.HeadDimension);
-        _values = Rows(tensors.Values, _shape.ValueDimension);
+        _keys = Rows(tensors.Keys, _shape.HeadDimension, bits: 13);
+        _values = Rows(tensors.Values, _shape.ValueDimension, bits: 15);
     }
 
     /// <summary>Rows and probes checked.</summary>
@@ -249,23 +248,25 @@ internal sealed partial class NaiveClustered
         int d = _shape.HeadDimension;
         float scale = 1 / MathF.Sqrt(d);
         float[] scaled = [.. _tensors.Queries.AsSpan(((batch * _shape.QueryHeads + head) * _shape.Queries + query) * d, d).ToArray().Select(x => x * scale)];
-        double[] q = [.. scaled.Select(x => (double)x)];
+        double[] q = [.. scaled.Select(x => (double)x)], rounded = RoundedQuery(scaled);
         ClusteredTrace.Block traced = _trace.Blocks[batch][block];
         Cluster[] clusters = ClustersOf(batch, keyValueHead, block);
         int[] near = _tensors.Causal
             ? [.. Enumerable.Range(0, position + 1).Where(key => key < 4 || key >= (long)block * _options.BlockSize - _options.Near)]
             : [];
-        (int[] Levels, float Step)[] sketches = [.. traced.Heads[keyValueHead].Bases.Select(basis => Sketch(scaled, basis))];
+        float[] single = [.. rounded.Select(x => (float)x)];
+        (int[] Levels, float Step)[] sketches = [.. traced.Heads[keyValueHead].Bases.Select(basis => Sketch(single, basis))];
         return new Query
         {
             Effort = traced.Efforts[head],
             NearCount = near.Length,
             Near = [.. near.Where(key => Kept(batch, keyValueHead, key)).Select(key => Row(batch, keyValueHead, key)).Select(row => (Dot(q, _keys[row]) + LogWeight(row), _values[row]))],
             Clusters = clusters,
-            Logits = [.. clusters.Select(cluster => cluster.Rows.Select(row => Dot(q, _keys[row])).ToArray())],
+            Logits = [.. clusters.Select(cluster => cluster.Rows.Select(row => Dot(rounded, _keys[row])).ToArray())],
+            ExactLogits = [.. clusters.Select(cluster => cluster.Rows.Select(row => Dot(q, _keys[row])).ToArray())],
             Values = _values,
             Products = [.. clusters.Select((cluster, c) => cluster.Codes.Select(code => Product(code, sketches[c].Levels)).ToArray())],
-            CentroidLogits = [.. clusters.Select(cluster => Dot(q, cluster.Key))],
+            CentroidLogits = [.. clusters.Select(cluster => Dot(rounded, cluster.Key))],
             Reaches = [.. sketches.Select((sketch, c) => clusters[c].ReachesOf(sketch.Levels))],
             Steps = [.. sketches.Select(sketch => sketch.Step)],
             IsProbe = IsProbe(batch, keyValueHead, query, block),
@@ -277,11 +278,18 @@ internal sealed partial class NaiveClustered
     /// <summary>Levels of a query's sketch and the logit of one level times one code.</summary>
     private (int[] Levels, float Step) Sketch(float[] query, SketchBasis basis)
     {
-        var coordinates = new float[_options.SketchRank];
-        basis.QueryCoordinates(query, query.Length, coordinates);
-        float step = coordinates.Max(Math.Abs) / KeySketches.QueryLevels(_options.SketchRank);
+        var coordinates = new float[basis.Stride];
+        basis.QueryCoordinates(query, coordinates);
+        int rank = _options.SketchRank;
+        Vector512<float> sum = default;
+        for (int c = 0; c < coordinates.Length; c += 16)
+        {
+            sum += Vector512.Abs(Vector512.Create(coordinates[c..]));
+        }
+        // Levels up to 66; and Σ level · code of any code up to 63 fits 16 bits, levels rounded up by a half even.
+        float step = Math.Max(coordinates.Max(Math.Abs) / 66, Vector512.Sum(sum) / (32767 / 63 - rank / 2));
         float perStep = step > 0 ? 1 / step : 0;
-        return ([.. coordinates.Select(x => (int)MathF.Round(x * perStep))], step);
+        return ([.. coordinates.Take(rank).Select(x => (int)MathF.Round(x * perStep))], step);
     }
 
     private Cluster[] ClustersOf(int batch, int keyValueHead, int block)
@@ -298,19 +306,19 @@ internal sealed partial class NaiveClustered
         Cluster[] clusters = [.. Enumerable.Range(0, count).Select(c =>
         {
             int[] members = [.. Enumerable.Range(0, far.Length).Where(i => traced.Labels[i] == c)];
-            return ClusterOf([.. members.Select(i => Row(batch, keyValueHead, far[i]))], [.. members.Select(i => far[i])], [.. members.Select(i => traced.Codes[i])], [.. members.Select(i => traced.Slots[i])]);
+            return ClusterOf([.. members.Select(i => Row(batch, keyValueHead, far[i]))], [.. members.Select(i => far[i])], [.. members.Select(i => traced.Codes[i])], [.. members.Select(i => traced.Tiles[i])]);
         })];
         _clusters.Add((batch, keyValueHead, block), clusters);
         return clusters;
     }
 
-    private Cluster ClusterOf(int[] rows, int[] keys, sbyte[][] codes, int[] slots)
+    private Cluster ClusterOf(int[] rows, int[] keys, sbyte[][] codes, int[] tiles)
     {
         keys.ShouldNotBeEmpty();
         double[] weights = [.. rows.Select(row => Math.Exp(LogWeight(row)))];
         double[] Mean(double[][] all) =>
             [.. Enumerable.Range(0, all[0].Length).Select(l => rows.Select((row, i) => weights[i] * all[row][l]).Sum() / weights.Sum())];
-        return new Cluster(keys, rows, [.. rows.Select(LogWeight)], codes, slots, Mean(_keys), Mean(_values), weights.Sum());
+        return new Cluster(keys, rows, [.. rows.Select(LogWeight)], codes, tiles, Mean(_keys), Mean(_values), weights.Sum());
     }
 
     private int[] ProbePositions()
@@ -381,8 +389,23 @@ internal sealed partial class NaiveClustered
 
     private bool Kept(int batch, int keyValueHead, int key) => LogWeight(Row(batch, keyValueHead, key)) > double.NegativeInfinity;
 
-    private double[][] Rows(float[] data, int columns) =>
-        [.. data.Chunk(columns).Select(row => row.Select(x => _options.Storage == KeyValueStorage.Fp16 ? (double)(Half)x : x).ToArray())];
+    /// <summary>Rows as they are stored: whole numbers of some bits times a power of two that follows from the largest.</summary>
+    private static double[][] Rows(float[] data, int columns, int bits) =>
+        [.. data.Chunk(columns).Select(row =>
+        {
+            double largest = row.Max(x => Math.Abs((double)x));
+            double scale = largest == 0 ? 1 : Math.Pow(2, Math.Floor(Math.Log2(largest)) + 1 - bits);
+            scale *= largest / scale > Math.Pow(2, bits) - 1 ? 2 : 1;
+            return row.Select(x => Math.Round(x / scale) * scale).ToArray();
+        })];
+
+    /// <summary>The query as the far part is attended with: whole numbers whose products with 13-bit keys add up in 32 bits.</summary>
+    private static double[] RoundedQuery(float[] query)
+    {
+        int levels = Math.Min(32767, int.MaxValue / 8191 / query.Length);
+        float step = query.Max(Math.Abs) / levels, perStep = step > 0 ? 1 / step : 0;
+        return [.. query.Select(x => (double)(MathF.Round(x * perStep) * step))];
+    }
 
     private static double Dot(double[] a, double[] b)
     {
@@ -402,7 +425,7 @@ internal sealed partial class NaiveClustered
     private static double Distance(double[] a, double[] b) => Norm([.. a.Zip(b, (x, y) => x - y)]);
 
     /// <summary>Keys of a cluster, their rows in the tensors, what they weigh, and their means.</summary>
-    private sealed record Cluster(int[] Keys, int[] Rows, double[] LogWeights, sbyte[][] Codes, int[] Slots, double[] Key, double[] Value, double Weight)
+    private sealed record Cluster(int[] Keys, int[] Rows, double[] LogWeights, sbyte[][] Codes, int[] Tiles, double[] Key, double[] Value, double Weight)
     {
         public double[] Weights { get; } = [.. LogWeights.Select(Math.Exp)];
 
@@ -410,28 +433,29 @@ internal sealed partial class NaiveClustered
         public double MeanLogWeight { get; } = Math.Log(Weight / Keys.Length);
 
         /// <summary>
-        /// The largest product that a query's sketch is taken to have in each group of 16 slots. The coordinates fall into
-        /// three bands, the first 4, the next 8 and the rest; 2.1 deviations of a product with the longest sketches of a
-        /// group or a later one. In single precision as in the library, since whole products may equal it.
+        /// The largest product that a query's sketch is taken to have in each tile: with the first coordinate, whose sign
+        /// counts, as far as any key of the tile goes, and of the others, which fall into three bands (3, 8 and the rest), 2.1
+        /// deviations of a product with the tile's longest sketches. In single precision as in the library, since whole
+        /// products may equal it.
         /// </summary>
-        public int[] ReachesOf(int[] levels)
+        public Dictionary<int, int> ReachesOf(int[] levels)
         {
-            (int Start, int End)[] bands = [(0, Math.Min(4, levels.Length)), (4, Math.Min(12, levels.Length)), (12, levels.Length)];
+            int rank = levels.Length;
+            (int Start, int End)[] bands = [(1, 4), (4, Math.Min(12, rank)), (Math.Min(12, rank), rank)];
             int Squares(IEnumerable<int> numbers, (int Start, int End) band) => numbers.Skip(band.Start).Take(band.End - band.Start).Sum(x => x * x);
-            var reaches = new int[(Slots.Length + 15) / 16];
-            for (int group = 0; group < reaches.Length; group++)
+            float[] squares = [.. bands.Select(band => 2.1f * 2.1f / Math.Max(1, band.End - band.Start) * Squares(levels, band))];
+            return Enumerable.Range(0, Tiles.Length).GroupBy(i => Tiles[i], i => Codes[i]).ToDictionary(tile => tile.Key, tile =>
             {
-                float[] radii = [.. bands.Select(band => (float)Codes.Where((_, i) => Slots[i] / 16 >= group).Max(code => Squares(code.Select(x => (int)x), band)))];
-                float[] squares = [.. bands.Select(band => 2.1f * 2.1f * Squares(levels, band) / Math.Max(1, band.End - band.Start))];
+                float[] radii = [.. bands.Select(band => (float)tile.Max(code => Squares(code.Select(x => (int)x), band)))];
                 float furthest = MathF.FusedMultiplyAdd(squares[2], radii[2], MathF.FusedMultiplyAdd(squares[1], radii[1], squares[0] * radii[0]));
-                int product = (int)MathF.Sqrt(furthest) + 1;
-                while ((float)product * product > furthest)
+                int lead = tile.Max(code => code[0] * levels[0]);
+                int beyond = (int)MathF.Sqrt(furthest) + 1;
+                while ((float)beyond * beyond > furthest)
                 {
-                    product--;
+                    beyond--;
                 }
-                reaches[group] = product;
-            }
-            return reaches;
+                return lead + beyond;
+            });
         }
     }
 
