@@ -53,7 +53,7 @@ public class ShortCodesTests
         Gen.Select(Gen.Int[1, 40], Gen.Int[1, 70], Gen.Bool, Gen.Int[0, 100_000]).Sample((dimension, valueDimension, weighted, seed) =>
         {
             var random = new Random(seed);
-            using var store = new FarKeys(dimension, valueDimension, weighted);
+            using var store = new CodedKeys(dimension, valueDimension, weighted);
             var list = new List<(float[] Key, float[] Value, float LogWeight)>();
             float[] Numbers(int length) => [.. Enumerable.Range(0, length).Select(_ => random.NextSingle() - 0.5f)];
             for (int step = 0; step < 200; step++)
@@ -72,13 +72,13 @@ public class ShortCodesTests
             Check(store, list, weighted);
             if (!weighted)
             {
-                using var copy = new FarKeys(dimension, valueDimension, weighted);
+                using var copy = new CodedKeys(dimension, valueDimension, weighted);
                 copy.CopyFrom(store);
                 Check(copy, list, weighted);
             }
         }, iter: 20);
 
-    private static void Check(FarKeys store, List<(float[] Key, float[] Value, float LogWeight)> list, bool weighted)
+    private static void Check(CodedKeys store, List<(float[] Key, float[] Value, float LogWeight)> list, bool weighted)
     {
         store.Count.ShouldBe(list.Count);
         for (int i = 0; i < list.Count; i++)

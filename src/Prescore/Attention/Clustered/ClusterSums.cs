@@ -9,7 +9,7 @@ namespace Prescore.Attention.Clustered;
 /// </summary>
 /// <param name="store">All far keys of the head.</param>
 /// <param name="firstKey">The generation's first key.</param>
-internal sealed class ClusterSums(FarKeys store, int firstKey)
+internal sealed class ClusterSums(CodedKeys store, int firstKey)
 {
     /// <summary>Log-weights beyond it count as this much: e^600 is near what a double holds.</summary>
     private const float LargestLogWeight = 600;

@@ -76,7 +76,7 @@ internal sealed unsafe partial class FarAttention
         ushort* list = _lists + row * _listStride;
         // Kernels read on behind the end.
         new Span<ushort>(list + count, Lanes).Clear();
-        FarKeys store = _index.Store;
+        CodedKeys store = _index.Store;
         var scales = (long*)(store.Scales + 2 * (nint)generation.FirstKey);
         var memberScales = (long*)(_memberScales + 2 * at);
         for (int i = 0; i < count; i++)

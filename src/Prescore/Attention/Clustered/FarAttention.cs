@@ -28,8 +28,8 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
     private const int FetchedHits = 16;
 
     private readonly int _capacity = (capacity + Lanes - 1) / Lanes * Lanes + Lanes;
-    private readonly int _keyStride = FarKeys.Padded(dimension);
-    private readonly int _valueStride = FarKeys.Padded(valueDimension);
+    private readonly int _keyStride = CodedKeys.Padded(dimension);
+    private readonly int _valueStride = CodedKeys.Padded(valueDimension);
     private readonly int _queryLevels = ShortCodes.QueryLevels(dimension);
     private NativeBuffer? _memory;
     private int _clusters;
@@ -283,15 +283,15 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
     /// <summary>Fetches the keys and values of a tile into the second-level cache.</summary>
     private void FetchKeys(KeyGeneration generation, int tile)
     {
-        FarKeys store = _index.Store;
+        CodedKeys store = _index.Store;
         foreach (ushort number in generation.Tiles.Numbers(tile))
         {
             nint key = generation.FirstKey + number;
-            for (int c = 0; c < _keyStride; c += FarKeys.Padding)
+            for (int c = 0; c < _keyStride; c += CodedKeys.Padding)
             {
                 Sse.Prefetch1(store.Keys + key * _keyStride + c);
             }
-            for (int c = 0; c < _valueStride; c += FarKeys.Padding)
+            for (int c = 0; c < _valueStride; c += CodedKeys.Padding)
             {
                 Sse.Prefetch1(store.Values + key * _valueStride + c);
             }

@@ -7,7 +7,7 @@ namespace Prescore.Attention.Clustered;
 
 /// <summary>
 /// Far keys that arrived one after the other, clustered among themselves, with a sketch basis of their own. The keys lie in
-/// the head's <see cref="FarKeys"/> and never move: a cluster is labels, means and tiles of sketches. While the generation is
+/// the head's <see cref="CodedKeys"/> and never move: a cluster is labels, means and tiles of sketches. While the generation is
 /// the newest of its index, new keys join their nearest cluster; whenever it has grown enough, clusters are added and Lloyd
 /// steps made; after that it never changes. Keys of other times would not fit its clusters: positions turn them (RoPE), so
 /// that they lie beside the centres in directions that neither centres nor sketches know. Not safe for concurrent use.
@@ -30,7 +30,7 @@ internal sealed class KeyGeneration : IDisposable
     private const int LeastGrowth = 512;
 
     private readonly IndexSettings _settings;
-    private readonly FarKeys _store;
+    private readonly CodedKeys _store;
     private readonly CentroidSet _centroids;
     private readonly ClusterSums _sums;
     private readonly KeySketcher _sketcher;
@@ -42,7 +42,7 @@ internal sealed class KeyGeneration : IDisposable
     /// <param name="centroids">All clusters of the head; those of this generation come last.</param>
     /// <param name="firstKey">Number of keys in earlier generations.</param>
     /// <param name="basis">The sketch basis of the generation before, to start from.</param>
-    public KeyGeneration(IndexSettings settings, FarKeys store, CentroidSet centroids, int firstKey, SketchBasis? basis)
+    public KeyGeneration(IndexSettings settings, CodedKeys store, CentroidSet centroids, int firstKey, SketchBasis? basis)
     {
         (_settings, _store, _centroids) = (settings, store, centroids);
         FirstKey = firstKey;

@@ -12,7 +12,7 @@ internal sealed class KeyIndex(IndexSettings settings) : IDisposable
     private readonly List<KeyGeneration> _generations = [];
 
     /// <summary>Keys and values.</summary>
-    public FarKeys Store { get; } = new(settings.Dimension, settings.ValueDimension, settings.Weighted);
+    public CodedKeys Store { get; } = new(settings.Dimension, settings.ValueDimension, settings.Weighted);
 
     /// <summary>Number of keys that are clustered.</summary>
     public int Count { get; private set; }

@@ -23,7 +23,7 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
 
     private readonly QueryBlock _block = queries.Block;
     private readonly FarAttention _far = queries.Far;
-    private readonly float[] _rest = new float[FarKeys.Padded(queries.Block.ValueDimension)];
+    private readonly float[] _rest = new float[CodedKeys.Padded(queries.Block.ValueDimension)];
     private readonly float[] _least = new float[Steps];
     private ProbeMembers[] _found = [];
     private KeyGeneration _generation = null!;

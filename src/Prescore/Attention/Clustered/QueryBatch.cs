@@ -122,7 +122,7 @@ internal sealed unsafe class QueryBatch : IHitReceiver, IDisposable
     /// <summary>Rows [first, first + count) attend all far keys exactly.</summary>
     public void AttendAll(KeyIndex index, int first, int count)
     {
-        FarKeys store = index.Store;
+        CodedKeys store = index.Store;
         nint keys = (nint)KeyValueTiles.BlockKeys * _dimension, values = (nint)KeyValueTiles.BlockKeys * Block.ValueDimension;
         _dense ??= NativeBuffer.Rent(keys + values);
         for (int start = 0; start < index.Count; start += KeyValueTiles.BlockKeys)

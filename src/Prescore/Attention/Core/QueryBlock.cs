@@ -109,7 +109,7 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         _valuePanels = (valueDimension + TKernel.PanelWidth - 1) / TKernel.PanelWidth;
         _queryStride = Aligned(dimension);
         // Whole lines: members' values are added in these.
-        _outputStride = FarKeys.Padded(_valuePanels * TKernel.PanelWidth);
+        _outputStride = CodedKeys.Padded(_valuePanels * TKernel.PanelWidth);
         nint rows = capacity + TileRows;
         nint strip = StripRows + TileRows;
         nint state = Aligned(rows);

@@ -7,7 +7,7 @@ namespace Prescore.Storage;
 /// (<see cref="ShortCodes"/>) in rows padded to whole vectors, two scales a key, and log-weights where there are any. It
 /// is the cache of these keys and what attention computes from. Not safe for concurrent writes.
 /// </summary>
-internal sealed unsafe class FarKeys(int dimension, int valueDimension, bool weighted) : IDisposable
+internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool weighted) : IDisposable
 {
     /// <summary>Rows are padded with zeros to a multiple of it: a cache line.</summary>
     public const int Padding = 32;
@@ -17,7 +17,7 @@ internal sealed unsafe class FarKeys(int dimension, int valueDimension, bool wei
     private nint _scales;
     private nint _logWeights;
 
-    ~FarKeys() => Free();
+    ~CodedKeys() => Free();
 
     /// <summary>Length d of keys.</summary>
     public int Dimension => dimension;
@@ -79,7 +79,7 @@ internal sealed unsafe class FarKeys(int dimension, int valueDimension, bool wei
     }
 
     /// <summary>Takes over all keys of another, which have no log-weights; this one is empty.</summary>
-    public void CopyFrom(FarKeys other)
+    public void CopyFrom(CodedKeys other)
     {
         Reserve(other.Count);
         Count = other.Count;
