@@ -23,10 +23,7 @@ internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShap
 
     public override void Dispose() => layer.Dispose();
 
-    protected override void Append(AttentionCall call)
-    {
-        layer.Append(call, 0, queryOffset: 0);
-    }
+    protected override void Append(AttentionCall call) => layer.Append(call, 0, queryOffset: 0);
 
     protected override void Truncate(int length) => layer.Rewind(length);
 

@@ -17,6 +17,9 @@ internal sealed unsafe class QueryBatch : IHitReceiver, IDisposable
     /// <summary>What lifts a threshold over a score that is equal to it, in steps of the sketch.</summary>
     private const float Above = 0.25f;
 
+    /// <summary>Rows of a block of tiles, in order.</summary>
+    private static readonly int[] AllRows = [.. Enumerable.Range(0, KeyValueTiles.BlockKeys)];
+
     private readonly KeyValueTiles _tiles;
     private readonly List<(int Position, int Head)> _rows = [];
     private readonly List<float> _scores = [];
@@ -134,11 +137,16 @@ internal sealed unsafe class QueryBatch : IHitReceiver, IDisposable
                 store.ReadValue(start + i, new Span<float>(_dense.Pointer + keys + i * Block.ValueDimension, Block.ValueDimension));
             }
             _tiles.Reserve(present, _dimension, Block.ValueDimension, store.HasLogWeights);
-            _tiles.PackBlock(
-                0,
-                new MatrixView(_dense.Pointer, present, _dimension, _dimension),
-                new MatrixView(_dense.Pointer + keys, present, Block.ValueDimension, Block.ValueDimension),
-                store.HasLogWeights ? new ReadOnlySpan<float>(store.LogWeights + start, present) : default);
+            var denseKeys = new MatrixView(_dense.Pointer, present, _dimension, _dimension);
+            var denseValues = new MatrixView(_dense.Pointer + keys, present, Block.ValueDimension, Block.ValueDimension);
+            if (store.HasLogWeights)
+            {
+                _tiles.PackBlock(0, denseKeys, denseValues, AllRows, new ReadOnlySpan<float>(store.LogWeights + start, present));
+            }
+            else
+            {
+                _tiles.PackBlock(0, denseKeys, denseValues);
+            }
             Block.Attend(_tiles, first, count);
         }
     }
