@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Prescore.Benchmarks.LibTorch;
+using Prescore.Benchmarks.LlamaCpp;
 using Prescore.Benchmarks.Scoring;
 using Prescore.Benchmarks.Vision;
 using Prescore.Benchmarks.Weights;
@@ -7,6 +8,7 @@ using Prescore.Benchmarks.Weights;
 var root = new RootCommand("Benchmarks of Prescore; see docs/benchmarks.md.")
 {
     LibTorchCommand.Create(),
+    LlamaCppCommand.Create(),
     ScoringCommand.Create(),
     VisionCommand.Create(),
     WeightsCommand.Create(),
