@@ -57,6 +57,9 @@ internal static class CommandLine
             AttendCommand.Create(context),
             VisionCommand.Create(context),
             StudyCommand.Create(context),
+            ConvertCommand.Create(context),
+            PullCommand.Create(context),
+            ModelsCommand.Create(context),
         };
     }
 

@@ -31,6 +31,7 @@ public class ArchitectureTests
 
     private static readonly string[] Models =
     [
+        "Prescore.Models.Hub",
         "Prescore.Models.Formats",
         "Prescore.Models.Images",
         "Prescore.Models.Layers",

@@ -3,6 +3,7 @@ using System.Globalization;
 using Prescore.Cli.Options;
 using Prescore.Cli.Rendering;
 using Prescore.Experiments.Reports;
+using Prescore.Models.Formats;
 using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Formats.Safetensors;
 
@@ -22,7 +23,7 @@ internal static class InfoCommand
 
     public static Command Create(ToolContext context)
     {
-        Argument<string> file = PathOptions.InputArgument("FILE", "A .gguf or .safetensors file.");
+        Argument<string> file = PathOptions.ModelArgument("FILE", "A .gguf or .safetensors file, a folder, or a fetched model by its name.");
         var command = new ToolCommand("info", "Show architecture, shapes, types, tokenizer and context of a model file.", HelpNotes)
         {
             file,
@@ -30,22 +31,22 @@ internal static class InfoCommand
         command.SetAction(parsed =>
         {
             string path = parsed.GetValue(file)!;
-            if (Path.GetExtension(path).Equals(".safetensors", StringComparison.OrdinalIgnoreCase))
+            using ITensorSource source = TensorSource.Open(path);
+            if (source is GgufFile gguf)
             {
-                DescribeSafetensors(context, path);
+                DescribeGguf(context, gguf);
             }
             else
             {
-                DescribeGguf(context, path);
+                DescribeSafetensors(context, source);
             }
             return ExitCodes.Done;
         });
         return command;
     }
 
-    private static void DescribeGguf(ToolContext context, string path)
+    private static void DescribeGguf(ToolContext context, GgufFile file)
     {
-        using GgufFile file = GgufFile.Open(path);
         // Everything is read before anything is shown: a bad value leaves no half of a table.
         (string, string)[] facts = [.. GgufFacts(file)];
         ListedTensor[] tensors =
@@ -95,9 +96,8 @@ internal static class InfoCommand
         }
     }
 
-    private static void DescribeSafetensors(ToolContext context, string path)
+    private static void DescribeSafetensors(ToolContext context, ITensorSource file)
     {
-        using SafetensorsFile file = SafetensorsFile.Open(path);
         ListedTensor[] tensors =
         [
             .. file.Tensors.Select(t => new ListedTensor(t.Name, t.Type.Name, ListedTensor.Dimensions(t.Shape), t.Count, t.ByteLength)),
@@ -105,8 +105,8 @@ internal static class InfoCommand
         WriteFacts(
             context,
             [
-                ("file", $"{Path.GetFileName(path)}, safetensors"),
-                .. file.Metadata.Select(entry => (entry.Key, entry.Value)),
+                ("file", $"{Path.GetFileName(file.Path)}, safetensors"),
+                .. ((file as SafetensorsFile)?.Metadata ?? new Dictionary<string, string>()).Select(entry => (entry.Key, entry.Value)),
                 .. TensorTable.Summary(tensors),
             ]);
         TensorTable.Write(context, tensors, "shape");

@@ -38,7 +38,7 @@ internal static class VerifyCommand
 
     public static Command Create(ToolContext context)
     {
-        Argument<string> model = PathOptions.ModelArgument("MODEL", "Model file (.gguf), or a model's folder.");
+        Argument<string> model = PathOptions.ModelArgument("MODEL", "Model: a .gguf file, a folder, or a fetched one by its name.");
         Argument<string> casesFile = PathOptions.TextOrFileArgument("CASES", "Reference values (.safetensors) or token ids (.jsonl).");
         var attention = new Option<string>("--attention")
         {

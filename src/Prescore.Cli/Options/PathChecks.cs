@@ -46,7 +46,7 @@ internal static partial class PathChecks
                 IEnumerable<string> values = result.Tokens.Where(token => token.Type == TokenType.Argument).Select(token => token.Value);
                 foreach (string value in values.Except(path.Words))
                 {
-                    yield return new NamedPath(symbol.Name, value, path.Use);
+                    yield return new NamedPath(symbol.Name, path.Use == PathUse.Model ? ModelPaths.Resolve(value) : value, path.Use);
                 }
             }
         }

@@ -17,7 +17,7 @@ internal static class PathOptions
     /// <summary>A file to read in place, as an argument.</summary>
     public static PathArgument InputArgument(string name, string description) => new(name, description, PathUse.File);
 
-    /// <summary>A model to read in place: a regular file, or a folder.</summary>
+    /// <summary>A model to read in place: a regular file, a folder, or the name of a fetched model.</summary>
     public static PathOption Model(string name, string description) => new(name, description, PathUse.Model);
 
     /// <summary>A model to read in place, as an argument.</summary>
@@ -25,6 +25,9 @@ internal static class PathOptions
 
     /// <summary>A file that is read as a text or in place, as its content asks for.</summary>
     public static PathArgument TextOrFileArgument(string name, string description) => new(name, description, PathUse.TextOrFile);
+
+    /// <summary>A file to write, as an argument.</summary>
+    public static PathArgument OutputArgument(string name, string description) => new(name, description, PathUse.Output);
 
     /// <summary>A file to write, with <see cref="OutputFiles"/>; a pipe or a device is written to as it is.</summary>
     public static PathOption Output(string name, string description) => new(name, description, PathUse.Output);
@@ -68,6 +71,10 @@ internal sealed class PathOption : Option<string?>, IPathSymbol
         Description = description;
         HelpName = "FILE";
         Use = use;
+        if (use == PathUse.Model)
+        {
+            CustomParser = result => ModelPaths.Resolve(result.Tokens[0].Value);
+        }
     }
 
     public PathUse Use { get; }
@@ -83,6 +90,10 @@ internal sealed class PathArgument : Argument<string>, IPathSymbol
     {
         Description = description;
         Use = use;
+        if (use == PathUse.Model)
+        {
+            CustomParser = result => ModelPaths.Resolve(result.Tokens[0].Value);
+        }
     }
 
     public PathUse Use { get; }

@@ -28,7 +28,7 @@ internal static class RunOptions
     private const int MaximumThreads = 1024;
 
     public static Option<string?> Model() =>
-        PathOptions.Input("--model", "Model file (.gguf). Default: the embedded SmolLM2-135M-Instruct.");
+        PathOptions.Model("--model", "Model: a .gguf file, a folder, or a fetched one by its name. Default: the embedded SmolLM2-135M-Instruct.");
 
     public static Option<string?> Text() =>
         PathOptions.Text("--text", "Text file (UTF-8); - is the standard input. Default: the embedded part of War and Peace.");

@@ -56,13 +56,39 @@ internal sealed class ConfigModelMetadata : ModelMetadata
         try
         {
             using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            RequireText(document.RootElement);
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? new ConfigModelMetadata(path, document.RootElement.Clone())
                 : throw new ModelFormatException(path, "the configuration is no JSON object", "give the config.json of a language model");
         }
-        catch (JsonException exception)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            throw new ModelFormatException(path, $"the configuration is no valid JSON: {exception.Message}", "fetch the file again", exception);
+            throw new ModelFormatException(path, $"the configuration is no valid JSON: {exception.Message.ReplaceLineEndings(" ")}", "fetch the file again", exception);
+        }
+    }
+
+    /// <summary>Reads all strings: the parser lets pass what is no UTF-8, or half a surrogate pair, until they are asked for.</summary>
+    /// <exception cref="InvalidOperationException">One of them cannot be read.</exception>
+    private static void RequireText(JsonElement element)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.String:
+                _ = element.GetString();
+                break;
+            case JsonValueKind.Array:
+                foreach (JsonElement item in element.EnumerateArray())
+                {
+                    RequireText(item);
+                }
+                break;
+            case JsonValueKind.Object:
+                foreach (JsonProperty property in element.EnumerateObject())
+                {
+                    _ = property.Name;
+                    RequireText(property.Value);
+                }
+                break;
         }
     }
 

@@ -9,12 +9,13 @@ internal static class DecoderSizes
     /// <exception cref="ModelFormatException">A value is missing, of the wrong type, or does not fit the others.</exception>
     public static ModelConfiguration Read(ModelMetadata metadata)
     {
+        int layers = metadata.Count("block_count", "num_hidden_layers");
         int hidden = metadata.Count("embedding_length", "hidden_size");
         int heads = metadata.Count("attention.head_count", "num_attention_heads");
         return Checked(metadata, new ModelConfiguration
         {
             Architecture = metadata.Architecture,
-            Layers = metadata.Count("block_count", "num_hidden_layers"),
+            Layers = layers,
             HiddenSize = hidden,
             QueryHeads = heads,
             KeyValueHeads = metadata.Count("attention.head_count_kv", "num_key_value_heads", heads),

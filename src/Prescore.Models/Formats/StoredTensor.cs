@@ -77,6 +77,17 @@ public sealed class StoredTensor
         return new StoredRows(Map(), (int)Rows, Type.Blocks);
     }
 
+    /// <summary>Refuses a type whose values cannot be read as floats, before any work.</summary>
+    /// <param name="orCopied">Whether it will do to copy the stored bytes.</param>
+    /// <exception cref="ModelFormatException">No float type.</exception>
+    internal void RequireReadable(bool orCopied)
+    {
+        if (!orCopied)
+        {
+            _ = ToSingle();
+        }
+    }
+
     /// <summary>All values, widened or dequantised to fp32.</summary>
     /// <exception cref="ModelFormatException">No float type, or too many values for one array.</exception>
     public float[] ReadAll()

@@ -1,4 +1,6 @@
+using System.Text;
 using CsCheck;
+using Prescore.Models.Families;
 using Prescore.Models.Formats;
 using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Formats.Safetensors;
@@ -6,10 +8,27 @@ using Prescore.Tests.Formats.Gguf;
 
 namespace Prescore.Tests.Formats;
 
-/// <summary>Whatever is done to the bytes of a file, opening and reading it gives values or a ModelFormatException.</summary>
+/// <summary>
+/// Whatever is done to the bytes of a file, opening and reading it gives values or a ModelFormatException, and takes no more
+/// memory than a small multiple of the file. PRESCORE_FUZZ sets the number of inputs a format for a longer run.
+/// </summary>
 public class CorruptFileTests
 {
-    private static readonly Gen<(int, byte)[]> Flips = Gen.Select(Gen.Int[0, int.MaxValue], Gen.Byte).Array[0, 4];
+    private const string Config = """
+        {"model_type":"llama","hidden_size":64,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":16,
+        "intermediate_size":160,"vocab_size":320,"max_position_embeddings":256,"rms_norm_eps":1e-5,"rope_theta":10000.0,
+        "rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":256},
+        "tie_word_embeddings":false,"torch_dtype":"float32","hidden_act":"silu","attention_bias":false}
+        """;
+
+    private static readonly long Iterations =
+        long.TryParse(Environment.GetEnvironmentVariable("PRESCORE_FUZZ"), out long iterations) ? iterations : 2000;
+
+    private static readonly byte[] Extremes = [0, 1, 0x7F, 0x80, 0xFF];
+
+    // A few bytes replaced, a piece copied over another, a cut: headers of lengths and counts feel each of them.
+    private static readonly Gen<(int, byte)[]> Flips = Gen.Select(Gen.Int[0, int.MaxValue], Gen.OneOf(Gen.Byte, Gen.Int[0, 4].Select(i => Extremes[i]))).Array[0, 8];
+    private static readonly Gen<(int, int, int)> Move = Gen.Select(Gen.Int[0, int.MaxValue], Gen.Int[0, int.MaxValue], Gen.Int[0, 16]);
 
     [Fact]
     public void Corrupt_gguf_raises_nothing_but_a_format_error() => Check(TinyGguf.Build(), "t.gguf", path =>
@@ -19,10 +38,7 @@ public class CorruptFileTests
         {
             file.Metadata.GetTypeName(key).ShouldNotBeEmpty();
         }
-        foreach (StoredTensor tensor in file.Tensors)
-        {
-            file.ReadFloats(tensor.Name).Length.ShouldBe((int)tensor.Count);
-        }
+        ReadAll(file);
     });
 
     [Fact]
@@ -38,30 +54,63 @@ public class CorruptFileTests
         Check(File.ReadAllBytes(folder.File("whole.safetensors")), "t.safetensors", path =>
         {
             using SafetensorsFile file = SafetensorsFile.Open(path);
-            foreach (StoredTensor tensor in file.Tensors)
-            {
-                file.ReadFloats(tensor.Name).Length.ShouldBe((int)tensor.Count);
-            }
+            ReadAll(file);
         });
     }
 
-    private static void Check(byte[] whole, string name, Action<string> read)
+    [Fact]
+    public void Corrupt_index_raises_nothing_but_a_format_error()
     {
         using TemporaryFolder folder = new();
-        File.WriteAllBytes(folder.File(name), whole);
-        read(folder.File(name));
+        byte[] index = Encoding.UTF8.GetBytes("""{"metadata":{"total_size":4},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}}""");
+        Check(index, "model.safetensors.index.json", path => TensorSource.Open(path).Dispose());
+    }
+
+    [Fact]
+    public void Corrupt_config_raises_nothing_but_a_format_error()
+    {
+        using TemporaryFolder weights = new();
+        new SafetensorsWriter().Save(weights.File("model.safetensors"));
+        byte[] empty = File.ReadAllBytes(weights.File("model.safetensors"));
+        int serial = 0;
+        // No weights follow: every valid configuration ends with the first tensor that is missing.
+        Check(Encoding.UTF8.GetBytes(Config), "config.json", path =>
+        {
+            string folder = Path.Combine(Path.GetDirectoryName(path)!, $"m{Interlocked.Increment(ref serial)}");
+            Directory.CreateDirectory(folder);
+            try
+            {
+                File.Copy(path, Path.Combine(folder, "config.json"));
+                File.WriteAllBytes(Path.Combine(folder, "model.safetensors"), empty);
+                CausalModel.Load(folder).Dispose();
+            }
+            finally
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+        }, wholeIsRefused: true);
+    }
+
+    private static void ReadAll(ITensorSource source)
+    {
+        foreach (StoredTensor tensor in source.Tensors)
+        {
+            source.ReadFloats(tensor.Name).Length.ShouldBe((int)tensor.Count);
+        }
+    }
+
+    private static void Check(byte[] whole, string name, Action<string> read, bool wholeIsRefused = false)
+    {
+        using TemporaryFolder folder = new();
         int refused = 0;
         int serial = 0;
-        Gen.Select(Flips, Gen.Int[0, 3 * whole.Length]).Sample(
-            (flips, length) =>
+        Gen.Select(Flips, Move, Gen.Int[0, 3 * whole.Length]).Sample(
+            (flips, move, length) =>
             {
-                byte[] bytes = whole[..Math.Min(length, whole.Length)];
-                foreach ((int at, byte value) in flips.Where(_ => bytes.Length > 0))
-                {
-                    bytes[at % bytes.Length] = value;
-                }
+                byte[] bytes = Mutate(whole, flips, move, length);
                 string path = folder.File(Interlocked.Increment(ref serial) + name);
                 File.WriteAllBytes(path, bytes);
+                long before = GC.GetAllocatedBytesForCurrentThread();
                 try
                 {
                     read(path);
@@ -70,9 +119,26 @@ public class CorruptFileTests
                 {
                     Interlocked.Increment(ref refused);
                 }
+                (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(4_000_000);
                 File.Delete(path);
             },
-            iter: 1000);
-        refused.ShouldBeGreaterThan(300);
+            iter: Iterations);
+        refused.ShouldBeGreaterThan((int)(Iterations * (wholeIsRefused ? 1 : 0.3)) - 1);
+    }
+
+    private static byte[] Mutate(byte[] whole, (int At, byte Value)[] flips, (int From, int To, int Count) move, int length)
+    {
+        byte[] bytes = whole[..Math.Min(length, whole.Length)];
+        if (bytes.Length == 0)
+        {
+            return bytes;
+        }
+        int count = Math.Min(move.Count, bytes.Length);
+        bytes.AsSpan(move.From % (bytes.Length - count + 1), count).ToArray().CopyTo(bytes, move.To % (bytes.Length - count + 1));
+        foreach ((int at, byte value) in flips)
+        {
+            bytes[at % bytes.Length] = value;
+        }
+        return bytes;
     }
 }

@@ -38,6 +38,30 @@ public sealed class SafetensorsWriter
     public void Add(string name, ReadOnlyMemory<int> values, params ReadOnlySpan<long> shape) =>
         AddEntry(name, "I32", values, shape);
 
+    /// <summary>Adds a tensor of any type whose bytes are written when the file is saved, so that it is never in memory as a whole.</summary>
+    /// <param name="name">Its name, not used before.</param>
+    /// <param name="type">A type of safetensors.</param>
+    /// <param name="shape">Its dimensions, outermost first; none for a scalar.</param>
+    /// <param name="write">Writes exactly the bytes of all elements in C order.</param>
+    /// <exception cref="ArgumentException">The name is taken, or safetensors has no such type.</exception>
+    public void Add(string name, StorageType type, ReadOnlySpan<long> shape, Action<Stream> write)
+    {
+        if (!type.InSafetensors)
+        {
+            throw new ArgumentException($"tensor '{name}': safetensors files hold no {type}", nameof(type));
+        }
+        long count = 1;
+        foreach (long length in shape)
+        {
+            count = checked(count * length);
+        }
+        if (name == SafetensorsHeader.MetadataKey
+            || !_tensors.TryAdd(name, new Entry(name, type, shape.ToArray(), checked(count * type.BlockBytes), write)))
+        {
+            throw new ArgumentException($"the tensor name '{name}' is taken", nameof(name));
+        }
+    }
+
     /// <summary>Adds a metadata string; a later value replaces an earlier one.</summary>
     public void AddMetadata(string key, string value) => _metadata[key] = value;
 
@@ -70,13 +94,7 @@ public sealed class SafetensorsWriter
         {
             throw new ArgumentException($"tensor '{name}': the shape holds {count} values, {values.Length} are given");
         }
-        StorageType type = StorageType.FindSafetensors(typeName)!;
-        long byteLength = count * type.BlockBytes;
-        var entry = new Entry(name, type, shape.ToArray(), byteLength, stream => WriteValues(stream, values.Span));
-        if (name == SafetensorsHeader.MetadataKey || !_tensors.TryAdd(name, entry))
-        {
-            throw new ArgumentException($"the tensor name '{name}' is taken");
-        }
+        Add(name, StorageType.FindSafetensors(typeName)!, shape, stream => WriteValues(stream, values.Span));
     }
 
     private static void WriteValues<T>(Stream stream, ReadOnlySpan<T> values)

@@ -1,0 +1,45 @@
+using Prescore.Tests.Formats.Gguf;
+
+namespace Prescore.Tests.Cli;
+
+/// <summary>The commands around the cache; PRESCORE_HOME is the process's, so these tests are alone in using it.</summary>
+public sealed class PullTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public PullTests() => Environment.SetEnvironmentVariable("PRESCORE_HOME", _folder.Path);
+
+    public void Dispose()
+    {
+        Environment.SetEnvironmentVariable("PRESCORE_HOME", null);
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public void Fetched_model_is_listed_and_opened_by_its_name()
+    {
+        string folder = Path.Combine(_folder.Path, "models", "owner", "name");
+        Directory.CreateDirectory(folder);
+        File.WriteAllBytes(Path.Combine(folder, "m.gguf"), TinyGguf.Build());
+        ToolRun list = ToolRun.Of("models");
+        list.ExitCode.ShouldBe(0, list.Error);
+        list.Out.ShouldContain("owner/name:m.gguf");
+        list.Out.ShouldContain("SmolLM2-135M-Instruct.Q4_1.gguf");
+        ToolRun info = ToolRun.Of("info", "owner/name:m.gguf");
+        info.ExitCode.ShouldBe(0, info.Error);
+        info.Out.ShouldContain("a.weight");
+        ToolRun convert = ToolRun.Of("convert", "owner/name", _folder.File("out.safetensors"));
+        convert.ExitCode.ShouldBe(0, convert.Error);
+        ToolRun pull = ToolRun.Of("pull", "owner/name", "--offline");
+        pull.ExitCode.ShouldBe(0, pull.Error);
+        pull.Out.Trim().ShouldBe(Path.Combine(folder, "m.gguf"));
+    }
+
+    [Fact]
+    public void Bad_names_are_refused_in_one_line()
+    {
+        ToolRun.Of("pull", "nonsense").ShouldBeBadInput("'nonsense'", "OWNER/NAME");
+        ToolRun.Of("pull", "owner/none", "--offline").ShouldBeBadInput("owner/none", "offline");
+        ToolRun.Of("info", "owner/none").ShouldBeBadInput("owner/none");
+    }
+}
