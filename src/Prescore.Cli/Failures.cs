@@ -1,6 +1,7 @@
 using Prescore.Attention.Contracts;
 using Prescore.Experiments;
 using Prescore.Experiments.Reports;
+using Prescore.Generation.Chat;
 using Prescore.Models.Families;
 using Prescore.Models.Formats;
 using Prescore.Specs;
@@ -37,6 +38,7 @@ internal static class Failures
         or MethodSpecException
         or ModelFormatException
         or ContextLimitException
+        or UnsupportedChatException
         or TensorValueException
         or IOException
         or UnauthorizedAccessException

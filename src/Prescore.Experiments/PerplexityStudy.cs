@@ -3,7 +3,6 @@ using Prescore.Experiments.Reports;
 using Prescore.Models.Evaluation;
 using Prescore.Models.Families;
 using Prescore.Models.Formats;
-using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Inference;
 using Prescore.Models.Tokenizers;
 
@@ -135,8 +134,7 @@ public sealed class PerplexityStudy : IDisposable
 
     private static int[] ReadTokens(PerplexitySettings settings, long count)
     {
-        using GgufFile file = GgufFile.Open(settings.ModelPath);
-        int[] tokens = TokenPrefix.Read(GgufTokenizer.FromGguf(file), settings.Text, (int)Math.Min(count, Array.MaxLength));
+        int[] tokens = TokenPrefix.Read(ModelTokenizer.Load(settings.ModelPath).Tokenizer, settings.Text, (int)Math.Min(count, Array.MaxLength));
         return tokens.Length >= 2
             ? tokens
             : throw new BadInputException($"{settings.Text.Name} is too short: {tokens.Length} tokens, at least 2 are needed");

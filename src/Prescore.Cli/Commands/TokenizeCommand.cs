@@ -6,7 +6,6 @@ using Prescore.Cli.Options;
 using Prescore.Experiments;
 using Prescore.Experiments.Reports;
 using Prescore.Models.Formats;
-using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Tokenizers;
 
 namespace Prescore.Cli.Commands;
@@ -38,8 +37,7 @@ internal static class TokenizeCommand
         };
         command.SetAction(parsed =>
         {
-            using GgufFile file = GgufFile.Open(parsed.GetValue(model) ?? EmbeddedFiles.Model);
-            GgufTokenizer tokenizer = GgufTokenizer.FromGguf(file);
+            ITokenizer tokenizer = ModelTokenizer.Load(parsed.GetValue(model) ?? EmbeddedFiles.Model).Tokenizer;
             using TextInput input = TextInputs.Open(context, parsed.GetValue(text) ?? TextInputs.StandardInput);
             int[] ids = tokenizer.Encode(ReadWhole(input), parsed.GetValue(special));
             context.Out.Write(parsed.GetValue(json) ? Json(ids, tokenizer) : Lines(ids, tokenizer));
@@ -63,13 +61,13 @@ internal static class TokenizeCommand
         return text.ToString();
     }
 
-    private static string Json(int[] ids, GgufTokenizer tokenizer) => ReportJson.Serialize(new TokenizeReport
+    private static string Json(int[] ids, ITokenizer tokenizer) => ReportJson.Serialize(new TokenizeReport
     {
         Count = ids.Length,
         Tokens = [.. ids.Select(id => new TokenRow(id, tokenizer.Piece(id)))],
     });
 
-    private static string Lines(int[] ids, GgufTokenizer tokenizer)
+    private static string Lines(int[] ids, ITokenizer tokenizer)
     {
         var lines = new StringBuilder();
         foreach (int id in ids)

@@ -5,10 +5,11 @@ using Prescore.Cli.Options;
 using Prescore.Cli.Rendering;
 using Prescore.Experiments;
 using Prescore.Experiments.Reports;
+using Prescore.Generation;
+using Prescore.Generation.Verification;
 using Prescore.Models.Evaluation;
 using Prescore.Models.Families;
 using Prescore.Models.Formats;
-using Prescore.Models.Formats.Gguf;
 using Prescore.Models.Tokenizers;
 using Spectre.Console;
 
@@ -22,7 +23,8 @@ internal static class VerifyCommand
         hidden_states.0, hidden_states.1, ... and final_norm: the model runs on the ids and each array is compared.
         For a vision model's folder, CASES holds pixel_values (or pixels, which the model's normalisation is applied to) and
         any of logits, hidden_states.i, final_norm, hidden_cls, cls, patch_mean, patches and embedding_patches.
-        Or CASES is a .jsonl file of {"text": "...", "ids": [...]} lines: the tokenizer is compared.
+        Or CASES is a .jsonl file of {"text": "...", "ids": [...]} lines: the tokenizer is compared; with "messages" the chat
+        template too; with "prompt", "ids" and "continuation": greedy continuations are.
 
         Bounds: logits and nll 1e-3, hidden states 1e-5 of the reference's largest value, ids equal; --tolerance X
         multiplies them. Exit code 1 where one is passed.
@@ -30,10 +32,11 @@ internal static class VerifyCommand
         Examples:
           prescore verify mine.gguf cases.safetensors
           prescore verify mine.gguf tokenizer.jsonl --special
+          prescore verify mine.gguf greedy.jsonl
           prescore verify mine.gguf cases.safetensors --attention window:w=4096 --tolerance 10
         """;
 
-    /// <summary>What <c>--json</c> says of the attention where the tokenizer was compared.</summary>
+    /// <summary>What <c>--json</c> says of the attention where the tokenizer or chat template was compared.</summary>
     private const string NoAttention = "none";
 
     public static Command Create(ToolContext context)
@@ -61,7 +64,7 @@ internal static class VerifyCommand
         {
             string modelPath = parsed.GetValue(model)!;
             string casesPath = parsed.GetValue(casesFile)!;
-            bool ofTokenizer = Path.GetExtension(casesPath).Equals(".jsonl", StringComparison.OrdinalIgnoreCase);
+            bool ofLines = Path.GetExtension(casesPath).Equals(".jsonl", StringComparison.OrdinalIgnoreCase);
             IAttention method = AttentionMethods.Create(parsed.GetValue(attention)!);
             AttentionOptions options = RunOptions.Attention(parsed.GetValue(threads), parsed.GetValue(seed));
             var loading = new ModelOptions
@@ -70,25 +73,39 @@ internal static class VerifyCommand
                 AllowLong = parsed.GetValue(allowLong),
                 Threads = options.Threads,
             };
-            using TextInput? lines = ofTokenizer ? TextInputs.Open(context, casesPath) : null;
-            VerificationResult result = lines is not null
-                ? VerifyTokenizer(modelPath, lines, parsed.GetValue(special), context.CancellationToken)
-                : VerifyModel(context, modelPath, casesPath, loading, method, options, parsed.GetValue(tolerance) ?? 1);
+            using TextInput? lines = ofLines ? TextInputs.Open(context, casesPath) : null;
+            CaseLines? caseLines = lines is null ? null : new CaseLines(lines);
+            bool ofModel = caseLines is null || GreedyVerifier.Fits(caseLines);
+            VerificationResult result = caseLines is null
+                ? VerifyModel(context, modelPath, casesPath, loading, method, options, parsed.GetValue(tolerance) ?? 1)
+                : ofModel ? VerifyGreedy(context, modelPath, caseLines, loading, method, options)
+                : VerifyText(modelPath, caseLines, parsed.GetValue(special), context.CancellationToken);
             Print(context, result);
             if (parsed.GetValue(json) is string path)
             {
                 FileIdentity cases = lines is null ? FileIdentity.Of(casesPath) : FileIdentity.Of(lines);
-                OutputFiles.WriteJson(path, Report(modelPath, cases, ofTokenizer ? NoAttention : method.Spec, result));
+                OutputFiles.WriteJson(path, Report(modelPath, cases, ofModel ? method.Spec : NoAttention, result));
             }
             return result.Passed ? ExitCodes.Done : ExitCodes.CheckFailed;
         });
         return command;
     }
 
-    private static VerificationResult VerifyTokenizer(string model, TextInput cases, bool special, CancellationToken cancellationToken)
+    private static VerificationResult VerifyText(string modelPath, CaseLines cases, bool special, CancellationToken cancellationToken)
     {
-        using GgufFile file = GgufFile.Open(model);
-        return TokenizerVerifier.Verify(GgufTokenizer.FromGguf(file), cases, special, cancellationToken);
+        ModelTokenizer model = ModelTokenizer.Load(modelPath);
+        return ChatVerifier.Fits(cases)
+            ? ChatVerifier.Verify(model, cases, cancellationToken)
+            : TokenizerVerifier.Verify(model.Tokenizer, cases, special, cancellationToken);
+    }
+
+    private static VerificationResult VerifyGreedy(
+        ToolContext context, string modelPath, CaseLines cases, ModelOptions loading, IAttention method, AttentionOptions options)
+    {
+        ITokenizer tokenizer = ModelTokenizer.Load(modelPath).Tokenizer;
+        using CausalModel model = CausalModel.Load(modelPath, loading, context.CancellationToken);
+        using var session = new PromptSession(model, method, options);
+        return GreedyVerifier.Verify(session, tokenizer, cases, context.CancellationToken);
     }
 
     private static VerificationResult VerifyModel(

@@ -79,7 +79,7 @@ public sealed class CapturedLayers : ILayerSource
     private CapturedLayers(
         string modelPath,
         string textName,
-        Func<GgufTokenizer, int, int[]> readTokens,
+        Func<ITokenizer, int, int[]> readTokens,
         IReadOnlyList<int>? layers,
         IReadOnlyList<int> lengths,
         AttentionOptions options,
@@ -141,7 +141,7 @@ public sealed class CapturedLayers : ILayerSource
         return [.. _unscaled.Select(layer => layer.Prefix(tokens))];
     }
 
-    private static Func<GgufTokenizer, int, int[]> ReadFile(string path) => (tokenizer, count) =>
+    private static Func<ITokenizer, int, int[]> ReadFile(string path) => (tokenizer, count) =>
     {
         using TextInput text = TextInput.Open(path);
         return TokenPrefix.Read(tokenizer, text, count);

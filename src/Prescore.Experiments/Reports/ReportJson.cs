@@ -2,20 +2,15 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Prescore.Experiments.Needle;
 
 namespace Prescore.Experiments.Reports;
 
 /// <summary>Writes reports as JSON: snake_case names, indented, UTF-8.</summary>
 public static class ReportJson
 {
-    private static readonly ReportJsonContext Context = new(new JsonSerializerOptions
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
-        // Pieces of a tokenizer stay readable; a file is no HTML page.
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new FiniteNumber() },
-    });
+    private static readonly ReportJsonContext Context = new(Options(indented: true));
+    private static readonly ReportJsonContext LineContext = new(Options(indented: false));
 
     /// <summary>A report as JSON text with a final newline. A number that is not finite is null.</summary>
     public static string Serialize<T>(T report) =>
@@ -36,6 +31,24 @@ public static class ReportJson
         }
         return report is not null;
     }
+
+    /// <summary>A value as JSON text on one line.</summary>
+    public static string SerializeLine<T>(T value) =>
+        JsonSerializer.Serialize(value, (JsonTypeInfo<T>)LineContext.GetTypeInfo(typeof(T))!);
+
+    /// <summary>The value that a line of JSON text holds.</summary>
+    /// <exception cref="JsonException">It holds none of this type.</exception>
+    public static T? Deserialize<T>(string line) =>
+        JsonSerializer.Deserialize(line, (JsonTypeInfo<T>)LineContext.GetTypeInfo(typeof(T))!);
+
+    private static JsonSerializerOptions Options(bool indented) => new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = indented,
+        // Pieces of a tokenizer stay readable; a file is no HTML page.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Converters = { new FiniteNumber() },
+    };
 
     /// <summary>JSON has no infinities and no NaN.</summary>
     private sealed class FiniteNumber : JsonConverter<double>
@@ -66,4 +79,8 @@ public static class ReportJson
 [JsonSerializable(typeof(TokenizeReport))]
 [JsonSerializable(typeof(VerifyReport))]
 [JsonSerializable(typeof(VisionReport))]
+[JsonSerializable(typeof(NeedleReport))]
+[JsonSerializable(typeof(NeedleTrial))]
+[JsonSerializable(typeof(AgreementReport))]
+[JsonSerializable(typeof(GenerateReport))]
 internal sealed partial class ReportJsonContext : JsonSerializerContext;

@@ -16,6 +16,20 @@ internal static class ByteAlphabet
     /// <summary>The character that stands for a byte.</summary>
     public static char CharOf(byte value) => CharOfByte[value];
 
+    /// <summary>A text in this alphabet, one character a byte of its UTF-8.</summary>
+    public static string Write(ReadOnlySpan<char> text)
+    {
+        var bytes = new byte[Encoding.UTF8.GetByteCount(text)];
+        Encoding.UTF8.GetBytes(text, bytes);
+        return string.Create(bytes.Length, bytes, (characters, source) =>
+        {
+            for (int i = 0; i < source.Length; i++)
+            {
+                characters[i] = CharOf(source[i]);
+            }
+        });
+    }
+
     /// <summary>Appends the bytes of a token written in this alphabet; characters outside it count as UTF-8 text.</summary>
     public static void AppendBytes(string token, List<byte> bytes)
     {

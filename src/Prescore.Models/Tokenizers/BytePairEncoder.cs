@@ -9,7 +9,8 @@ namespace Prescore.Models.Tokenizers;
 /// </summary>
 /// <param name="merges">The merges.</param>
 /// <param name="tokenOfByte">The token of each byte, or −1: such a byte is dropped, as by the reference library.</param>
-internal sealed class BytePairEncoder(BytePairMerges merges, int[] tokenOfByte)
+/// <param name="wholePieces">Tokens by their text in the byte alphabet: a piece that is one is not merged (<c>ignore_merges</c>); null: all are.</param>
+internal sealed class BytePairEncoder(BytePairMerges merges, int[] tokenOfByte, IReadOnlyDictionary<string, int>? wholePieces = null)
 {
     // Natural text repeats its words: nearly all pieces of a book are found here.
     private const int LongestCached = 24;
@@ -45,6 +46,10 @@ internal sealed class BytePairEncoder(BytePairMerges merges, int[] tokenOfByte)
 
     private List<int> Encode(ReadOnlySpan<char> piece)
     {
+        if (wholePieces is not null && wholePieces.TryGetValue(ByteAlphabet.Write(piece), out int whole))
+        {
+            return [whole];
+        }
         int count = StartFromBytes(piece);
         for (int place = 0; place + 1 < count; place++)
         {

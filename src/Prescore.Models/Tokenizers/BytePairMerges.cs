@@ -19,22 +19,31 @@ internal sealed class BytePairMerges
     /// <returns>Null and the first line that does not fit the vocabulary, or the merges and null.</returns>
     public static (BytePairMerges? Merges, string? WrongLine) Parse(string[] lines, Dictionary<string, int> ids)
     {
-        var merges = new Dictionary<(int, int), (int, int)>(lines.Length);
-        Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> find = ids.GetAlternateLookup<ReadOnlySpan<char>>();
-        for (int rank = 0; rank < lines.Length; rank++)
+        var merges = new BytePairMerges(new Dictionary<(int, int), (int, int)>(lines.Length));
+        foreach (string line in lines)
         {
-            string line = lines[rank];
             int space = line.Length < 3 ? -1 : line.IndexOf(' ', 1);
-            if (space < 0
-                || !find.TryGetValue(line.AsSpan(0, space), out int left)
-                || !find.TryGetValue(line.AsSpan(space + 1), out int right)
-                || !find.TryGetValue(line.Remove(space, 1), out int merged))
+            if (space < 0 || !merges.TryAdd(line.AsSpan(0, space), line.AsSpan(space + 1), ids))
             {
                 return (null, line);
             }
-            merges.TryAdd((left, right), (rank, merged));
         }
-        return (new BytePairMerges(merges), null);
+        return (merges, null);
+    }
+
+    /// <summary>Resolves merges given as their two parts, the earliest first.</summary>
+    /// <returns>As <see cref="Parse(string[], Dictionary{string, int})"/>.</returns>
+    public static (BytePairMerges? Merges, string? WrongPair) Parse(IReadOnlyList<(string Left, string Right)> pairs, Dictionary<string, int> ids)
+    {
+        var merges = new BytePairMerges(new Dictionary<(int, int), (int, int)>(pairs.Count));
+        foreach ((string left, string right) in pairs)
+        {
+            if (!merges.TryAdd(left, right, ids))
+            {
+                return (null, $"{left} {right}");
+            }
+        }
+        return (merges, null);
     }
 
     /// <summary>The merge of two neighbours, if there is one.</summary>
@@ -43,5 +52,19 @@ internal sealed class BytePairMerges
         bool found = _merges.TryGetValue((left, right), out (int Rank, int Merged) merge);
         (rank, merged) = merge;
         return found;
+    }
+
+    /// <summary>Adds the next merge; false where a part or the whole is not in the vocabulary. Of two equal ones the first counts.</summary>
+    private bool TryAdd(ReadOnlySpan<char> left, ReadOnlySpan<char> right, Dictionary<string, int> ids)
+    {
+        Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> find = ids.GetAlternateLookup<ReadOnlySpan<char>>();
+        if (!find.TryGetValue(left, out int leftId)
+            || !find.TryGetValue(right, out int rightId)
+            || !find.TryGetValue(string.Concat(left, right), out int merged))
+        {
+            return false;
+        }
+        _merges.TryAdd((leftId, rightId), (_merges.Count, merged));
+        return true;
     }
 }

@@ -1,15 +1,15 @@
+using System.Globalization;
 using System.Text;
 
 namespace Prescore.Models.Tokenizers;
 
 /// <summary>
 /// A text with one character for each code point, so that patterns written for code points work on UTF-16: code points
-/// beyond the basic plane are replaced by one of their class that patterns tell apart (letter, number, other).
+/// beyond the basic plane are replaced by one of their general category, of the categories that patterns tell apart.
 /// </summary>
 internal sealed class CodePointText
 {
-    private const char Letter = '\u3400';
-    private const char Number = '\u2460';
+    /// <summary>Stands for all that is neither letter, mark nor number.</summary>
     private const char Other = '\uFFFD';
 
     private readonly char[] _characters;
@@ -24,7 +24,7 @@ internal sealed class CodePointText
         {
             // A lone surrogate decodes to the replacement character, which is in the class Other too.
             Rune.DecodeFromUtf16(text[at..], out Rune rune, out int consumed);
-            _characters[count] = rune.IsBmp ? (char)rune.Value : Rune.IsLetter(rune) ? Letter : Rune.IsNumber(rune) ? Number : Other;
+            _characters[count] = rune.IsBmp ? (char)rune.Value : StandIn(rune);
             _isPair[count] = consumed == 2;
             at += consumed;
         }
@@ -36,4 +36,20 @@ internal sealed class CodePointText
 
     /// <summary>How many UTF-16 characters of the text code points [start, end) are.</summary>
     public int CharactersBetween(int start, int end) => end - start + _isPair.AsSpan(start, end - start).Count(true);
+
+    private static char StandIn(Rune rune) => Rune.GetUnicodeCategory(rune) switch
+    {
+        UnicodeCategory.UppercaseLetter => '\u0100',
+        UnicodeCategory.LowercaseLetter => '\u0101',
+        UnicodeCategory.TitlecaseLetter => '\u01C5',
+        UnicodeCategory.ModifierLetter => '\u02B0',
+        UnicodeCategory.OtherLetter => '\u3400',
+        UnicodeCategory.NonSpacingMark => '\u0300',
+        UnicodeCategory.SpacingCombiningMark => '\u0903',
+        UnicodeCategory.EnclosingMark => '\u0488',
+        UnicodeCategory.DecimalDigitNumber => '\u0660',
+        UnicodeCategory.LetterNumber => '\u2160',
+        UnicodeCategory.OtherNumber => '\u2460',
+        _ => Other,
+    };
 }

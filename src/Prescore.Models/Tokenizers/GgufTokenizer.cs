@@ -1,170 +1,146 @@
-using System.Runtime.InteropServices;
-using System.Text;
-using System.Text.RegularExpressions;
 using Prescore.Models.Formats;
 using Prescore.Models.Formats.Gguf;
 using Prescore.Specs;
 
 namespace Prescore.Models.Tokenizers;
 
-/// <summary>
-/// The byte-level byte-pair tokenizer that a GGUF file carries. Adds no token of its own (no beginning or end of text).
-/// Safe to share between threads.
-/// </summary>
-public sealed class GgufTokenizer
+/// <summary>Reads the tokenizer that a GGUF file carries in its metadata.</summary>
+public static class GgufTokenizer
 {
-    private const string SupportedModel = "gpt2";
+    /// <summary>The registry of <c>tokenizer.ggml.model</c>: one line a kind.</summary>
+    private static readonly (string Model, Func<GgufFile, ITokenizer> Read)[] Kinds =
+    [
+        ("gpt2", ReadByteLevel),
+        ("llama", ReadSentencePiece),
+    ];
 
-    // Values of tokenizer.ggml.token_type.
-    private const int UnknownToken = 2;
-    private const int ControlToken = 3;
-    private const int UserDefinedToken = 4;
+    /// <summary>Pre-tokenizers whose vocabularies keep whole pieces and begin texts, whether or not the file says so.</summary>
+    private static readonly string[] Llama3Names = ["llama-bpe", "llama3", "llama-v3"];
 
-    private readonly string[] _tokens;
-    private readonly Dictionary<string, int> _ids;
-    private readonly BytePairMerges _merges;
-    private readonly int[] _tokenOfByte;
-    private readonly PreTokenizer _preTokenizer;
+    /// <summary>Pre-tokenizers of families whose own tokenizers compose texts first.</summary>
+    private static readonly string[] ComposingNames = ["qwen2", "deepseek-r1-qwen"];
 
-    // Tokens written as plain text instead of in the byte alphabet.
-    private readonly HashSet<int> _literal = [];
-    private readonly Regex? _userDefined;
-    private readonly Regex? _special;
-
-    private GgufTokenizer(GgufFile file)
+    /// <summary>Values of <c>tokenizer.ggml.token_type</c>.</summary>
+    private enum TokenType
     {
-        GgufMetadata metadata = file.Metadata;
-        string model = metadata.GetString("tokenizer.ggml.model");
-        if (model != SupportedModel)
-        {
-            throw Unsupported(file, UnknownName.Describe("tokenizer model", model, [SupportedModel]));
-        }
-        PreTokenizerName = metadata.GetString("tokenizer.ggml.pre");
-        _preTokenizer = PreTokenizer.Find(PreTokenizerName)
-            ?? throw Unsupported(file, UnknownName.Describe("pre-tokenizer", PreTokenizerName, PreTokenizer.Names));
-        _tokens = metadata.GetArray<string>("tokenizer.ggml.tokens");
-        _ids = new Dictionary<string, int>(_tokens.Length);
-        for (int id = 0; id < _tokens.Length; id++)
-        {
-            _ids.TryAdd(_tokens[id], id);
-        }
-        _tokenOfByte = [.. Enumerable.Range(0, 256).Select(value => _ids.GetValueOrDefault(ByteAlphabet.CharOf((byte)value).ToString(), -1))];
-        (BytePairMerges? merges, string? wrongLine) = BytePairMerges.Parse(metadata.GetArray<string>("tokenizer.ggml.merges"), _ids);
-        _merges = merges ?? throw Damaged(file, $"the merge '{wrongLine}' in tokenizer.ggml.merges does not fit the vocabulary");
-        int[] types = TokenTypes(file);
-        _userDefined = Recogniser(types, [UserDefinedToken]);
-        _special = Recogniser(types, [UserDefinedToken, ControlToken, UnknownToken]);
+        Unknown = 2,
+        Control = 3,
+        UserDefined = 4,
+        Byte = 6,
     }
-
-    /// <summary>Number of tokens; ids are 0..VocabularySize−1.</summary>
-    public int VocabularySize => _tokens.Length;
-
-    /// <summary>Name of the pre-tokenizer, such as "smollm".</summary>
-    public string PreTokenizerName { get; }
 
     /// <summary>Builds the tokenizer of a model file.</summary>
     /// <exception cref="ModelFormatException">The file has no tokenizer, a damaged one, or one of an unknown kind.</exception>
-    public static GgufTokenizer FromGguf(GgufFile file) => new(file);
-
-    /// <summary>The tokens of a text.</summary>
-    /// <param name="text">The text; a lone surrogate counts as U+FFFD.</param>
-    /// <param name="special">
-    /// Whether control tokens such as <c>&lt;|im_start|&gt;</c> in the text are recognised; otherwise they are split like any
-    /// text. User-defined tokens are always recognised. The longest one wins.
-    /// </param>
-    public int[] Encode(string text, bool special = false) => EncodePrefix(text, int.MaxValue, special);
-
-    /// <summary>The first tokens of <see cref="Encode"/>, without encoding the rest of the text.</summary>
-    /// <param name="text">The text.</param>
-    /// <param name="maxTokens">How many tokens to return at most, at least 0.</param>
-    /// <param name="special">As in <see cref="Encode"/>.</param>
-    public int[] EncodePrefix(string text, int maxTokens, bool special = false)
+    public static ITokenizer FromGguf(GgufFile file)
     {
-        ArgumentNullException.ThrowIfNull(text);
-        ArgumentOutOfRangeException.ThrowIfNegative(maxTokens);
-        var ids = new List<int>();
-        BytePairEncoder encoder = new(_merges, _tokenOfByte);
-        int at = 0;
-        if ((special ? _special : _userDefined) is Regex recogniser)
-        {
-            foreach (ValueMatch match in recogniser.EnumerateMatches(text))
-            {
-                if (!AppendPlain(at, match.Index))
-                {
-                    return First(ids, maxTokens);
-                }
-                ids.Add(_ids[text.Substring(match.Index, match.Length)]);
-                at = match.Index + match.Length;
-            }
-        }
-        AppendPlain(at, text.Length);
-        return First(ids, maxTokens);
+        string model = file.Metadata.GetString("tokenizer.ggml.model");
+        return Kinds.FirstOrDefault(kind => kind.Model == model).Read?.Invoke(file)
+            ?? throw Unsupported(file, UnknownName.Describe("tokenizer model", model, [.. Kinds.Select(kind => kind.Model)]));
+    }
 
-        // False once there are enough tokens.
-        bool AppendPlain(int start, int end) => _preTokenizer.Split(text.AsSpan(start, end - start), (place, length) =>
+    private static ByteLevelTokenizer ReadByteLevel(GgufFile file)
+    {
+        GgufMetadata metadata = file.Metadata;
+        string preTokenizer = metadata.GetString("tokenizer.ggml.pre");
+        PreTokenizer cutting = PreTokenizer.Find(preTokenizer)
+            ?? throw Unsupported(file, UnknownName.Describe("pre-tokenizer", preTokenizer, PreTokenizer.Names));
+        string[] tokens = metadata.GetArray<string>("tokenizer.ggml.tokens");
+        Dictionary<string, int> ids = Ids(tokens);
+        (BytePairMerges? merges, string? wrongLine) = BytePairMerges.Parse(metadata.GetArray<string>("tokenizer.ggml.merges"), ids);
+        int[] types = TokenTypes(file, tokens.Length);
+        bool isLlama3 = Llama3Names.Contains(preTokenizer);
+        return new ByteLevelTokenizer(new ByteLevelVocabulary
         {
-            encoder.Append(text.AsSpan(start + place, length), ids);
-            return ids.Count < maxTokens;
+            Tokens = tokens,
+            Ids = ids,
+            Merges = merges ?? throw Damaged(file, $"the merge '{wrongLine}' in tokenizer.ggml.merges does not fit the vocabulary"),
+            PreTokenizer = cutting,
+            Added = Added(tokens, types),
+            Special = Special(file, ids, types, addsBegin: isLlama3),
+            KeepsWholePieces = isLlama3,
+            Composes = ComposingNames.Contains(preTokenizer),
         });
     }
 
-    /// <summary>The text of some tokens; bytes that are not UTF-8 become U+FFFD.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">An id outside the vocabulary.</exception>
-    public string Decode(ReadOnlySpan<int> ids)
+    private static SentencePieceTokenizer ReadSentencePiece(GgufFile file)
     {
-        var bytes = new List<byte>();
-        foreach (int id in ids)
+        GgufMetadata metadata = file.Metadata;
+        string[] tokens = metadata.GetArray<string>("tokenizer.ggml.tokens");
+        float[] scores = metadata.GetArray<float>("tokenizer.ggml.scores");
+        if (scores.Length != tokens.Length)
         {
-            AppendBytes(id, bytes);
+            throw Damaged(file, $"tokenizer.ggml.scores has {scores.Length} entries for {tokens.Length} tokens");
         }
-        return Encoding.UTF8.GetString(CollectionsMarshal.AsSpan(bytes));
+        int[] types = TokenTypes(file, tokens.Length);
+        Dictionary<string, int> ids = Ids(tokens);
+        return new SentencePieceTokenizer(new SentencePieceVocabulary
+        {
+            Tokens = tokens,
+            Ids = ids,
+            Scores = scores,
+            IsByte = [.. types.Select((type, id) => type == (int)TokenType.Byte && SentencePieceTokenizer.IsByteName(tokens[id]))],
+            Unknown = Id(file, "unknown", tokens.Length) ?? 0,
+            Added = Added(tokens, types),
+            Special = Special(file, ids, types, addsBegin: true),
+            PrependsSpace = metadata.GetBoolean("tokenizer.ggml.add_space_prefix", true),
+            RemovesExtraSpaces = metadata.GetBoolean("tokenizer.ggml.remove_extra_whitespaces", false),
+        });
     }
 
-    /// <summary>The text of one token; a part of a character shows as U+FFFD.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">An id outside the vocabulary.</exception>
-    public string Piece(int id) => Decode([id]);
-
-    private static int[] First(List<int> ids, int count) => [.. CollectionsMarshal.AsSpan(ids)[..Math.Min(ids.Count, count)]];
-
-    private void AppendBytes(int id, List<byte> bytes)
+    private static Dictionary<string, int> Ids(string[] tokens)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(id);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, _tokens.Length);
-        if (_literal.Contains(id))
+        var ids = new Dictionary<string, int>(tokens.Length);
+        for (int id = 0; id < tokens.Length; id++)
         {
-            ByteAlphabet.AppendUtf8(_tokens[id], bytes);
+            ids.TryAdd(tokens[id], id);
         }
-        else
-        {
-            ByteAlphabet.AppendBytes(_tokens[id], bytes);
-        }
+        return ids;
     }
 
-    private int[] TokenTypes(GgufFile file)
+    private static int[] TokenTypes(GgufFile file, int tokens)
     {
         if (!file.Metadata.TryGetArray("tokenizer.ggml.token_type", out int[]? types))
         {
-            return [];
+            return new int[tokens];
         }
-        return types.Length == _tokens.Length
+        return types.Length == tokens
             ? types
-            : throw Damaged(file, $"tokenizer.ggml.token_type has {types.Length} entries for {_tokens.Length} tokens");
+            : throw Damaged(file, $"tokenizer.ggml.token_type has {types.Length} entries for {tokens} tokens");
     }
 
-    /// <summary>A pattern that finds the tokens of some types, the longest first; null where there are none.</summary>
-    private Regex? Recogniser(int[] types, ReadOnlySpan<int> wanted)
+    private static List<AddedToken> Added(string[] tokens, int[] types)
     {
-        var texts = new List<string>();
-        for (int id = 0; id < types.Length; id++)
+        var added = new List<AddedToken>();
+        for (int id = 0; id < tokens.Length; id++)
         {
-            if (wanted.Contains(types[id]) && _tokens[id].Length > 0)
+            if (tokens[id].Length > 0 && (TokenType)types[id] is TokenType.Unknown or TokenType.Control or TokenType.UserDefined)
             {
-                _literal.Add(id);
-                texts.Add(Regex.Escape(_tokens[id]));
+                added.Add(new AddedToken(tokens[id], id, (TokenType)types[id] != TokenType.UserDefined));
             }
         }
-        return texts.Count == 0 ? null
-            : new Regex(string.Join('|', texts.OrderByDescending(text => text.Length)), RegexOptions.CultureInvariant);
+        return added;
+    }
+
+    private static SpecialTokens Special(GgufFile file, Dictionary<string, int> ids, int[] types, bool addsBegin)
+    {
+        IEnumerable<int> ends = new[] { "eot", "eom" }.Select(name => Id(file, name, types.Length)).OfType<int>();
+        return SpecialTokens.Create(
+            Id(file, "bos", types.Length),
+            Id(file, "eos", types.Length),
+            ends,
+            file.Metadata.GetBoolean("tokenizer.ggml.add_bos_token", addsBegin),
+            text => ids.TryGetValue(text, out int id) && (TokenType)types[id] == TokenType.Control ? id : null);
+    }
+
+    private static int? Id(GgufFile file, string name, int tokens)
+    {
+        string key = $"tokenizer.ggml.{name}_token_id";
+        if (!file.Metadata.Contains(key))
+        {
+            return null;
+        }
+        uint id = file.Metadata.GetUInt32(key);
+        return id < tokens ? (int)id : throw Damaged(file, $"{key} is {id} with {tokens} tokens");
     }
 
     private static ModelFormatException Unsupported(GgufFile file, string problem) =>

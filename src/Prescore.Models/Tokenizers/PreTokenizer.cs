@@ -10,19 +10,35 @@ internal sealed class PreTokenizer
 {
     private const string Number = @"\p{N}";
 
-    private const string Gpt2 =
+    /// <summary>The pattern of GPT-2, which the stage named ByteLevel of a tokenizer.json has too.</summary>
+    internal const string Gpt2 =
         @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+
+    private const string Llama3 =
+        @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+    private const string Qwen2 =
+        @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
     /// <summary>Patterns by the name in <c>tokenizer.ggml.pre</c>: a pre-tokenizer is one line.</summary>
     private static readonly Dictionary<string, string[]> Known = new()
     {
         ["gpt-2"] = [Gpt2],
         ["smollm"] = [Number, Gpt2],
+        ["llama-bpe"] = [Llama3],
+        ["llama3"] = [Llama3],
+        ["llama-v3"] = [Llama3],
+        ["glm4"] = [Llama3],
+        ["chatglm-bpe"] = [Llama3],
+        ["qwen2"] = [Qwen2],
+        ["deepseek-r1-qwen"] = [Qwen2],
     };
 
     private readonly Regex[] _stages;
 
-    private PreTokenizer(string[] patterns)
+    /// <summary>A sequence of patterns, in the order in which they cut.</summary>
+    /// <exception cref="ArgumentException">Something is no pattern.</exception>
+    public PreTokenizer(IEnumerable<string> patterns)
     {
         _stages = [.. patterns.Select(pattern => new Regex(pattern, RegexOptions.Compiled | RegexOptions.CultureInvariant))];
     }

@@ -21,7 +21,7 @@ public static class TokenPrefix
     /// <param name="text">The text; read on from where it stands.</param>
     /// <param name="count">Most tokens to return, at least 0.</param>
     /// <returns>The same tokens that the whole text begins with.</returns>
-    public static int[] Read(GgufTokenizer tokenizer, TextReader text, int count)
+    public static int[] Read(ITokenizer tokenizer, TextReader text, int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         var read = new StringBuilder();

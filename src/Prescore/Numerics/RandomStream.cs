@@ -20,4 +20,10 @@ public static class RandomStream
 
     /// <summary>First guess at the eigenvectors of a sketch of the keys.</summary>
     public const int SketchStart = 6;
+
+    /// <summary>Tokens drawn when a text is generated.</summary>
+    public const int Sampling = 16;
+
+    /// <summary>Haystacks of a needle study, and the two numbers after it.</summary>
+    public const int Needle = 17;
 }

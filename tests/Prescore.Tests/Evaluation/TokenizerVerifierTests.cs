@@ -7,7 +7,7 @@ namespace Prescore.Tests.Evaluation;
 
 public class TokenizerVerifierTests
 {
-    private static readonly Lazy<GgufTokenizer> Embedded = new(() =>
+    private static readonly Lazy<ITokenizer> Embedded = new(() =>
     {
         using GgufFile file = GgufFile.Open(Path.Combine(SharedData.Repository, "models", "SmolLM2-135M-Instruct.Q4_1.gguf"));
         return GgufTokenizer.FromGguf(file);

@@ -26,7 +26,7 @@ internal static class TinyGguf
         return bytes.ToArray();
     }
 
-    /// <summary>A file of metadata alone; values are int, string, or arrays of these.</summary>
+    /// <summary>A file of metadata alone; values are int, float, string, or arrays of these.</summary>
     public static void Write(string path, params (string Key, object Value)[] metadata)
     {
         using var writer = new BinaryWriter(File.Create(path));
@@ -50,6 +50,7 @@ internal static class TinyGguf
     private static int TypeNumber(object value) => value switch
     {
         int => 5,
+        float => 6,
         string => 8,
         Array => 9,
         _ => throw new ArgumentException($"no GGUF type for {value.GetType()}"),
@@ -62,11 +63,14 @@ internal static class TinyGguf
             case int number:
                 writer.Write(number);
                 break;
+            case float number:
+                writer.Write(number);
+                break;
             case string text:
                 WriteString(writer, text);
                 break;
             case Array items:
-                writer.Write(items is string[]? 8 : 5);
+                writer.Write(TypeNumber(items.GetValue(0)!));
                 writer.Write((long)items.Length);
                 foreach (object item in items)
                 {

@@ -1,0 +1,99 @@
+using System.CommandLine;
+using Prescore.Cli.Options;
+using Prescore.Experiments;
+using Prescore.Generation;
+using Prescore.Generation.Chat;
+using Prescore.Models.Formats;
+using Prescore.Models.Tokenizers;
+
+namespace Prescore.Cli.Commands;
+
+/// <summary><c>prescore ask</c>: questions about a long document.</summary>
+internal static class AskCommand
+{
+    private const string DefaultMethod = "clustered:error=0.05";
+
+    private const string HelpNotes = $$"""
+        The document goes before the question in the model's chat format (or as plain text, where it has none), through
+        clustered attention. It is read once: every further question reads itself alone. Without a question, one is read
+        from each line of the standard input.
+
+        {{GenerationOptionSet.Notes}}
+        Examples:
+          prescore ask --file notes.txt "Who is mentioned?" "When was that?"
+          prescore ask --file book.txt --first 7500 "What happens?" --max-tokens 100
+          prescore ask --file book.txt --first 30k --rope yarn:factor=4 "Who is Anna?"
+        """;
+
+    public static Command Create(ToolContext context)
+    {
+        var questions = new Argument<string[]>("QUESTION") { Description = "What to ask.", Arity = ArgumentArity.ZeroOrMore };
+        PathOption file = PathOptions.Text("--file", "The document (UTF-8).");
+        file.Required = true;
+        Option<int?> first = NumberOptions.Whole("--first", "Read only the first N tokens of the document.", minimum: 1);
+        var run = new ModelRunOptions(DefaultMethod);
+        var generation = new GenerationOptionSet();
+        Option<string?> json = RunOptions.Json("answers, tokens and times");
+        var command = new ToolCommand("ask", "Ask questions about a long document.", HelpNotes) { questions, file, first };
+        run.All.Concat(generation.All).Append(json).ToList().ForEach(command.Add);
+        command.SetAction(parsed =>
+        {
+            GenerationOptions options = generation.Read(parsed, run.Seed(parsed));
+            using TextInput input = TextInputs.Open(context, parsed.GetValue(file)!);
+            using GenerationRun loaded = GenerationRun.Load(context, run.Read(parsed));
+            string document = First(loaded.Tokenizer.Tokenizer, input, parsed.GetValue(first));
+            foreach (string question in Questions(context, parsed.GetValue(questions)!))
+            {
+                int[] prompt = Prompt(loaded.Tokenizer, document, question);
+                RequireContext(loaded, prompt.Length);
+                context.Error.WriteLine($"> {question}");
+                loaded.Continue(prompt, options, question);
+                if (context.CancellationToken.IsCancellationRequested)
+                {
+                    break;
+                }
+            }
+            return loaded.Finish(parsed.GetValue(json));
+        });
+        return command;
+    }
+
+    private static string First(ITokenizer tokenizer, TextInput text, int? tokens) =>
+        tokens is int count ? tokenizer.Decode(TokenPrefix.Read(tokenizer, text, count)) : text.ReadToEnd();
+
+    private static IEnumerable<string> Questions(ToolContext context, string[] given)
+    {
+        if (given.Length > 0)
+        {
+            return given;
+        }
+        return ReadLines();
+
+        IEnumerable<string> ReadLines()
+        {
+            while (context.In.ReadLine() is { Length: > 0 } line)
+            {
+                yield return line;
+            }
+        }
+    }
+
+    private static int[] Prompt(ModelTokenizer model, string document, string question)
+    {
+        if (model.ChatTemplate is null)
+        {
+            return model.Tokenizer.EncodePrompt($"{document}\n\nQuestion: {question}\nAnswer:");
+        }
+        string prompt = ChatTemplate.Of(model).Render([new ChatMessage(ChatMessage.User, $"{document}\n\n{question}")], addGenerationPrompt: true);
+        return model.Tokenizer.EncodePrompt(prompt, special: true);
+    }
+
+    private static void RequireContext(GenerationRun loaded, int tokens)
+    {
+        if (tokens > loaded.Session.ContextLimit)
+        {
+            throw new BadInputException(
+                $"document and question have {tokens} tokens, the model takes {loaded.Session.ContextLimit}; read a part with --first N, or scale positions with --rope yarn:factor=F");
+        }
+    }
+}
