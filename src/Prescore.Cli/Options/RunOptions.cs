@@ -68,8 +68,8 @@ internal static class RunOptions
 
     public static Option<string?> Rope() => new("--rope")
     {
-        Description = "Scale positions for contexts beyond the trained one, as yarn:factor=F.",
-        HelpName = "yarn:factor=F",
+        Description = $"Scale positions for contexts beyond the trained one: {RopeScaling.Grammar}.",
+        HelpName = "SCALING",
     };
 
     public static Option<bool> AllowLong() => new("--allow-long")

@@ -45,6 +45,14 @@ public sealed class CausalSession : IDisposable
         _reports = new AttentionReport[_caches.Length];
     }
 
+    private CausalSession(CausalSession origin)
+    {
+        (_model, _threads, Length) = (origin._model, origin._threads, origin.Length);
+        _workspace = new BlockWorkspace(_model.Widths);
+        _caches = [.. origin._caches.Select(cache => cache.Fork())];
+        _reports = [.. origin._reports];
+    }
+
     /// <summary>Number of tokens appended.</summary>
     public int Length { get; private set; }
 
@@ -146,6 +154,12 @@ public sealed class CausalSession : IDisposable
         }
         Length = length;
     }
+
+    /// <summary>
+    /// A session with the same tokens that goes its own way: a prompt that several questions share runs through the model
+    /// once. Each of the two is disposed of on its own; hooks are not taken along.
+    /// </summary>
+    public CausalSession Fork() => new(this);
 
     /// <inheritdoc/>
     public void Dispose()

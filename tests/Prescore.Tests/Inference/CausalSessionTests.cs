@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Text.Json;
+using Prescore.Attention;
 using Prescore.Attention.Contracts;
 using Prescore.Models.Families;
 using Prescore.Models.Formats.Safetensors;
@@ -104,6 +105,32 @@ public class CausalSessionTests
         rewound.Length.ShouldBe(20);
 
         GoldenModels.Prefill(rewound, tokens.AsSpan(20), model.Configuration.HiddenSize).ShouldBe(expected);
+    }
+
+    [Theory]
+    [InlineData("exact")]
+    [InlineData("window:w=8")]
+    [InlineData("clustered:error=0.1,block=8,w=4")]
+    public void A_fork_and_its_origin_go_their_own_ways(string method)
+    {
+        using CausalModel model = GoldenModels.Tiny(TinyLlama);
+        int[] tokens = TinyTokens();
+        int vocabulary = model.Configuration.VocabularySize;
+        using CausalSession straight = new(model, AttentionMethods.Create(method), AttentionOptions.Default);
+        float[] expected = new float[vocabulary], ofFork = new float[vocabulary], ofOrigin = new float[vocabulary];
+        straight.Predict(tokens, expected);
+
+        using CausalSession origin = new(model, AttentionMethods.Create(method), AttentionOptions.Default);
+        origin.Append(tokens.AsSpan(0, 30), []);
+        using CausalSession fork = origin.Fork();
+        origin.Append([5, 6, 7], []);
+        fork.Predict(tokens.AsSpan(30), ofFork);
+        origin.Rewind(30);
+        origin.Predict(tokens.AsSpan(30), ofOrigin);
+
+        fork.Length.ShouldBe(tokens.Length);
+        GoldenModels.LargestDifference(ofFork, expected).ShouldBeLessThan(1e-4);
+        ofOrigin.ShouldBe(ofFork);
     }
 
     [Fact]
