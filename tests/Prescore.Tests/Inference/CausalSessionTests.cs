@@ -110,7 +110,7 @@ public class CausalSessionTests
     [Theory]
     [InlineData("exact")]
     [InlineData("window:w=8")]
-    [InlineData("clustered:error=0.1,block=8,w=4")]
+    [InlineData("clustered:error=0.1,block=16,w=4")]
     public void A_fork_and_its_origin_go_their_own_ways(string method)
     {
         using CausalModel model = GoldenModels.Tiny(TinyLlama);
