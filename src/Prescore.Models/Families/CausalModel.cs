@@ -18,10 +18,12 @@ public sealed class CausalModel : IDisposable
     private readonly Linear _head;
     private readonly float? _logitCap;
     private readonly ContextLimits _limits;
+    private readonly Lazy<string> _sha256;
 
     internal CausalModel(
         ModelConfiguration configuration,
         ModelOptions options,
+        string path,
         ITensorSource source,
         TokenEmbedding embedding,
         TransformerBlock[] blocks,
@@ -32,6 +34,7 @@ public sealed class CausalModel : IDisposable
     {
         (Configuration, Options, _source) = (configuration, options, source);
         (_embedding, _blocks, _finalNorm, _head, _logitCap, _limits) = (embedding, blocks, finalNorm, head, logitCap, limits);
+        _sha256 = new Lazy<string>(() => ModelHash.Of(path));
         Widths = _blocks.Aggregate(default(BlockWidths), (widths, block) => widths.Or(block.Widths));
     }
 
@@ -46,6 +49,10 @@ public sealed class CausalModel : IDisposable
 
     /// <summary>How it was loaded.</summary>
     public ModelOptions Options { get; }
+
+    /// <summary>SHA-256 of the model's file, or of all files of its folder that make the model; computed when it is first asked for.</summary>
+    /// <exception cref="IOException">A file cannot be read.</exception>
+    public string Sha256 => _sha256.Value;
 
     /// <summary>The transformer layers.</summary>
     public IReadOnlyList<TransformerBlock> Blocks => _blocks;

@@ -7,7 +7,7 @@ using Prescore.Models.Layers;
 namespace Prescore.Models.Families;
 
 /// <summary>Builds a decoder from a plan and the tensors of a file.</summary>
-internal sealed class DecoderBuilder(DecoderPlan plan, ITensorSource source, ModelOptions options)
+internal sealed class DecoderBuilder(DecoderPlan plan, string path, ITensorSource source, ModelOptions options)
 {
     private const string Embedding = "token_embd.weight";
     private const string Head = "output.weight";
@@ -48,7 +48,7 @@ internal sealed class DecoderBuilder(DecoderPlan plan, ITensorSource source, Mod
                 Positions = plan.LearnedPositions ? _tensors.Table("position_embd.weight", configuration.TrainedContext, configuration.HiddenSize) : null,
             };
             _tensors.RefuseUnread(plan.IsBuffer);
-            return new CausalModel(configuration, options, source, embedding, blocks, finalNorm, head, plan.LogitCap, Limit());
+            return new CausalModel(configuration, options, path, source, embedding, blocks, finalNorm, head, plan.LogitCap, Limit());
         }
         catch
         {

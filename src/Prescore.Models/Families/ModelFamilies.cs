@@ -55,7 +55,7 @@ internal static class ModelFamilies
             DecoderPlan plan = family(metadata, source);
             metadata.RefuseUnread();
             MemoryEstimate.OfWeights(source).Require(MemoryEstimate.Available());
-            return new DecoderBuilder(plan, source, options).Build(cancellationToken);
+            return new DecoderBuilder(plan, path, source, options).Build(cancellationToken);
         }
         catch
         {

@@ -23,7 +23,9 @@ public sealed class CausalSession : IDisposable
 
     private readonly CausalModel _model;
     private readonly int _threads;
+    private readonly IAttention _attention;
     private readonly IKeyValueCache[] _caches;
+    private readonly List<int> _tokens = [];
     private readonly BlockWorkspace _workspace;
     private AttentionReport[] _reports;
     private float[] _hidden = [];
@@ -38,7 +40,7 @@ public sealed class CausalSession : IDisposable
     /// <param name="options">Threads, SIMD path, seed; the layer is set here.</param>
     public CausalSession(CausalModel model, IAttention attention, AttentionOptions options)
     {
-        _model = model;
+        (_model, _attention, Options) = (model, attention, options);
         _threads = model.Options.Threads;
         _workspace = new BlockWorkspace(model.Widths);
         _caches = [.. model.Blocks.Select((block, layer) => MethodOf(block, attention).CreateCache(block.Shape, options with { Layer = layer }))];
@@ -47,14 +49,27 @@ public sealed class CausalSession : IDisposable
 
     private CausalSession(CausalSession origin)
     {
-        (_model, _threads, Length) = (origin._model, origin._threads, origin.Length);
+        (_model, _attention, Options, _threads) = (origin._model, origin._attention, origin.Options, origin._threads);
+        _tokens = [.. origin._tokens];
         _workspace = new BlockWorkspace(_model.Widths);
         _caches = [.. origin._caches.Select(cache => cache.Fork())];
         _reports = [.. origin._reports];
     }
 
     /// <summary>Number of tokens appended.</summary>
-    public int Length { get; private set; }
+    public int Length => _tokens.Count;
+
+    /// <summary>The tokens appended.</summary>
+    public IReadOnlyList<int> Tokens => _tokens;
+
+    /// <summary>The model.</summary>
+    public CausalModel Model => _model;
+
+    /// <summary>The method of the layers that see all keys.</summary>
+    public IAttention Method => _attention;
+
+    /// <summary>Threads, SIMD path and seed.</summary>
+    public AttentionOptions Options { get; }
 
     /// <summary>Bytes of all caches.</summary>
     public long CacheBytes => _caches.Sum(cache => cache.Bytes);
@@ -152,7 +167,7 @@ public sealed class CausalSession : IDisposable
                 cache.Rewind(length);
             }
         }
-        Length = length;
+        _tokens.RemoveRange(length, _tokens.Count - length);
     }
 
     /// <summary>
@@ -160,6 +175,15 @@ public sealed class CausalSession : IDisposable
     /// once. Each of the two is disposed of on its own; hooks are not taken along.
     /// </summary>
     public CausalSession Fork() => new(this);
+
+    /// <summary>All layers' caches, for a file.</summary>
+    /// <exception cref="NotSupportedException">The method's caches cannot be saved.</exception>
+    internal IEnumerable<ISavableCache> SavableCaches() => _caches.All(cache => cache is ISavableCache)
+        ? _caches.Cast<ISavableCache>()
+        : throw new NotSupportedException($"a session with {_attention.Spec} cannot be saved: its caches are more than keys and values");
+
+    /// <summary>Notes the tokens that its caches were loaded with.</summary>
+    internal void Restore(ReadOnlySpan<int> tokens) => _tokens.AddRange(tokens);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -185,7 +209,7 @@ public sealed class CausalSession : IDisposable
             OnResidual?.Invoke(layer + 1, _hidden.AsSpan(0, tokens.Length * size), tokens.Length);
             progress?.Report((layer + 1.0) / _caches.Length);
         }
-        Length += tokens.Length;
+        _tokens.AddRange(tokens);
     }
 
     /// <summary>Final norms of a piece's tokens [first, first + count) of all, as far as they are wanted.</summary>

@@ -138,6 +138,9 @@ internal abstract unsafe class KeyValueTiles : IDisposable
         }
     }
 
+    /// <summary>Copies a key and its value out.</summary>
+    public abstract void ReadRow(int key, Span<float> keyRow, Span<float> valueRow);
+
     public void Dispose()
     {
         ReleaseBlocks();
@@ -195,6 +198,21 @@ internal sealed unsafe class KeyValueTiles<TKernel> : KeyValueTiles
 
     /// <summary>Log-weights of a block, [BlockKeys].</summary>
     public float* Bias(int block) => BiasData + block * (nint)BlockKeys;
+
+    public override void ReadRow(int key, Span<float> keyRow, Span<float> valueRow)
+    {
+        int block = key / BlockKeys, index = key % BlockKeys, width = TKernel.PanelWidth;
+        float* column = KeyColumn(block, index);
+        for (int l = 0; l < Dimension; l++)
+        {
+            keyRow[l] = column[l * width];
+        }
+        for (int panel = 0; panel < ValuePanels; panel++)
+        {
+            int columns = Math.Min(width, ValueDimension - panel * width);
+            new ReadOnlySpan<float>(ValuePanel(block, panel) + index * width, columns).CopyTo(valueRow[(panel * width)..]);
+        }
+    }
 
     protected override void PackRows(int first, MatrixView keys, MatrixView values, ReadOnlySpan<int> rows)
     {

@@ -17,6 +17,7 @@ public class LongContextTests
     [InlineData("nll-8k-wikitext2.safetensors", null, 1e-3, 18.5600)]
     [InlineData("nll-8k-paulgraham.safetensors", null, 1e-3, 22.1712)]
     [InlineData("nll-16k-yarn2-warandpeace.safetensors", "yarn:factor=2", 2e-3, 21.2392)]
+    [InlineData("nll-32k-yarn4-warandpeace.safetensors", "yarn:factor=4", 2e-3, 24.0175)]
     public void Likelihoods_equal_the_reference(string cases, string? rope, double bound, double perplexity)
     {
         Assert.SkipUnless(Environment.GetEnvironmentVariable(Switch) == "1", $"takes up to minutes; set {Switch}=1 to run it");

@@ -6,7 +6,7 @@ namespace Prescore.Attention.Core;
 internal abstract class KeyValueCache(CacheShape shape, AttentionOptions options, int length) : IKeyValueCache
 {
     /// <inheritdoc/>
-    public int Length { get; private set; } = length;
+    public int Length { get; private protected set; } = length;
 
     /// <inheritdoc/>
     public abstract long Bytes { get; }

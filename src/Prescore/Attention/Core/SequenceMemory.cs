@@ -1,4 +1,5 @@
 using Prescore.Attention.Contracts;
+using Prescore.Memory;
 using Prescore.Storage;
 
 namespace Prescore.Attention.Core;
@@ -43,6 +44,20 @@ internal class SequenceMemory : IDisposable
             Keys[head].Append(call.NewKeys(0, head));
             Values[head].Append(call.NewValues(0, head));
         }
+    }
+
+    /// <summary>Copies a head's keys [n, d] and values [n, d_v] out.</summary>
+    public virtual void ReadRows(int head, Span<float> keys, Span<float> values)
+    {
+        Keys[head].View.Span.CopyTo(keys);
+        Values[head].View.Span.CopyTo(values);
+    }
+
+    /// <summary>Takes in keys and values of a head that come from no call; what is derived from them comes when it is needed.</summary>
+    public virtual void AppendRows(int head, MatrixView keys, MatrixView values)
+    {
+        Keys[head].Append(keys);
+        Values[head].Append(values);
     }
 
     /// <summary>Forgets all from position <paramref name="length"/> on.</summary>

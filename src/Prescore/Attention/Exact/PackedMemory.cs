@@ -1,5 +1,6 @@
 using Prescore.Attention.Contracts;
 using Prescore.Attention.Core;
+using Prescore.Memory;
 using Prescore.Storage;
 
 namespace Prescore.Attention.Exact;
@@ -22,6 +23,18 @@ internal sealed class PackedMemory : SequenceMemory
     public override void Append(AttentionCall call)
     {
     }
+
+    public override void ReadRows(int head, Span<float> keys, Span<float> values)
+    {
+        KeyValueTiles tiles = Tiles[head];
+        for (int i = 0; i < tiles.Count; i++)
+        {
+            tiles.ReadRow(i, keys.Slice(i * tiles.Dimension, tiles.Dimension), values.Slice(i * tiles.ValueDimension, tiles.ValueDimension));
+        }
+    }
+
+    public override void AppendRows(int head, MatrixView keys, MatrixView values) =>
+        Tiles[head].Append(keys, values, Options.Threads, CancellationToken.None);
 
     public override void Truncate(int length) => Array.ForEach(Tiles, tiles => tiles.Truncate(length));
 
