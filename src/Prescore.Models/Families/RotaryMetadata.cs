@@ -50,12 +50,14 @@ internal static class RotaryMetadata
         ModelMetadata metadata, int headDimension, int context, RotaryPairing pairing, string? layerType = null, double defaultShare = 1)
     {
         JsonElement? parameters = Parameters(metadata, layerType ?? "full_attention");
-        double theta = InObject(metadata, parameters, "rope_theta") ?? metadata.Number("rope.freq_base", "rope_theta", 10000);
+        // Some files state them in both places; the object is the later form.
+        double oldTheta = metadata.Number("rope.freq_base", "rope_theta", 10000), oldShare = metadata.Number(null, "partial_rotary_factor", defaultShare);
+        double theta = InObject(metadata, parameters, "rope_theta") ?? oldTheta;
         if (theta <= 1)
         {
             throw metadata.Unsupported(metadata.NameOf("rope.freq_base", "rope_theta"), theta);
         }
-        double share = InObject(metadata, parameters, "partial_rotary_factor") ?? metadata.Number(null, "partial_rotary_factor", defaultShare);
+        double share = InObject(metadata, parameters, "partial_rotary_factor") ?? oldShare;
         int dimensions = metadata.Count("rope.dimension_count", null, share is > 0 and <= 1 ? (int)(headDimension * share) : 0);
         if (dimensions == 0 || dimensions > headDimension || dimensions % 2 != 0)
         {

@@ -14,7 +14,7 @@ public class SessionFileTests
 
     public static TheoryData<string> Methods =>
     [
-        "exact", "window:w=32", "hyper:block=16,sample=16,min=32", "prescored:scorer=kmeans,s=32,w=16", "prescored:scorer=leverage,s=32,w=16,inner=hyper",
+        "exact", "window:w=32", "hyper:block=16,sample=16,min=32", "prescored:scorer=kmeans,s=32,w=16", "prescored:scorer=leverage,s=32,inner=hyper",
     ];
 
     [Theory]
