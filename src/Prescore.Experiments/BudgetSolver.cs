@@ -1,4 +1,3 @@
-using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
 
 namespace Prescore.Experiments;
@@ -58,18 +57,16 @@ public static class BudgetSolver
     }
 
     /// <summary>
-    /// Clustered attention with a budget: the wanted one, or the smallest that it can keep at this length where that is
-    /// more. It spends the budget where nothing else limits it, and so needs no bisection.
+    /// A method that caps itself, with a budget: the wanted one, or the smallest that it can keep at this length where that
+    /// is more. It spends the budget where nothing else limits it, and so needs no bisection.
     /// </summary>
     /// <param name="method">The method.</param>
     /// <param name="budget">Wanted budget, above 0 and at most 1.</param>
     /// <param name="shape">Shape of the attention, the same in all layers.</param>
     /// <param name="causal">Whether attention is causal.</param>
-    public static ClusteredAttention Cap(ClusteredAttention method, double budget, AttentionShape shape, bool causal)
+    public static IBudgetedAttention Cap(IBudgetedAttention method, double budget, AttentionShape shape, bool causal)
     {
-        ClusteredAttention WithBudget(double value) => new(method.Options with { Budget = value });
-
-        ClusteredAttention capped = WithBudget(budget);
+        IBudgetedAttention capped = method.WithBudget(budget);
         try
         {
             capped.RequireBudget(shape, causal);
@@ -77,7 +74,7 @@ public static class BudgetSolver
         }
         catch (BudgetException exception)
         {
-            return WithBudget(Math.Min(1, Math.Ceiling(exception.Floor * 1e4) / 1e4));
+            return method.WithBudget(Math.Min(1, Math.Ceiling(exception.Floor * 1e4) / 1e4));
         }
     }
 

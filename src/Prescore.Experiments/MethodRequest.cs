@@ -1,5 +1,4 @@
 using Prescore.Attention;
-using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
 using Prescore.Specs;
 
@@ -9,17 +8,17 @@ namespace Prescore.Experiments;
 /// <param name="Text">The spec as it was given.</param>
 /// <param name="Name">Short unique name for tables and plots.</param>
 /// <param name="Attention">The method; its size is open where <see cref="Budget"/> is set.</param>
-/// <param name="Budget">Budget to solve the method's size for, or to cap Clustered at; null where the size is explicit or the method has none.</param>
+/// <param name="Budget">Budget to solve the method's size for, or to cap the method at; null where the size is explicit or the method has none.</param>
 public sealed record MethodRequest(string Text, string Name, IAttention Attention, double? Budget)
 {
     /// <summary>Parses the specs of a comparison; exact, the reference, comes first and is added where it is missing.</summary>
     /// <param name="specs">Specs in the method grammar.</param>
     /// <param name="budget">
-    /// Budget the user wants of the methods without an explicit size (Clustered: without error and budget); null: none.
+    /// Budget the user wants of the methods without an explicit size (of those that cap themselves, the ones that nothing limits); null: none.
     /// </param>
     /// <param name="defaultBudget">
-    /// Without it, that of the methods whose size alone sets their budget; null keeps their default sizes. Clustered finds
-    /// its own from a target error.
+    /// Without it, that of the methods whose size alone sets their budget; null keeps their default sizes. Those that
+    /// cap themselves find their own.
     /// </param>
     /// <exception cref="MethodSpecException">A spec cannot be understood.</exception>
     public static IReadOnlyList<MethodRequest> Parse(IEnumerable<string> specs, double? budget, double? defaultBudget = null)
@@ -32,7 +31,7 @@ public sealed record MethodRequest(string Text, string Name, IAttention Attentio
             .. methods.Select((method, i) => new MethodRequest(all[i], names[i], method, method switch
             {
                 ISizedAttention { HasExplicitSize: false } => budget ?? defaultBudget,
-                ClusteredAttention { Options: { TargetError: null, Budget: null } } => budget,
+                IBudgetedAttention { IsLimited: false } => budget,
                 _ => null,
             })),
         ];
@@ -46,11 +45,11 @@ public sealed record MethodRequest(string Text, string Name, IAttention Attentio
         {
             case ISizedAttention sized when Budget is double budget:
                 return BudgetSolver.Solve(sized, budget, shape, causal).Method;
-            case ClusteredAttention clustered when Budget is double budget:
-                return BudgetSolver.Cap(clustered, budget, shape, causal);
-            case ClusteredAttention clustered:
-                clustered.RequireBudget(shape, causal);
-                return clustered;
+            case IBudgetedAttention capped when Budget is double budget:
+                return BudgetSolver.Cap(capped, budget, shape, causal);
+            case IBudgetedAttention capped:
+                capped.RequireBudget(shape, causal);
+                return capped;
             default:
                 return Attention;
         }

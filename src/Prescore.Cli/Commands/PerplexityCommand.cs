@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
 using Prescore.Cli.Options;
 using Prescore.Cli.Rendering;
@@ -79,7 +78,7 @@ internal static class PerplexityCommand
             double? wanted = parsed.GetValue(budget);
             IReadOnlyList<MethodRequest> requests = MethodRequest.Parse(
                 parsed.GetValue(methods) is { Length: > 0 } specs ? specs : WithClustered(wanted), wanted, DefaultBudget);
-            if (parsed.GetValue(heatMap) is not null && !requests.Any(request => request.Attention is ClusteredAttention))
+            if (parsed.GetValue(heatMap) is not null && !requests.Any(request => request.Attention is ICertifiedAttention))
             {
                 throw new BadInputException("--report draws certified errors, but no method certifies any; add clustered:error=0.1 to --methods");
             }

@@ -13,7 +13,7 @@ internal static class CertificateLine
         }
         CertifiedHead worst = certificate.Worst()!;
         string target = certificate.TargetError is double error ? $", target {Numbers.Short(error)}" : "";
-        string line = $"{method}: relative error certified by {Numbers.Count(certificate.Probes)} exact probe queries over "
+        string line = $"{method}: certificate, a measured estimate and not a bound: relative error by {Numbers.Count(certificate.Probes)} exact probe queries over "
             + $"{Numbers.Count(certificate.CertifiedHeads)} layers × heads{target}: median {Numbers.Fixed(certificate.MedianError!.Value, 3)}, "
             + $"95th percentile {Numbers.Fixed(certificate.Percentile95Error!.Value, 3)}, "
             + $"worst {Numbers.Fixed(worst.Error, 3)} (layer {worst.Layer}, head {worst.Head})";

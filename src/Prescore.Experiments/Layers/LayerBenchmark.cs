@@ -1,4 +1,3 @@
-using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
 using Prescore.Experiments.Reports;
 
@@ -92,7 +91,7 @@ public sealed class LayerBenchmark
         {
             // Budgets are a matter of positions; heads do not matter.
             var shape = new AttentionShape { QueryHeads = 1, KeyValueHeads = 1, Queries = n, Keys = n, HeadDimension = 1 };
-            foreach (ClusteredAttention method in _methods.Where(method => method.Budget is null).Select(method => method.Attention).OfType<ClusteredAttention>())
+            foreach (IBudgetedAttention method in _methods.Where(method => method.Budget is null).Select(method => method.Attention).OfType<IBudgetedAttention>())
             {
                 method.RequireBudget(shape, causal: true);
             }

@@ -1,10 +1,9 @@
-using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
 
 namespace Prescore.Experiments.Reports;
 
 /// <summary>
-/// What a method that measures its own error certified in a run. Every head of every layer and window counts once in the
+/// What a method that measures its own error certified in a run: measured estimates, not bounds. Every head of every layer and window counts once in the
 /// figures below; windows are independent sequences, and their certificates are not merged.
 /// </summary>
 public sealed record CertificateReport
@@ -48,7 +47,7 @@ public sealed record CertificateReport
         {
             return null;
         }
-        double? target = Target(method);
+        double? target = (method as ICertifiedAttention)?.TargetError;
         CertifiedHead[] heads =
         [
             .. windows.SelectMany((window, i) => window.Select(head => CertifiedHead.Of(head, i, hasTarget: target is not null)))
@@ -68,8 +67,4 @@ public sealed record CertificateReport
             Heads = heads,
         };
     }
-
-    private static double? Target(IAttention method) => method is ClusteredAttention { Options: var options }
-        ? options.TargetError ?? (options.Budget is null ? ClusteredOptions.DefaultTargetError : null)
-        : null;
 }

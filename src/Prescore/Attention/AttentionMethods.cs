@@ -12,7 +12,7 @@ namespace Prescore.Attention;
 /// <summary>The registry of attention methods: one line a method.</summary>
 public static class AttentionMethods
 {
-    private static readonly (string Name, Func<MethodSpec, IAttention> Create)[] Registry =
+    private static readonly (string Name, Func<MethodSpec, IAttention> Create)[] BuiltIn =
     [
         ("exact", ExactAttention.FromSpec),
         ("window", WindowAttention.FromSpec),
@@ -22,21 +22,22 @@ public static class AttentionMethods
         ("clustered", ClusteredAttention.FromSpec),
     ];
 
+    private static readonly NameRegistry<Func<MethodSpec, IAttention>> Registry = new("method", BuiltIn);
+
     /// <summary>Names of all methods.</summary>
-    public static string[] Names { get; } = [.. Registry.Select(entry => entry.Name)];
+    public static string[] Names => Registry.Names;
+
+    /// <summary>Adds a method of another assembly, from then on known by its name in every spec.</summary>
+    /// <param name="name">Lower-case name.</param>
+    /// <param name="create">Creates it.</param>
+    /// <exception cref="ArgumentException">The name is taken or no name of a spec.</exception>
+    public static void Register(string name, Func<MethodSpec, IAttention> create) => Registry.Add(name, create);
 
     /// <summary>Creates a method from its spec.</summary>
     /// <exception cref="MethodSpecException">Unknown method or option, or a value out of range.</exception>
     public static IAttention Create(string spec)
     {
         MethodSpec parsed = MethodSpec.Parse(spec);
-        foreach ((string name, Func<MethodSpec, IAttention> create) in Registry)
-        {
-            if (name == parsed.Name)
-            {
-                return create(parsed);
-            }
-        }
-        throw MethodSpecException.Unknown("method", parsed.Name, Names);
+        return Registry.Find(parsed.Name)(parsed);
     }
 }

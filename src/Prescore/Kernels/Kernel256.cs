@@ -184,6 +184,28 @@ internal readonly unsafe partial struct Kernel256 : IKernelPath
         return found;
     }
 
+    /// <summary>The largest |x|: infinite or NaN where an element is. Magnitudes compare as their bits do.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float LargestMagnitude(float* row, nint count)
+    {
+        Vector256<int> magnitude = Vector256.Create(int.MaxValue), most = default;
+        nint i = 0;
+        for (; i + 8 <= count; i += 8)
+        {
+            most = Vector256.Max(most, Vector256.Load((int*)row + i) & magnitude);
+        }
+        int largest = 0;
+        for (int lane = 0; lane < 8; lane++)
+        {
+            largest = Math.Max(largest, most[lane]);
+        }
+        for (; i < count; i++)
+        {
+            largest = Math.Max(largest, ((int*)row)[i] & int.MaxValue);
+        }
+        return BitConverter.Int32BitsToSingle(largest);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool AllFinite(float* row, nint count)
     {

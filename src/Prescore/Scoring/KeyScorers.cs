@@ -5,7 +5,7 @@ namespace Prescore.Scoring;
 /// <summary>The registry of key scorers: one line a scorer.</summary>
 public static class KeyScorers
 {
-    private static readonly (string Name, Func<IKeyScorer> Create)[] Registry =
+    private static readonly (string Name, Func<IKeyScorer> Create)[] BuiltIn =
     [
         ("kmeans", () => new KMeansScorer("kmeans", ClusterScore.Sensitivity)),
         ("kmeans-far", () => new KMeansScorer("kmeans-far", ClusterScore.Far)),
@@ -30,20 +30,18 @@ public static class KeyScorers
         ("random", () => new RandomScorer()),
     ];
 
+    private static readonly NameRegistry<Func<IKeyScorer>> Registry = new("scorer", BuiltIn);
+
     /// <summary>Names of all scorers.</summary>
-    public static string[] Names { get; } = [.. Registry.Select(entry => entry.Name)];
+    public static string[] Names => Registry.Names;
+
+    /// <summary>Adds a scorer of another assembly, from then on known by its name in every spec.</summary>
+    /// <param name="name">Lower-case name.</param>
+    /// <param name="create">Creates it.</param>
+    /// <exception cref="ArgumentException">The name is taken or no name of a spec.</exception>
+    public static void Register(string name, Func<IKeyScorer> create) => Registry.Add(name, create);
 
     /// <summary>Creates a scorer by name.</summary>
     /// <exception cref="MethodSpecException">Unknown scorer, named with the nearest known one.</exception>
-    public static IKeyScorer Create(string name)
-    {
-        foreach ((string known, Func<IKeyScorer> create) in Registry)
-        {
-            if (known == name)
-            {
-                return create();
-            }
-        }
-        throw MethodSpecException.Unknown("scorer", name, Names);
-    }
+    public static IKeyScorer Create(string name) => Registry.Find(name)();
 }

@@ -11,7 +11,7 @@ namespace Prescore.Attention.Clustered;
 /// every other cluster as one term of the same softmax; how many it visits is set by the error that exact probe queries
 /// of earlier blocks measured. Strictly causal. See <c>docs/clustered.md</c>.
 /// </summary>
-public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
+public sealed class ClusteredAttention(ClusteredOptions options) : IBudgetedAttention, ICertifiedAttention
 {
     /// <summary>The settings.</summary>
     public ClusteredOptions Options => options;
@@ -36,6 +36,15 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
             return "clustered:" + string.Join(',', parts);
         }
     }
+
+    /// <inheritdoc/>
+    public double? TargetError => options.TargetError ?? (options.Budget is null ? ClusteredOptions.DefaultTargetError : null);
+
+    /// <inheritdoc/>
+    public bool IsLimited => options.TargetError is not null || options.Budget is not null;
+
+    /// <inheritdoc/>
+    public IBudgetedAttention WithBudget(double budget) => new ClusteredAttention(options with { Budget = budget });
 
     /// <summary>Creates the method from a spec such as <c>clustered:error=0.1</c>.</summary>
     /// <exception cref="MethodSpecException">An option is unknown or out of range.</exception>
@@ -90,7 +99,7 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
         double floor = causal ? BudgetFloor(shape.Keys) : (double)options.ClustersFor(0, shape.Keys) / Math.Max(1, shape.Keys);
         if (budget < floor)
         {
-            throw new BudgetException(budget, floor, shape.Keys);
+            throw new BudgetException(budget, floor, shape.Keys, "near part, centroids and probes", "block, w or kappa");
         }
     }
 
@@ -126,6 +135,7 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IAttention
 
     private void Compute(AttentionCall call, List<HeadCertificate> certificates)
     {
+        call.RefuseOverflow();
         var shape = new CacheShape(
             call.Shape.QueryHeads, call.Shape.KeyValueHeads, call.Shape.HeadDimension, call.Shape.ValueDimension, call.Scale);
         for (int batch = 0; batch < call.Shape.Batch; batch++)

@@ -19,11 +19,15 @@ internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShap
 
     public IReadOnlyList<HeadCertificate> Certificates() => layer.Certificates();
 
-    public override IKeyValueCache Fork() => new ClusteredKeyValueCache(options, Shape, Options, layer.Fork());
+    protected override KeyValueCache Copy() => new ClusteredKeyValueCache(options, Shape, Options, layer.Fork());
 
     public override void Dispose() => layer.Dispose();
 
-    protected override void Append(AttentionCall call) => layer.Append(call, 0, queryOffset: 0);
+    protected override void Append(AttentionCall call)
+    {
+        call.RefuseOverflow();
+        layer.Append(call, 0, queryOffset: 0);
+    }
 
     protected override void Truncate(int length) => layer.Rewind(length);
 

@@ -20,6 +20,7 @@ internal sealed unsafe class AttentionCall
     private readonly HeadLayout _keyLayout;
     private readonly HeadLayout _valueLayout;
     private readonly HeadLayout _outputLayout;
+    private LargestMagnitudes _largest = new();
 
     private AttentionCall(
         in AttentionInput input,
@@ -59,7 +60,7 @@ internal sealed unsafe class AttentionCall
         _keys = call._keys;
         _values = call._values;
         _output = call._output;
-        (FirstNewKey, Memory) = (before, memory);
+        (FirstNewKey, Memory, _largest) = (before, memory, call._largest);
     }
 
     public AttentionShape Shape { get; }
@@ -76,6 +77,19 @@ internal sealed unsafe class AttentionCall
 
     public bool HasLogWeights => _logWeights != null;
 
+    /// <summary>Whether inputs are so large that logits or outputs have to be checked.</summary>
+    public bool MayOverflow => _largest.MayOverflow(Shape, Scale);
+
+    /// <summary>For methods that do not look at the products of single queries and keys.</summary>
+    /// <exception cref="LogitOverflowException">Products may overflow.</exception>
+    public void RefuseOverflow()
+    {
+        if (MayOverflow)
+        {
+            throw new LogitOverflowException();
+        }
+    }
+
     /// <summary>Position of the first key that the call brings: 0 but in a cache's call.</summary>
     public int FirstNewKey { get; }
 
@@ -85,12 +99,14 @@ internal sealed unsafe class AttentionCall
     /// <summary>Checks and pins the tensors, runs the method's body and reports its work and time.</summary>
     /// <exception cref="ArgumentException">Shapes, strides or span lengths do not fit.</exception>
     /// <exception cref="NonFiniteException">An input value is not finite.</exception>
+    /// <exception cref="LogitOverflowException">A logit or an output is beyond single precision.</exception>
     public static AttentionReport Run(
         in AttentionInput input,
         in AttentionOutput output,
         AttentionOptions options,
         CancellationToken cancellationToken,
-        Action<AttentionCall> body)
+        Action<AttentionCall> body,
+        LargestMagnitudes? largest = null)
     {
         AttentionInputCheck.Shapes(input, output, options);
         long start = Stopwatch.GetTimestamp();
@@ -99,7 +115,8 @@ internal sealed unsafe class AttentionCall
         {
             var call = new AttentionCall(
                 input, output, options, queries, keys, values, logWeights, outputs, logSumExp, cancellationToken);
-            AttentionInputCheck.Finite(call);
+            AttentionInputCheck.Finite(call, largest ?? call._largest);
+            call._largest = largest ?? call._largest;
             body(call);
             return new AttentionReport
             {
@@ -142,7 +159,12 @@ internal sealed unsafe class AttentionCall
     /// <summary>Writes the finished row of a query block to output and log-sum-exp of one query.</summary>
     public void Finish(QueryBlock block, int row, int batch, int head, int query)
     {
-        SetLogSumExp(batch, head, query, block.Finish(row, Output(batch, head).Row(query)));
+        float logSumExp = block.Finish(row, Output(batch, head).Row(query));
+        if (float.IsNaN(logSumExp))
+        {
+            throw new LogitOverflowException(batch, head, query);
+        }
+        SetLogSumExp(batch, head, query, logSumExp);
     }
 
     /// <summary>Writes one log-sum-exp, where they are wanted.</summary>
@@ -156,7 +178,7 @@ internal sealed unsafe class AttentionCall
 
     /// <summary>A query block for this call's head sizes and SIMD path.</summary>
     public QueryBlock CreateBlock(int capacity) =>
-        QueryBlock.Create(Options.Simd, capacity, Shape.HeadDimension, Shape.ValueDimension);
+        QueryBlock.Create(Options.Simd, capacity, Shape.HeadDimension, Shape.ValueDimension, MayOverflow);
 
     private static MatrixView View(float* data, HeadLayout layout, int batch, int head, int rows, int columns) =>
         new(data + ((nint)batch * layout.BatchStride + (nint)head * layout.HeadStride), rows, columns, layout.RowStride);

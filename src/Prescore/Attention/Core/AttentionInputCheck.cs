@@ -47,20 +47,43 @@ internal static unsafe class AttentionInputCheck
     }
 
     /// <summary>Checks every value of the call's inputs.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="largest">Takes note of the largest magnitudes.</param>
     /// <exception cref="NonFiniteException">Names the first bad row found.</exception>
-    public static void Finite(AttentionCall call)
+    public static void Finite(AttentionCall call, LargestMagnitudes largest)
     {
         AttentionShape shape = call.Shape;
         for (int batch = 0; batch < shape.Batch; batch++)
         {
-            Rows(call, "queries", batch, shape.QueryHeads, call.Queries, IsFinite, NotFinite);
-            Rows(call, "keys", batch, shape.KeyValueHeads, call.Keys, IsFinite, NotFinite);
-            Rows(call, "values", batch, shape.KeyValueHeads, call.Values, IsFinite, NotFinite);
+            largest.Add(
+                Largest(call, "queries", batch, shape.QueryHeads, call.Queries),
+                Largest(call, "keys", batch, shape.KeyValueHeads, call.Keys),
+                Largest(call, "values", batch, shape.KeyValueHeads, call.Values));
             for (int head = 0; head < shape.KeyValueHeads; head++)
             {
                 LogWeights(call.KeyLogWeights(batch, head), batch, head);
             }
         }
+    }
+
+    /// <summary>The largest magnitude of a tensor's rows, all of which are finite.</summary>
+    private static float Largest(AttentionCall call, string tensor, int batch, int heads, Func<int, int, MatrixView> view)
+    {
+        int bits = 0;
+        Rows(call, tensor, batch, heads, view, (rows, row) => Note(Kernel256.LargestMagnitude(rows.Pointer(row), rows.Columns), ref bits), NotFinite);
+        return BitConverter.Int32BitsToSingle(bits);
+    }
+
+    /// <summary>Raises a maximum, from any thread; false for what is not finite. Magnitudes compare as their bits do.</summary>
+    private static bool Note(float magnitude, ref int bits)
+    {
+        int known = Volatile.Read(ref bits), mine = BitConverter.SingleToInt32Bits(magnitude);
+        while (mine > known)
+        {
+            int seen = Interlocked.CompareExchange(ref bits, mine, known);
+            known = seen == known ? mine : seen;
+        }
+        return float.IsFinite(magnitude);
     }
 
     private static NonFiniteException NotFinite(string tensor, int batch, int head, int row) => new(tensor, batch, head, row);
@@ -95,8 +118,6 @@ internal static unsafe class AttentionInputCheck
             },
             call.CancellationToken);
     }
-
-    private static bool IsFinite(MatrixView rows, int row) => Kernel256.AllFinite(rows.Pointer(row), rows.Columns);
 
     private static void LogWeights(ReadOnlySpan<float> weights, int batch, int head)
     {

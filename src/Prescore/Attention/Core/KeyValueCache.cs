@@ -5,6 +5,9 @@ namespace Prescore.Attention.Core;
 /// <summary>What all caches share: a call's tensors are checked, and a call that fails leaves no trace.</summary>
 internal abstract class KeyValueCache(CacheShape shape, AttentionOptions options, int length) : IKeyValueCache
 {
+    /// <summary>Of all tokens so far: those forgotten or of a fork's parent count too, which costs a check at most.</summary>
+    private LargestMagnitudes _largest = new();
+
     /// <inheritdoc/>
     public int Length { get; private protected set; } = length;
 
@@ -39,19 +42,9 @@ internal abstract class KeyValueCache(CacheShape shape, AttentionOptions options
             Scale = shape.Scale,
         };
         var result = new AttentionOutput { Output = output, Layout = shape.QueryRows(count, shape.ValueDimension) };
-        AttentionReport report = AttentionCall.Run(input, result, options, cancellationToken, call =>
-        {
-            try
-            {
-                Append(call);
-            }
-            catch
-            {
-                Restore(before);
-                throw;
-            }
-        });
-        Length = after;
+        LargestMagnitudes largest = _largest.Copy();
+        AttentionReport report = AttentionCall.Run(input, result, options, cancellationToken, call => AppendOrRestore(call, before), largest);
+        (Length, _largest) = (after, largest);
         // The call knows only the new keys; the queries saw those before them as well.
         return report with { ExactInteractions = shape.Call(count, after).ExactInteractions(causal: true) };
     }
@@ -69,10 +62,18 @@ internal abstract class KeyValueCache(CacheShape shape, AttentionOptions options
     }
 
     /// <inheritdoc/>
-    public abstract IKeyValueCache Fork();
+    public IKeyValueCache Fork()
+    {
+        KeyValueCache fork = Copy();
+        fork._largest = _largest.Copy();
+        return fork;
+    }
 
     /// <inheritdoc/>
     public abstract void Dispose();
+
+    /// <summary>Another cache with the same tokens.</summary>
+    protected abstract KeyValueCache Copy();
 
     /// <summary>Takes in the tokens of a call, whose keys are the next ones after <see cref="Length"/> others, and attends.</summary>
     protected abstract void Append(AttentionCall call);
@@ -82,4 +83,17 @@ internal abstract class KeyValueCache(CacheShape shape, AttentionOptions options
 
     /// <summary>Back to a length after an append that stopped anywhere on its way.</summary>
     protected virtual void Restore(int length) => Truncate(length);
+
+    private void AppendOrRestore(AttentionCall call, int before)
+    {
+        try
+        {
+            Append(call);
+        }
+        catch
+        {
+            Restore(before);
+            throw;
+        }
+    }
 }

@@ -14,7 +14,7 @@ internal sealed class MethodCache(
 {
     public override long Bytes => memory.Bytes;
 
-    public override IKeyValueCache Fork() => new MethodCache(Shape, Options, memory.Fork(), body, Length);
+    protected override KeyValueCache Copy() => new MethodCache(Shape, Options, memory.Fork(), body, Length);
 
     public override void Dispose() => memory.Dispose();
 

@@ -19,7 +19,7 @@ internal sealed unsafe partial class QueryBlock<TKernel>
     public override int Resume(ReadOnlySpan<float> query, float scale, SoftmaxState state, ReadOnlySpan<float> output)
     {
         int row = Add(query, scale);
-        if (state.Sum > 0)
+        if (state.Sum != 0)
         {
             output.CopyTo(new Span<float>(_outputs + row * _outputStride, ValueDimension));
             _maxima[row] = state.Maximum;

@@ -37,12 +37,16 @@ internal abstract unsafe partial class QueryBlock : IDisposable
     /// <param name="capacity">Largest number of queries.</param>
     /// <param name="dimension">Size d of queries and keys.</param>
     /// <param name="valueDimension">Size of values.</param>
-    public static QueryBlock Create(SimdPath path, int capacity, int dimension, int valueDimension) => path switch
+    /// <param name="checkLogits">Whether logits and outputs may overflow: a row in which one does finishes as NaN.</param>
+    public static QueryBlock Create(SimdPath path, int capacity, int dimension, int valueDimension, bool checkLogits = false) => path switch
     {
-        SimdPath.Vector512 => new QueryBlock<Kernel512>(capacity, dimension, valueDimension),
-        SimdPath.Vector256 => new QueryBlock<Kernel256>(capacity, dimension, valueDimension),
-        _ => new QueryBlock<KernelScalar>(capacity, dimension, valueDimension),
+        SimdPath.Vector512 => new QueryBlock<Kernel512>(capacity, dimension, valueDimension) { CheckLogits = checkLogits },
+        SimdPath.Vector256 => new QueryBlock<Kernel256>(capacity, dimension, valueDimension) { CheckLogits = checkLogits },
+        _ => new QueryBlock<KernelScalar>(capacity, dimension, valueDimension) { CheckLogits = checkLogits },
     };
+
+    /// <summary>Whether logits and outputs may overflow.</summary>
+    protected bool CheckLogits { get; private init; }
 
     /// <summary>Forgets all queries.</summary>
     public void Clear() => Rows = 0;
@@ -88,6 +92,9 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     where TKernel : IKernelPath
 {
     private const int BlockKeys = KeyValueTiles.BlockKeys;
+
+    /// <summary>Whether keys were attended that may carry <see cref="QueryBlock.RemovedKey"/>.</summary>
+    private bool _mayHoldRemoved;
 
     private readonly int _capacity;
     private readonly int _dimension;
@@ -172,6 +179,7 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     public override void Attend(KeyRegion region, int first, int count, ReadOnlySpan<int> visible)
     {
         var packed = (KeyRegion<TKernel>)region;
+        _mayHoldRemoved |= region.HasBias;
         Span<int> limits = stackalloc int[StripRows];
         for (int key = 0; key < region.Count; key += BlockKeys)
         {
@@ -211,14 +219,15 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     public override float Finish(int row, Span<float> output)
     {
         float sum = _sums[row];
-        if (sum == 0 || _maxima[row] < RemovedKey / 2)
+        if (sum == 0 || (_mayHoldRemoved && _maxima[row] < RemovedKey / 2))
         {
             output.Clear();
             return float.NegativeInfinity;
         }
         System.Numerics.Tensors.TensorPrimitives.Multiply(
             new ReadOnlySpan<float>(_outputs + row * _outputStride, ValueDimension), 1 / sum, output);
-        return _maxima[row] + MathF.Log(sum);
+        bool overflown = CheckLogits && !System.Numerics.Tensors.TensorPrimitives.IsFiniteAll<float>(output);
+        return overflown ? float.NaN : _maxima[row] + MathF.Log(sum);
     }
 
     public override void Dispose() => _memory.Dispose();
@@ -299,6 +308,10 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     private void SoftmaxRow(float* row, int limit, float* bias, float* output, float* maximum, float* sum)
     {
         nint padded = (limit + TKernel.Lanes - 1) / TKernel.Lanes * TKernel.Lanes;
+        if (CheckLogits && !TKernel.AllFinite(row, limit))
+        {
+            *sum = float.NaN;
+        }
         if (bias != null)
         {
             TKernel.Add(row, bias, padded);
