@@ -36,7 +36,7 @@ internal static class CommandLine
         }
     }
 
-    private static Command CreateRoot(ToolContext context)
+    internal static Command CreateRoot(ToolContext context)
     {
         var help = new HelpOption();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);
@@ -89,7 +89,11 @@ internal static class CommandLine
 
     private static string CommandPath(ParseResult parsed)
     {
-        Command command = parsed.CommandResult.Command;
-        return command.Parents.OfType<Command>().FirstOrDefault() is null ? "prescore" : $"prescore {command.Name}";
+        var names = new Stack<string>();
+        for (Command? command = parsed.CommandResult.Command; command is not null; command = command.Parents.OfType<Command>().FirstOrDefault())
+        {
+            names.Push(command.Name);
+        }
+        return string.Join(' ', names);
     }
 }
