@@ -8,6 +8,7 @@ internal static class StudyCommand
     public static Command Create(ToolContext context) => new ToolCommand("study", "Run an experiment.", "Each study says in its own help what it measures.")
     {
         AgreementCommand.Create(context),
+        StudyPlantedCommand.Create(context),
         StudyVisionCommand.Create(context),
     };
 }

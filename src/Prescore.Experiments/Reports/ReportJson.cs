@@ -83,4 +83,5 @@ public static class ReportJson
 [JsonSerializable(typeof(NeedleTrial))]
 [JsonSerializable(typeof(AgreementReport))]
 [JsonSerializable(typeof(GenerateReport))]
+[JsonSerializable(typeof(PlantedReport))]
 internal sealed partial class ReportJsonContext : JsonSerializerContext;

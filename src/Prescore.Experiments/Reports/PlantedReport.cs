@@ -1,0 +1,57 @@
+namespace Prescore.Experiments.Reports;
+
+/// <summary>Result of <c>prescore study planted</c>.</summary>
+public sealed record PlantedReport
+{
+    public int SchemaVersion { get; init; } = 1;
+
+    /// <summary>Number n of keys.</summary>
+    public required int Keys { get; init; }
+
+    /// <summary>Seeds 0 … <see cref="Seeds"/> − 1 of every point.</summary>
+    public required int Seeds { get; init; }
+
+    public required int Threads { get; init; }
+
+    public required IReadOnlyList<string> Scorers { get; init; }
+
+    public required IReadOnlyList<PlantedRow> Points { get; init; }
+}
+
+/// <summary>One point of the planted model.</summary>
+public sealed record PlantedRow
+{
+    /// <summary>What the point varies: the signal as a multiple of leverage's boundary, or the assumption that is broken inside both conditions.</summary>
+    public required string Name { get; init; }
+
+    public required int Dimension { get; init; }
+
+    /// <summary>Norm α of a signal; the noise has standard deviation 1.</summary>
+    public required double Signal { get; init; }
+
+    /// <summary>α from which on leverage must recover the plant; null: there is none.</summary>
+    public required double? Boundary { get; init; }
+
+    /// <summary>α from which on clustering must recover it as well; null: there is none.</summary>
+    public required double? ClusteringBoundary { get; init; }
+
+    /// <summary>Number of signal keys, and of keys selected.</summary>
+    public required int SignalKeys { get; init; }
+
+    public required IReadOnlyList<RecoveryRow> Scorers { get; init; }
+}
+
+/// <summary>What one scorer recovered at one point, over seeds.</summary>
+public sealed record RecoveryRow
+{
+    public required string Scorer { get; init; }
+
+    /// <summary>Fraction of seeds in which the selected keys are just the signal keys.</summary>
+    public required double Exact { get; init; }
+
+    /// <summary>Mean fraction of signal keys that are selected (as many are selected, so precision too).</summary>
+    public required double Recall { get; init; }
+
+    /// <summary>Mean fraction of leverage's selected keys that this scorer selects too.</summary>
+    public required double AgreementWithLeverage { get; init; }
+}
