@@ -65,11 +65,12 @@ public sealed record PlantedModel
     }
 
     /// <summary>
-    /// The norm from which on clustering must recover them too: k-means++ then wastes at most one seed on noise, as
-    /// n·σ²·d·H_r ÷ (m·α²) ≤ 1 with the r-th harmonic number H_r, so that no cluster of noise keys is small.
+    /// The norm from which on clustering must recover them too: k-means++ then wastes a seed on noise in one draw of a hundred,
+    /// as n·σ²·d·H_r ÷ (m·α²) ≤ 1/100 with the r-th harmonic number H_r. (A direction without a seed shares a cluster with
+    /// noise keys, which then look as far from its centre as the signal keys do.)
     /// </summary>
     public double ClusteringBoundary => Math.Max(
-        Boundary, Noise * Math.Sqrt((double)Keys * Dimension * Enumerable.Range(1, Directions).Sum(j => 1.0 / j) / KeysPerDirection));
+        Boundary, 10 * Noise * Math.Sqrt((double)Keys * Dimension * Enumerable.Range(1, Directions).Sum(j => 1.0 / j) / KeysPerDirection));
 
     /// <summary>Draws the keys of a seed.</summary>
     /// <param name="seed">Seed.</param>
