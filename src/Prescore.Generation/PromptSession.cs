@@ -89,7 +89,7 @@ public sealed class PromptSession : IDisposable
     /// <exception cref="InvalidOperationException">The sequence was rewound or is empty.</exception>
     public Span<float> NextLogits()
     {
-        _model.Head.Multiply(_hidden, _hidden.Length, 1, _logits, _logits.Length, _options.Threads);
+        _model.Logits(_hidden, 1, _logits, _options.Threads);
         return _logits;
     }
 

@@ -98,7 +98,7 @@ public sealed class AgreementStudy : IDisposable
         for (int i = 0; i < chosen.Length; i++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            _model.Head.Multiply(hidden, hidden.Length, 1, logits, logits.Length, _options.Threads);
+            _model.Logits(hidden, 1, logits, _options.Threads);
             chosen[i] = TensorPrimitives.IndexOfMax<float>(logits);
             float best = logits[chosen[i]];
             logits[chosen[i]] = float.NegativeInfinity;

@@ -133,7 +133,7 @@ public sealed class NeedleStudy : IDisposable
         var hidden = new float[tokens.Length * size];
         session.Append(tokens, hidden);
         var logits = new float[rows * vocabulary];
-        _model.Head.Multiply(hidden.AsSpan((tokens.Length - rows) * size), size, rows, logits, vocabulary, _options.Threads);
+        _model.Logits(hidden.AsSpan((tokens.Length - rows) * size, rows * size), rows, logits.AsSpan(0, rows * vocabulary), _options.Threads);
         bool found = true;
         double logLikelihood = 0;
         for (int row = 0; row < rows; row++)
