@@ -19,10 +19,11 @@ internal static class NeedleCommand
     private static readonly string[] DefaultMethods = ["exact", "clustered:error=0.05"];
 
     private const string HelpNotes = $$"""
-        A haystack is a part of the text with one needle at every depth: "The secret number of NAME is NUMBER." The text is
-        read once a method; then "The secret number of NAME is" is appended for every NAME and taken back. A needle counts
-        as found where the greedy continuation begins with the whole NUMBER. All methods see the same haystacks, so
-        differences are paired. Every haystack is another part of the text with other names and numbers, by --seed.
+        A haystack is a part of the text with one needle at every depth: "The secret word of NAME is WORD." The text is read
+        once a method; then "The secret word of NAME is" is appended for every NAME and taken back. A needle counts as found
+        where its WORD is likelier than those of all other needles (by chance: one of as many as there are depths); greedy:
+        likelier than every token. All methods see the same haystacks, so differences are paired. Every haystack is another
+        part of the text with names and words of its own, by --seed.
 
         --resume FILE keeps finished trials: the same command goes on where it was stopped.
 
@@ -99,7 +100,7 @@ internal static class NeedleCommand
         context.Out.WriteLine(
             $"{Path.GetFileName(settings.ModelPath)} on {settings.Text.Name}: {report.Depths} depths, up to {report.Haystacks} haystacks a length");
         Table table = Tables.Create(
-            context, ["method", "needles", "found", "points to exact", "exact alone", "method alone", .. report.Lengths.Select(length => $"at {length}"), "budget at the longest"]);
+            context, ["method", "needles", "found", "greedy", "points to exact", "exact alone", "method alone", .. report.Lengths.Select(length => $"at {length}"), "budget at the longest"]);
         foreach (NeedleMethodRow row in report.Methods.Where(row => row.Trials > 0))
         {
             bool isExact = row == report.Methods[0];
@@ -108,6 +109,7 @@ internal static class NeedleCommand
                 row.Name,
                 Numbers.Count(row.Trials),
                 Numbers.Percent(row.Accuracy),
+                Numbers.Percent(row.GreedyAccuracy),
                 isExact ? "" : Numbers.Signed(100 * row.Difference, 2) + error,
                 isExact ? "" : Numbers.Count(row.ExactOnly),
                 isExact ? "" : Numbers.Count(row.MethodOnly),

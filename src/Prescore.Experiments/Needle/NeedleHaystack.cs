@@ -1,4 +1,3 @@
-using System.Globalization;
 using Prescore.Models.Tokenizers;
 using Prescore.Numerics;
 
@@ -6,28 +5,32 @@ namespace Prescore.Experiments.Needle;
 
 /// <summary>A question about a needle and the answer to it.</summary>
 /// <param name="Depth">Place of the needle, 0 at the beginning.</param>
-/// <param name="Question">Tokens that the haystack is continued with.</param>
-/// <param name="Answer">Tokens that must follow.</param>
-internal sealed record NeedleQuestion(int Depth, int[] Question, int[] Answer);
+/// <param name="Tokens">Tokens that the haystack is continued with.</param>
+/// <param name="Answer">The first token of the answer.</param>
+internal sealed record NeedleQuestion(int Depth, int[] Tokens, int Answer);
 
 /// <summary>
-/// A part of a text with a needle at every depth: "The secret number of NAME is NUMBER." All needles have the same form
-/// and different names, so every one distracts from the others (multi-key retrieval as in RULER, arXiv 2404.06654), and
-/// one prefill serves all questions.
+/// A part of a text with a needle at every depth: "The secret word of NAME is WORD." All needles have the same form and
+/// different names and words, so every one distracts from the others (multi-key retrieval as in RULER, arXiv 2404.06654),
+/// and one prefill serves all questions.
 /// </summary>
 internal sealed class NeedleHaystack
 {
     /// <summary>Tokens kept free at the end for a question and its answer.</summary>
     private const int QuestionRoom = 32;
 
-    private const int SmallestNumber = 10_000;
-    private const int Numbers = 90_000;
-
     private static readonly string[] Names =
     [
         "Paris", "London", "Tokyo", "Berlin", "Madrid", "Rome", "Cairo", "Sydney", "Boston", "Chicago", "Vienna", "Dublin", "Lisbon", "Prague",
         "Warsaw", "Athens", "Delhi", "Beijing", "Toronto", "Dallas", "Denver", "Seattle", "Houston", "Atlanta", "Oslo", "Milan", "Zurich",
         "Munich", "Havana", "Lima", "Nairobi", "Bangkok",
+    ];
+
+    private static readonly string[] Words =
+    [
+        "apple", "river", "table", "mountain", "window", "garden", "silver", "horse", "bridge", "music", "winter", "paper", "candle", "ocean",
+        "forest", "engine", "mirror", "bottle", "castle", "island", "pepper", "rocket", "summer", "button", "cotton", "dragon", "ladder",
+        "market", "needle", "orange", "pillow", "tunnel",
     ];
 
     private NeedleHaystack(int[] tokens, NeedleQuestion[] questions)
@@ -45,7 +48,7 @@ internal sealed class NeedleHaystack
     /// <summary>One question a needle, by depth.</summary>
     public NeedleQuestion[] Questions { get; }
 
-    /// <summary>Builds a haystack: which part of the text, which names and numbers follows from seed and number alone.</summary>
+    /// <summary>Builds a haystack: which part of the text, which names and words follows from seed and number alone.</summary>
     /// <param name="text">Tokens of the whole text.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="length">Tokens of haystack and question.</param>
@@ -57,12 +60,8 @@ internal sealed class NeedleHaystack
     {
         double Draw(int purpose, int index) => CounterRandom.Uniform(CounterRandom.Hash(seed, length, number, index, RandomStream.Needle + purpose));
         string[] names = [.. Names.OrderBy(name => Draw(0, Array.IndexOf(Names, name))).Take(depths)];
-        string[] needles = new string[depths], numbers = new string[depths];
-        for (int i = 0; i < depths; i++)
-        {
-            numbers[i] = (SmallestNumber + (int)(Draw(1, i) * Numbers)).ToString(CultureInfo.InvariantCulture);
-            needles[i] = $" {Statement(names[i])} {numbers[i]}.";
-        }
+        string[] words = [.. Words.OrderBy(word => Draw(1, Array.IndexOf(Words, word))).Take(depths)];
+        string[] needles = [.. names.Zip(words, (name, word) => $" {Statement(name)} {word}.")];
         int[][] needleTokens = [.. needles.Select(needle => tokenizer.Encode(needle))];
         int straw = length - QuestionRoom - needleTokens.Sum(tokens => tokens.Length);
         if (straw < depths * 4 || straw > text.Length)
@@ -83,15 +82,18 @@ internal sealed class NeedleHaystack
             from = at;
         }
         tokens.AddRange(text.AsSpan(start + from, straw - from));
-        return new NeedleHaystack([.. tokens], [.. names.Select((name, i) => Ask(tokenizer, i, name, numbers[i]))]);
+        NeedleQuestion[] questions = [.. names.Select((name, i) => Ask(tokenizer, i, name, words[i]))];
+        return questions.Select(question => question.Answer).Distinct().Count() == depths
+            ? new NeedleHaystack([.. tokens], questions)
+            : throw new BadInputException("this model's tokenizer begins two of the words with the same token, so answers cannot be told apart; use fewer depths");
     }
 
-    private static string Statement(string name) => $"The secret number of {name} is";
+    private static string Statement(string name) => $"The secret word of {name} is";
 
-    private static NeedleQuestion Ask(ITokenizer tokenizer, int depth, string name, string number)
+    private static NeedleQuestion Ask(ITokenizer tokenizer, int depth, string name, string word)
     {
         int[] question = tokenizer.Encode($"\n{Statement(name)}");
-        return new NeedleQuestion(depth, question, tokenizer.Encode($"\n{Statement(name)} {number}")[question.Length..]);
+        return new NeedleQuestion(depth, question, tokenizer.Encode($"\n{Statement(name)} {word}")[question.Length]);
     }
 
     /// <summary>The end of the sentence at a place, or the place itself where none ends near.</summary>

@@ -10,8 +10,8 @@ namespace Prescore.Experiments.Needle;
 
 /// <summary>
 /// Needles in haystacks: which facts hidden in a long text a model still finds with each attention method. All methods
-/// see the same haystacks and questions. A needle is found where the greedy continuation of the question begins with the
-/// answer, which is checked with one pass over question and answer: each token of the answer must be the likeliest.
+/// see the same haystacks and questions. A needle is found where, after the question, its answer is likelier than the
+/// answers of all other needles in the haystack: a choice among as many as there are depths.
 /// </summary>
 public sealed class NeedleStudy : IDisposable
 {
@@ -44,10 +44,10 @@ public sealed class NeedleStudy : IDisposable
         try
         {
             model.RequireContext(settings.Lengths.Max());
-            MemoryEstimate.OfSequence(model.Configuration, settings.Lengths.Max(), settings.Lengths.Max()).Require(MemoryEstimate.Available());
+            MemoryEstimate.OfSequence(model, settings.Lengths.Max(), settings.Lengths.Max()).Require(MemoryEstimate.Available());
             string identity = string.Create(
                 CultureInfo.InvariantCulture,
-                $"needle trials 1; model {FileIdentity.Of(settings.ModelPath).Sha256}; text {FileIdentity.Of(settings.Text).Sha256}; seed {options.Seed}; depths {settings.Depths}; rope {settings.Rope}");
+                $"needle trials 2; model {FileIdentity.Of(settings.ModelPath).Sha256}; text {FileIdentity.Of(settings.Text).Sha256}; seed {options.Seed}; depths {settings.Depths}; rope {settings.Rope}");
             return new NeedleStudy(settings, options, model, tokenizer, tokens, new NeedleTrialFile(settings.StatePath, identity));
         }
         catch
@@ -113,36 +113,22 @@ public sealed class NeedleStudy : IDisposable
         using var session = new CausalSession(_model, attention, _options);
         session.Append(haystack.Tokens, [], progress, cancellationToken);
         double budget = session.Attention.Budget;
+        var hidden = new float[_model.Configuration.HiddenSize];
+        var logits = new float[_model.Configuration.VocabularySize];
+        int[] answers = [.. haystack.Questions.Select(question => question.Answer)];
         return
         [
             .. haystack.Questions.Select(question =>
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                (bool found, double logLikelihood) = Ask(session, question);
+                session.Append(question.Tokens, hidden);
                 session.Rewind(haystack.Tokens.Length);
-                return new NeedleTrial(method.Text, length, number, question.Depth, found, logLikelihood, budget);
+                _model.Head.Multiply(hidden, hidden.Length, 1, logits, logits.Length, _options.Threads);
+                bool found = answers.MaxBy(answer => logits[answer]) == question.Answer;
+                bool greedy = TensorPrimitives.IndexOfMax<float>(logits) == question.Answer;
+                return new NeedleTrial(method.Text, length, number, question.Depth, found, greedy, logits[question.Answer] - LogSumExp(logits), budget);
             }),
         ];
-    }
-
-    private (bool Found, double LogLikelihood) Ask(CausalSession session, NeedleQuestion question)
-    {
-        // The last token of the answer is predicted, not read.
-        int[] tokens = [.. question.Question, .. question.Answer[..^1]];
-        int size = _model.Configuration.HiddenSize, vocabulary = _model.Configuration.VocabularySize, rows = question.Answer.Length;
-        var hidden = new float[tokens.Length * size];
-        session.Append(tokens, hidden);
-        var logits = new float[rows * vocabulary];
-        _model.Logits(hidden.AsSpan((tokens.Length - rows) * size, rows * size), rows, logits.AsSpan(0, rows * vocabulary), _options.Threads);
-        bool found = true;
-        double logLikelihood = 0;
-        for (int row = 0; row < rows; row++)
-        {
-            Span<float> next = logits.AsSpan(row * vocabulary, vocabulary);
-            found &= TensorPrimitives.IndexOfMax<float>(next) == question.Answer[row];
-            logLikelihood += next[question.Answer[row]] - LogSumExp(next);
-        }
-        return (found, logLikelihood);
     }
 
     private static double LogSumExp(ReadOnlySpan<float> logits)

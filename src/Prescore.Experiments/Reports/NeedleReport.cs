@@ -36,6 +36,9 @@ public sealed record NeedleMethodRow
     /// <summary>Share of the needles that was found.</summary>
     public required double Accuracy { get; init; }
 
+    /// <summary>Share of the needles whose answer is the likeliest of the whole vocabulary.</summary>
+    public required double GreedyAccuracy { get; init; }
+
     /// <summary>Accuracy less exact's, over the trials that both ran.</summary>
     public required double Difference { get; init; }
 
@@ -71,6 +74,7 @@ public sealed record NeedleMethodRow
             Spec = spec,
             Trials = own.Length,
             Accuracy = own.Length == 0 ? 0 : own.Count(trial => trial.Found) / (double)own.Length,
+            GreedyAccuracy = own.Length == 0 ? 0 : own.Count(trial => trial.Greedy) / (double)own.Length,
             Difference = mean,
             DifferenceSe = differences.Length < 2 ? null
                 : Math.Sqrt(differences.Sum(difference => (difference - mean) * (difference - mean)) / (differences.Length - 1) / differences.Length),
