@@ -123,7 +123,7 @@ public sealed class NeedleStudy : IDisposable
                 cancellationToken.ThrowIfCancellationRequested();
                 session.Append(question.Tokens, hidden);
                 session.Rewind(haystack.Tokens.Length);
-                _model.Head.Multiply(hidden, hidden.Length, 1, logits, logits.Length, _options.Threads);
+                _model.Logits(hidden, 1, logits, _options.Threads);
                 bool found = answers.MaxBy(answer => logits[answer]) == question.Answer;
                 bool greedy = TensorPrimitives.IndexOfMax<float>(logits) == question.Answer;
                 return new NeedleTrial(method.Text, length, number, question.Depth, found, greedy, logits[question.Answer] - LogSumExp(logits), budget);

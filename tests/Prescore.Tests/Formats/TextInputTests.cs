@@ -51,7 +51,7 @@ public class TextInputTests
     public void Little_of_a_long_text_is_read_for_a_few_tokens_and_they_are_those_of_the_whole()
     {
         using GgufFile file = GgufFile.Open(SharedData.Golden("gguf", "tiny-llama-f32.gguf"));
-        GgufTokenizer tokenizer = GgufTokenizer.FromGguf(file);
+        ITokenizer tokenizer = GgufTokenizer.FromGguf(file);
         string book = File.ReadAllText(Path.Combine(SharedData.Repository, "texts", "war-and-peace-part.txt"));
         foreach (string text in new[] { book, book.Replace(" ", ""), new string('a', 400_000), new string(' ', 400_000) })
         {
@@ -69,7 +69,7 @@ public class TextInputTests
     public void A_short_text_gives_what_it_has()
     {
         using GgufFile file = GgufFile.Open(SharedData.Golden("gguf", "tiny-llama-f32.gguf"));
-        GgufTokenizer tokenizer = GgufTokenizer.FromGguf(file);
+        ITokenizer tokenizer = GgufTokenizer.FromGguf(file);
 
         TokenPrefix.Read(tokenizer, new StringReader("Hello world"), 500).ShouldBe(tokenizer.Encode("Hello world"));
         TokenPrefix.Read(tokenizer, new StringReader(""), 500).ShouldBeEmpty();
