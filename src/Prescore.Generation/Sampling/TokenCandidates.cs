@@ -69,7 +69,7 @@ internal sealed class TokenCandidates
         {
             return false;
         }
-        KeepFirst(most);
+        KeepFirst(Math.Min(most, _kept.Count));
         // Top-p is of what top-k left; all tokens together have 1.
         double wanted = options.TopP * (options.TopK == 0 ? 1 : _kept.Sum(candidate => (double)candidate.Probability));
         if (options.TopP < 1)

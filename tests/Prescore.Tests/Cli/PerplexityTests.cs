@@ -98,7 +98,7 @@ public sealed class PerplexityTests : IDisposable
         ToolRun.Of([.. tiny, "--context", "64", "--skip", "64"]).ShouldBeBadInput("--skip 64");
         ToolRun.Of([.. tiny, "--methods", "window", "--report", _folder.File("heads.png")]).ShouldBeBadInput("--report", "clustered:error=0.1");
         ToolRun.Of([.. tiny, "--context", "1"]).ShouldBeBadInput("--context");
-        ToolRun.Of([.. tiny, "--rope", "linear:factor=2"]).ShouldBeBadInput("--rope", "yarn:factor=F");
+        ToolRun.Of([.. tiny, "--rope", "spin:factor=2"]).ShouldBeBadInput("--rope");
         ToolRun.Of([.. tiny, "--methods", "prescored:scorer=levrage"]).ShouldBeBadInput("did you mean 'leverage'?");
     }
 
@@ -112,7 +112,7 @@ public sealed class PerplexityTests : IDisposable
             "--methods", "clustered:error=0.2", "--json", json, "--report", heatMap);
 
         run.ExitCode.ShouldBe(0, run.Error);
-        run.Out.ShouldContain("clustered: relative error certified by 336 exact probe queries over 24 layers × heads, target 0.2: median ");
+        run.Out.ShouldContain("clustered: certificate, a measured estimate and not a bound: relative error by 336 exact probe queries over 24 layers × heads, target 0.2: median ");
         JsonElement[] rows = [.. JsonDocument.Parse(File.ReadAllText(json)).RootElement.GetProperty("methods").EnumerateArray()];
         rows[0].GetProperty("certificate").ValueKind.ShouldBe(JsonValueKind.Null);
         JsonElement certificate = rows[1].GetProperty("certificate");
@@ -155,8 +155,11 @@ public sealed class PerplexityTests : IDisposable
     [Fact]
     public void Unknown_architectures_and_damaged_models_are_refused()
     {
-        ToolRun.Of("perplexity", "--model", SharedData.Golden("gguf", "tiny-chatglm3-f32.gguf"), "--text", Text(500))
-            .ShouldBeBadInput("tiny-chatglm3-f32.gguf", "chatglm");
+        byte[] unknown = File.ReadAllBytes(TinyModel);
+        int architecture = unknown.AsSpan().IndexOf("general.architecture"u8);
+        "lambo"u8.CopyTo(unknown.AsSpan(architecture + unknown.AsSpan(architecture).IndexOf("llama"u8)));
+        File.WriteAllBytes(_folder.File("unknown.gguf"), unknown);
+        ToolRun.Of("perplexity", "--model", _folder.File("unknown.gguf"), "--text", Text(500)).ShouldBeBadInput("unknown.gguf", "lambo");
         string cut = _folder.File("cut.gguf");
         File.WriteAllBytes(cut, File.ReadAllBytes(TinyModel)[..5000]);
         ToolRun.Of("perplexity", "--model", cut, "--text", Text(500)).ShouldBeBadInput("cut.gguf");

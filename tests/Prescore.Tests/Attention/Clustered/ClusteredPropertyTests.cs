@@ -273,7 +273,7 @@ public class ClusteredPropertyTests
     [InlineData(1e-30f)]
     [InlineData(1e6f)]
     [InlineData(1e30f)]
-    [InlineData(1e37f)]
+    [InlineData(1e35f)]
     public void Values_of_any_size_are_stored(float size)
     {
         foreach (bool causal in new[] { true, false })
@@ -286,6 +286,15 @@ public class ClusteredPropertyTests
             tensors.Run(new ClusteredAttention(Small));
             tensors.Output.ShouldAllBe(x => float.IsFinite(x));
         }
+    }
+
+    /// <summary>Beyond that the sum of the weighted values might not be a number of single precision.</summary>
+    [Fact]
+    public void Values_whose_sums_may_overflow_are_refused()
+    {
+        AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(200, 200), causal: true);
+        tensors.Values[40 * 16] = 1e38f;
+        Should.Throw<LogitOverflowException>(() => tensors.Run(new ClusteredAttention(Small)));
     }
 
     [Fact]
