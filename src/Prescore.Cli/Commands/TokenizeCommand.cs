@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using Prescore.Cli.Options;
-using Prescore.Experiments;
 using Prescore.Experiments.Reports;
 using Prescore.Models.Formats;
 using Prescore.Models.Tokenizers;
@@ -23,8 +22,6 @@ internal static class TokenizeCommand
           prescore tokenize --special --text chat.txt
         """;
 
-    private const int LongestText = 1 << 28;
-
     public static Command Create(ToolContext context)
     {
         Option<string?> model = RunOptions.Model();
@@ -39,26 +36,11 @@ internal static class TokenizeCommand
         {
             ITokenizer tokenizer = ModelTokenizer.Load(parsed.GetValue(model) ?? EmbeddedFiles.Model).Tokenizer;
             using TextInput input = TextInputs.Open(context, parsed.GetValue(text) ?? TextInputs.StandardInput);
-            int[] ids = tokenizer.Encode(ReadWhole(input), parsed.GetValue(special));
+            int[] ids = tokenizer.Encode(input.ReadToEnd(), parsed.GetValue(special));
             context.Out.Write(parsed.GetValue(json) ? Json(ids, tokenizer) : Lines(ids, tokenizer));
             return ExitCodes.Done;
         });
         return command;
-    }
-
-    private static string ReadWhole(TextInput input)
-    {
-        var text = new StringBuilder();
-        var buffer = new char[1 << 16];
-        for (int count = input.Read(buffer); count > 0; count = input.Read(buffer))
-        {
-            text.Append(buffer, 0, count);
-            if (text.Length > LongestText)
-            {
-                throw new BadInputException($"{input.Name} has more than {LongestText} characters; tokenize a part of it, as head -c gives it");
-            }
-        }
-        return text.ToString();
     }
 
     private static string Json(int[] ids, ITokenizer tokenizer) => ReportJson.Serialize(new TokenizeReport

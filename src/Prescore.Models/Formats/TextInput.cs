@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using Prescore.Memory;
 
 namespace Prescore.Models.Formats;
@@ -12,6 +13,9 @@ public sealed class TextInput : TextReader
 {
     /// <summary>The hash of a pipe or a device is that of all it brings; beyond this there is none, as it may never end.</summary>
     public const long LongestHashedStream = 1L << 30;
+
+    /// <summary>Most characters that <see cref="ReadToEnd"/> gives.</summary>
+    public const int LongestText = 1 << 28;
 
     private const int BufferBytes = 1 << 16;
 
@@ -82,6 +86,23 @@ public sealed class TextInput : TextReader
         _characters.AsSpan(_firstCharacter, count).CopyTo(buffer);
         _firstCharacter += count;
         return count;
+    }
+
+    /// <summary>The rest of the text.</summary>
+    /// <exception cref="ModelFormatException">It has more than <see cref="LongestText"/> characters.</exception>
+    public override string ReadToEnd()
+    {
+        var text = new StringBuilder();
+        var buffer = new char[1 << 16];
+        for (int count = Read(buffer); count > 0; count = Read(buffer))
+        {
+            text.Append(buffer, 0, count);
+            if (text.Length > LongestText)
+            {
+                throw new ModelFormatException(Name, $"it has more than {LongestText} characters", "give a part of it, as head -c does");
+            }
+        }
+        return text.ToString();
     }
 
     /// <summary>

@@ -29,6 +29,10 @@ public static class ImageFile
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     public static RgbImage Read(string path)
     {
+        if (path.Length == 0)
+        {
+            throw new FileNotFoundException("the path of an image is empty");
+        }
         if (new FileInfo(path) is { Exists: true, Length: > MostBytes })
         {
             throw new ImageFormatException(path, $"the file is longer than {MostBytes:N0} bytes", "scale the image down");

@@ -80,6 +80,8 @@ public class SamplerTests
             return needed;
         }).ToList();
         double least = (options.MinP - 1e-5) * nucleus[0].P;
-        return [.. nucleus.Where(token => token.P >= least).Select(token => token.Id), .. all.Where(token => token.P == all[0].P).Select(token => token.Id)];
+        // In single precision tokens may tie with the last one of the nucleus that do not here.
+        double border = Math.Max(least, nucleus[^1].P * (1 - 1e-5));
+        return [.. all.Where(token => token.P >= border).Select(token => token.Id), .. all.Where(token => token.P == all[0].P).Select(token => token.Id)];
     }
 }
