@@ -22,7 +22,7 @@ internal static class VisionTrainCommand
         FILE.training holds the state after the last epoch: the same command goes on from there, to the bit.
 
         The method stands in all layers; CLS is always kept and counts. Methods that can be trained with:
-          exact, window:w=32, prescored:scorer=kmeans,s=32[,rest=16], coreset:s=32
+          exact, window:w=32, prescored:scorer=kmeans,s=32[,rest=coreset,reps=16], coreset:s=32
 
         Examples:
           prescore vision train --out vit/model.safetensors

@@ -1,3 +1,4 @@
+using Prescore.Attention.Coreset;
 using Prescore.Scoring;
 using Prescore.Specs;
 
@@ -49,9 +50,10 @@ public static class AttentionModules
     {
         IKeyScorer scorer = KeyScorers.Create(spec.Text("scorer") ?? "kmeans");
         int count = spec.Integer("s", 1) ?? 32;
-        int rest = spec.Integer("rest", 0) ?? 0;
-        spec.RefuseUnread("scorer", "s", "rest");
-        return new PreScoredModule(scorer, count, rest, options);
+        bool coreset = spec.Choice("rest", "none", "coreset") == "coreset";
+        int representatives = coreset ? spec.Integer("reps", 1) ?? CoresetAttention.DefaultRepresentatives : 0;
+        spec.RefuseUnread([.. (string[])["scorer", "s", "rest"], .. coreset ? (string[])["reps"] : []]);
+        return new PreScoredModule(scorer, count, representatives, options);
     }
 
     private static CoresetModule Coreset(MethodSpec spec, AttentionModuleOptions options)

@@ -16,7 +16,7 @@ public sealed class PreScoredModule(IKeyScorer scorer, int count, int rest, Atte
     private readonly KeySelector _selector = new(scorer, count, options);
 
     /// <inheritdoc/>
-    public override string Spec => $"prescored:scorer={scorer.Name},s={count}" + (rest > 0 ? $",rest={rest}" : "");
+    public override string Spec => $"prescored:scorer={scorer.Name},s={count}" + (rest > 0 ? $",rest=coreset,reps={rest}" : "");
 
     /// <inheritdoc/>
     public override Tensor forward(Tensor queries, Tensor keys, Tensor values)

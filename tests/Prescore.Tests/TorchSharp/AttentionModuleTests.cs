@@ -23,8 +23,8 @@ public class AttentionModuleTests
         { "prescored:scorer=kmeans,s=9", 1 },
         { "prescored:scorer=leverage,s=1", 1 },
         { "prescored:scorer=norm,s=40", 1 },
-        { "prescored:scorer=random,s=6,rest=7", 2 },
-        { "prescored:scorer=keydiff,s=30,rest=12", 0 },
+        { "prescored:scorer=random,s=6,rest=coreset,reps=7", 2 },
+        { "prescored:scorer=keydiff,s=30,rest=coreset,reps=12", 0 },
         { "coreset:s=8", 0 },
         { "coreset:s=8", 1 },
         { "coreset:s=60", 1 },
@@ -123,7 +123,7 @@ public class AttentionModuleTests
         MethodSpec spec = MethodSpec.Parse(method);
         var host = new HostKeys(inputs[1]);
         var options = new AttentionModuleOptions(7, 3, kept);
-        int count = spec.Integer("s", 0) ?? 0, rest = spec.Integer("rest", 0) ?? 0;
+        int count = spec.Integer("s", 0) ?? 0, rest = spec.Integer("reps", 0) ?? 0;
         switch (spec.Name)
         {
             case "window":

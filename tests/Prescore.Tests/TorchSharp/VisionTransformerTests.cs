@@ -43,7 +43,7 @@ public class VisionTransformerTests
     [Theory]
     [InlineData("exact")]
     [InlineData("prescored:scorer=kmeans,s=6")]
-    [InlineData("prescored:scorer=leverage,s=3,rest=4")]
+    [InlineData("prescored:scorer=leverage,s=3,rest=coreset,reps=4")]
     public void Training_learns_and_one_that_was_killed_goes_on_to_the_bit(string method)
     {
         using var folder = new TemporaryFolder();
