@@ -6,7 +6,7 @@ namespace Prescore.Tests.Scoring;
 /// <summary>Keys that no scorer may stumble over: every score stays finite.</summary>
 public class DegenerateKeysTests
 {
-    public static TheoryData<string> Scorers => [.. KeyScorers.Names];
+    public static TheoryData<string> Scorers => [.. ScoringKeys.OwnScorers];
 
     [Theory]
     [MemberData(nameof(Scorers))]

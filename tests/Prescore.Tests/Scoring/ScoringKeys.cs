@@ -9,6 +9,10 @@ internal static class ScoringKeys
 {
     public const int Dimension = 64;
 
+    /// <summary>The library's own scorers: other tests register further ones, at any time of the run.</summary>
+    public static string[] OwnScorers { get; } =
+        [.. KeyScorers.Names.Where(name => KeyScorers.Create(name).GetType().Assembly == typeof(KeyScorers).Assembly)];
+
     /// <summary>Keys from a few well separated Gaussian clusters with a common mean, as real keys have one.</summary>
     public static float[] Clustered(int count, int dimension, ulong seed, int clusters = 5, double scale = 1)
     {
