@@ -17,11 +17,15 @@ internal static class AgreementCommand
 
     private const string HelpNotes = $$"""
         Prompts are cut evenly spaced from the text and continued greedily, with exact attention and with each method. The
-        gap is exact's largest logit less its second one where the two part: a small one means a choice that was close.
+        gap is exact's largest logit less its second one where the two part, beside the smallest one of exact's whole
+        continuation; "moved" is how far the method moves such gaps (root mean square): a choice that was closer than that
+        may fall either way.
+
+        --resume FILE keeps finished prompts: the same command goes on where it was stopped.
 
         {{RunOptions.MethodGrammar}}
         Examples:
-          prescore study agreement --text book.txt --json agreement.json
+          prescore study agreement --text book.txt --resume rows.jsonl --json agreement.json
           prescore study agreement --methods clustered:error=0.02 clustered:error=0.1 --prompts 10 --context 4k
         """;
 
@@ -38,10 +42,11 @@ internal static class AgreementCommand
         Option<bool> allowLong = RunOptions.AllowLong();
         Option<int?> threads = RunOptions.Threads();
         Option<ulong?> seed = RunOptions.Seed();
+        Option<string?> resume = PathOptions.Output("--resume", "Keep finished prompts in this file and go on from those in it.");
         Option<string?> json = RunOptions.Json("every prompt");
         var command = new ToolCommand("agreement", "How long greedy continuations of long prompts stay those of exact attention.", HelpNotes)
         {
-            model, text, prompts, length, tokens, methods, budget, rope, allowLong, threads, seed, json,
+            model, text, prompts, length, tokens, methods, budget, rope, allowLong, threads, seed, resume, json,
         };
         command.SetAction(parsed =>
         {
@@ -59,6 +64,7 @@ internal static class AgreementCommand
                 Tokens = parsed.GetValue(tokens) ?? defaults.Tokens,
                 Rope = RunOptions.Scaling(parsed.GetValue(rope)),
                 AllowLong = parsed.GetValue(allowLong),
+                StatePath = parsed.GetValue(resume),
             };
             AttentionOptions options = RunOptions.Attention(parsed.GetValue(threads), parsed.GetValue(seed));
             using AgreementStudy study = AgreementStudy.Prepare(settings, options, context.CancellationToken);
@@ -84,7 +90,7 @@ internal static class AgreementCommand
 
     private static void Print(ToolContext context, AgreementSettings settings, List<AgreementRow> rows)
     {
-        Table table = Tables.Create(context, "method", "prompt at", "same tokens", "gap where they part", "exact", "method", "same top", "budget");
+        Table table = Tables.Create(context, "method", "prompt at", "same tokens", "gap there", "smallest gap", "moved", "exact", "method", "same top", "budget");
         foreach (AgreementRow row in rows)
         {
             table.AddPlainRow(
@@ -92,6 +98,8 @@ internal static class AgreementCommand
                 Numbers.Count(row.Start),
                 $"{row.Same} of {settings.Tokens}",
                 row.Gap is double gap ? Numbers.Fixed(gap, 3) : "",
+                Numbers.Fixed(row.SmallestGap, 3),
+                Numbers.Fixed(row.GapChange, 3),
                 Quoted(row.ExactToken),
                 Quoted(row.MethodToken),
                 Numbers.Percent(row.SameTop),
@@ -100,8 +108,10 @@ internal static class AgreementCommand
         Tables.Write(context, table);
         foreach (IGrouping<string, AgreementRow> method in rows.GroupBy(row => row.Name))
         {
-            int whole = method.Count(row => row.Same == settings.Tokens);
-            context.Out.WriteLine($"{method.Key}: the same {settings.Tokens} tokens in {whole} of {method.Count()} prompts");
+            int whole = method.Count(row => row.Same == settings.Tokens), parted = method.Count() - whole;
+            int close = method.Count(row => row.Gap < row.GapChange);
+            context.Out.WriteLine($"{method.Key}: the same {settings.Tokens} tokens in {whole} of {method.Count()} prompts"
+                + (parted > 0 ? $"; of the {parted} that part, {close} at a choice closer than the method moves gaps" : ""));
         }
     }
 

@@ -26,4 +26,7 @@ public sealed record AgreementSettings
 
     /// <summary>Whether a context beyond the trained one is fine without scaling.</summary>
     public bool AllowLong { get; init; }
+
+    /// <summary>File of finished rows, read at the start and added to; null: none.</summary>
+    public string? StatePath { get; init; }
 }

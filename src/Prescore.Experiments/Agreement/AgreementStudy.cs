@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics.Tensors;
 using Prescore.Attention.Contracts;
 using Prescore.Attention.Exact;
@@ -19,9 +20,11 @@ public sealed class AgreementStudy : IDisposable
     private readonly CausalModel _model;
     private readonly ITokenizer _tokenizer;
     private readonly int[] _text;
+    private readonly ResumableRows<AgreementRow> _file;
 
-    private AgreementStudy(AgreementSettings settings, AttentionOptions options, CausalModel model, ITokenizer tokenizer, int[] text) =>
-        (_settings, _options, _model, _tokenizer, _text) = (settings, options, model, tokenizer, text);
+    private AgreementStudy(
+        AgreementSettings settings, AttentionOptions options, CausalModel model, ITokenizer tokenizer, int[] text, ResumableRows<AgreementRow> file) =>
+        (_settings, _options, _model, _tokenizer, _text, _file) = (settings, options, model, tokenizer, text, file);
 
     /// <summary>Reads model and text and checks that they fit the settings.</summary>
     /// <exception cref="BadInputException">The settings cannot be met.</exception>
@@ -38,7 +41,10 @@ public sealed class AgreementStudy : IDisposable
         try
         {
             model.RequireContext(settings.Context + settings.Tokens);
-            return new AgreementStudy(settings, options, model, tokenizer, tokens);
+            string identity = string.Create(
+                CultureInfo.InvariantCulture,
+                $"agreement 1; model {FileIdentity.Of(settings.ModelPath).Sha256}; text {FileIdentity.Of(settings.Text).Sha256}; seed {options.Seed}; context {settings.Context}; tokens {settings.Tokens}; rope {settings.Rope}");
+            return new AgreementStudy(settings, options, model, tokenizer, tokens, new ResumableRows<AgreementRow>(settings.StatePath, identity));
         }
         catch
         {
@@ -47,28 +53,35 @@ public sealed class AgreementStudy : IDisposable
         }
     }
 
-    /// <summary>Runs every prompt; rows come prompt by prompt.</summary>
+    /// <summary>Runs every prompt; rows come prompt by prompt, finished ones without being run again.</summary>
     /// <param name="methods">The methods beside exact.</param>
     /// <param name="progress">Receives how far it has come.</param>
-    /// <param name="cancellationToken">Stops the work.</param>
+    /// <param name="cancellationToken">Stops the work; what came until then is kept in the file.</param>
     public IEnumerable<AgreementRow> Run(
         IReadOnlyList<MethodRequest> methods, IProgress<StudyProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        double share = 1.0 / (_settings.Prompts * (methods.Count + 1)), done = 0;
+        (MethodRequest Request, IAttention Attention)[] resolved = [.. methods.Select(method => (method, method.Resolve(Shape(), causal: true)))];
+        var finished = _file.Finished.ToLookup(row => (row.Spec, row.Start));
+        double share = 1.0 / (_settings.Prompts * (methods.Count + 1));
         for (int prompt = 0; prompt < _settings.Prompts; prompt++)
         {
             int start = _settings.Prompts == 1 ? 0 : (int)((long)(_text.Length - _settings.Context) * prompt / (_settings.Prompts - 1));
-            Continuation exact = Continue(new ExactAttention(), start, along: null, Part("exact", prompt), cancellationToken);
-            done += share;
-            foreach (MethodRequest method in methods)
+            double done = share * prompt * (methods.Count + 1);
+            Continuation? exact = null;
+            foreach ((MethodRequest method, IAttention attention) in resolved)
             {
-                IAttention attention = method.Resolve(Shape(), causal: true);
-                Continuation own = Continue(attention, start, exact.Tokens, Part(method.Name, prompt), cancellationToken);
-                done += share;
-                yield return Row(method, attention, start, exact, own);
+                AgreementRow? row = finished[(attention.Spec, start)].FirstOrDefault();
+                if (row is null)
+                {
+                    exact ??= Continue(new ExactAttention(), start, along: null, Part("exact", prompt, done), cancellationToken);
+                    done += share;
+                    row = Row(method, attention, start, exact, Continue(attention, start, exact, Part(method.Name, prompt, done), cancellationToken));
+                    _file.Append(row);
+                }
+                yield return row with { Name = method.Name };
             }
         }
-        NamedProgress Part(string name, int prompt) => new(new PartialProgress(progress, done, share), $"{name}, prompt {prompt + 1}");
+        NamedProgress Part(string name, int prompt, double done) => new(new PartialProgress(progress, done, share), $"{name}, prompt {prompt + 1}");
     }
 
     /// <summary>The whole result; hashes the files.</summary>
@@ -86,45 +99,60 @@ public sealed class AgreementStudy : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _model.Dispose();
 
-    /// <summary>Chooses tokens greedily, and goes on with them or along a given continuation.</summary>
-    private Continuation Continue(IAttention attention, int start, int[]? along, IProgress<double> progress, CancellationToken cancellationToken)
+    /// <summary>Chooses tokens greedily, and goes on with them or along exact's continuation.</summary>
+    private Continuation Continue(
+        IAttention attention, int start, Continuation? along, IProgress<double> progress, CancellationToken cancellationToken)
     {
-        var chosen = new int[_settings.Tokens];
-        var gaps = new double[_settings.Tokens];
+        var steps = new Step[_settings.Tokens];
         var hidden = new float[_model.Configuration.HiddenSize];
         var logits = new float[_model.Configuration.VocabularySize];
         using var session = new CausalSession(_model, attention, _options);
         session.Append(_text.AsSpan(start, _settings.Context), hidden, progress, cancellationToken);
-        for (int i = 0; i < chosen.Length; i++)
+        for (int i = 0; i < steps.Length; i++)
         {
             cancellationToken.ThrowIfCancellationRequested();
             _model.Logits(hidden, 1, logits, _options.Threads);
-            chosen[i] = TensorPrimitives.IndexOfMax<float>(logits);
-            float best = logits[chosen[i]];
-            logits[chosen[i]] = float.NegativeInfinity;
-            gaps[i] = best - TensorPrimitives.Max<float>(logits);
-            if (i + 1 < chosen.Length)
+            steps[i] = Choose(logits, along?.Steps[i]);
+            if (i + 1 < steps.Length)
             {
-                session.Append([along?[i] ?? chosen[i]], hidden);
+                session.Append([along?.Steps[i].Best ?? steps[i].Best], hidden);
             }
         }
-        return new Continuation(chosen, gaps, session.Attention.Budget);
+        return new Continuation(steps, session.Attention.Budget);
+    }
+
+    /// <summary>The likeliest token, and how it stands against exact's choice.</summary>
+    private static Step Choose(Span<float> logits, Step? exact)
+    {
+        int best = TensorPrimitives.IndexOfMax<float>(logits);
+        float largest = logits[best];
+        if (exact is { } own)
+        {
+            return new Step(best, own.Second, Gap: logits[own.Best] - logits[own.Second], Lead: largest - logits[own.Best]);
+        }
+        logits[best] = float.NegativeInfinity;
+        int second = TensorPrimitives.IndexOfMax<float>(logits);
+        return new Step(best, second, Gap: largest - logits[second], Lead: 0);
     }
 
     private AgreementRow Row(MethodRequest method, IAttention attention, int start, Continuation exact, Continuation own)
     {
-        int same = exact.Tokens.AsSpan().CommonPrefixLength(own.Tokens);
-        bool parts = same < exact.Tokens.Length;
+        bool[] agree = [.. exact.Steps.Zip(own.Steps, (a, b) => a.Best == b.Best)];
+        int same = Array.IndexOf(agree, false) is >= 0 and int first ? first : agree.Length;
+        bool parts = same < agree.Length;
         return new AgreementRow
         {
             Name = method.Name,
             Spec = attention.Spec,
             Start = start,
             Same = same,
-            Gap = parts ? exact.Gaps[same] : null,
-            ExactToken = parts ? _tokenizer.Piece(exact.Tokens[same]) : null,
-            MethodToken = parts ? _tokenizer.Piece(own.Tokens[same]) : null,
-            SameTop = exact.Tokens.Zip(own.Tokens).Count(pair => pair.First == pair.Second) / (double)exact.Tokens.Length,
+            Gap = parts ? exact.Steps[same].Gap : null,
+            Lead = parts ? own.Steps[same].Lead : null,
+            SmallestGap = exact.Steps.Min(step => step.Gap),
+            GapChange = Math.Sqrt(exact.Steps.Zip(own.Steps, (a, b) => Math.Pow(b.Gap - a.Gap, 2)).Average()),
+            ExactToken = parts ? _tokenizer.Piece(exact.Steps[same].Best) : null,
+            MethodToken = parts ? _tokenizer.Piece(own.Steps[same].Best) : null,
+            SameTop = agree.Count(agrees => agrees) / (double)agree.Length,
             Budget = own.Budget,
         };
     }
@@ -138,5 +166,12 @@ public sealed class AgreementStudy : IDisposable
         HeadDimension = _model.Configuration.HeadDimension,
     };
 
-    private sealed record Continuation(int[] Tokens, double[] Gaps, double Budget);
+    private sealed record Continuation(Step[] Steps, double Budget);
+
+    /// <summary>One choice of a token.</summary>
+    /// <param name="Best">The likeliest.</param>
+    /// <param name="Second">Exact's second one.</param>
+    /// <param name="Gap">Logit of exact's likeliest less that of its second one.</param>
+    /// <param name="Lead">Logit of the likeliest less that of exact's likeliest.</param>
+    private readonly record struct Step(int Best, int Second, double Gap, double Lead);
 }

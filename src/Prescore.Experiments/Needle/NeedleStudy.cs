@@ -20,9 +20,9 @@ public sealed class NeedleStudy : IDisposable
     private readonly CausalModel _model;
     private readonly ITokenizer _tokenizer;
     private readonly int[] _text;
-    private readonly NeedleTrialFile _file;
+    private readonly ResumableRows<NeedleTrial> _file;
 
-    private NeedleStudy(NeedleSettings settings, AttentionOptions options, CausalModel model, ITokenizer tokenizer, int[] text, NeedleTrialFile file) =>
+    private NeedleStudy(NeedleSettings settings, AttentionOptions options, CausalModel model, ITokenizer tokenizer, int[] text, ResumableRows<NeedleTrial> file) =>
         (_settings, _options, _model, _tokenizer, _text, _file) = (settings, options, model, tokenizer, text, file);
 
     /// <summary>Reads text and model and checks that they fit the settings, before the long work begins.</summary>
@@ -48,7 +48,7 @@ public sealed class NeedleStudy : IDisposable
             string identity = string.Create(
                 CultureInfo.InvariantCulture,
                 $"needle trials 2; model {FileIdentity.Of(settings.ModelPath).Sha256}; text {FileIdentity.Of(settings.Text).Sha256}; seed {options.Seed}; depths {settings.Depths}; rope {settings.Rope}");
-            return new NeedleStudy(settings, options, model, tokenizer, tokens, new NeedleTrialFile(settings.StatePath, identity));
+            return new NeedleStudy(settings, options, model, tokenizer, tokens, new ResumableRows<NeedleTrial>(settings.StatePath, identity));
         }
         catch
         {

@@ -36,6 +36,18 @@ public sealed record AgreementRow
     /// <summary>Exact's largest logit less its second one, where the two part; null where they do not.</summary>
     public required double? Gap { get; init; }
 
+    /// <summary>There, the method's logit of its own token less that of exact's; null where they do not part.</summary>
+    public required double? Lead { get; init; }
+
+    /// <summary>Exact's smallest such gap over its whole continuation: how close its closest choice was.</summary>
+    public required double SmallestGap { get; init; }
+
+    /// <summary>
+    /// Root mean square, over exact's continuation, of how far the method moves the difference between the logits of exact's
+    /// two likeliest tokens: a choice that was closer than this may fall either way.
+    /// </summary>
+    public required double GapChange { get; init; }
+
     /// <summary>Exact's token there.</summary>
     public required string? ExactToken { get; init; }
 

@@ -82,6 +82,7 @@ public static class ReportJson
 [JsonSerializable(typeof(NeedleReport))]
 [JsonSerializable(typeof(NeedleTrial))]
 [JsonSerializable(typeof(AgreementReport))]
+[JsonSerializable(typeof(AgreementRow))]
 [JsonSerializable(typeof(GenerateReport))]
 [JsonSerializable(typeof(PlantedReport))]
 internal sealed partial class ReportJsonContext : JsonSerializerContext;

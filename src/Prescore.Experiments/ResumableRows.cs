@@ -1,21 +1,22 @@
 using System.Text.Json;
 using Prescore.Experiments.Reports;
 
-namespace Prescore.Experiments.Needle;
+namespace Prescore.Experiments;
 
 /// <summary>
-/// Finished trials, one a line behind a line that says what they are of, so that a study goes on where it was stopped. A
-/// last line that was cut short is passed over.
+/// Finished rows of a study, one a line behind a line that says what they are of, so that the study goes on where it was
+/// stopped. A last line that was cut short is passed over.
 /// </summary>
-internal sealed class NeedleTrialFile
+/// <typeparam name="T">One row.</typeparam>
+internal sealed class ResumableRows<T>
 {
     private readonly string? _path;
 
     /// <summary>Opens or starts a file; a null path keeps nothing.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="identity">What the trials depend on besides method, length, haystack and depth.</param>
+    /// <param name="identity">What the rows depend on besides what they say of themselves; one line.</param>
     /// <exception cref="BadInputException">The file is of another study, or no such file.</exception>
-    public NeedleTrialFile(string? path, string identity)
+    public ResumableRows(string? path, string identity)
     {
         _path = path;
         if (path is null)
@@ -30,7 +31,7 @@ internal sealed class NeedleTrialFile
         string[] lines = File.ReadAllText(path).Split('\n');
         if (lines[0] != identity)
         {
-            throw new BadInputException($"{Path.GetFileName(path)} holds trials of another model, text, seed or number of depths; name another file");
+            throw new BadInputException($"{Path.GetFileName(path)} holds results of another study or of another model, text, seed or size; name another file");
         }
         for (int i = 1; i < lines.Length - 1; i++)
         {
@@ -42,23 +43,23 @@ internal sealed class NeedleTrialFile
         }
     }
 
-    /// <summary>Trials that were there already.</summary>
-    public List<NeedleTrial> Finished { get; } = [];
+    /// <summary>Rows that were there already.</summary>
+    public List<T> Finished { get; } = [];
 
-    /// <summary>Adds trials.</summary>
-    public void Append(IEnumerable<NeedleTrial> trials)
+    /// <summary>Adds rows.</summary>
+    public void Append(params IEnumerable<T> rows)
     {
         if (_path is not null)
         {
-            File.AppendAllText(_path, string.Concat(trials.Select(trial => ReportJson.SerializeLine(trial) + "\n")));
+            File.AppendAllText(_path, string.Concat(rows.Select(row => ReportJson.SerializeLine(row) + "\n")));
         }
     }
 
-    private static NeedleTrial Parse(string path, string line, int number)
+    private static T Parse(string path, string line, int number)
     {
         try
         {
-            return ReportJson.Deserialize<NeedleTrial>(line) ?? throw new JsonException("null");
+            return ReportJson.Deserialize<T>(line) ?? throw new JsonException("null");
         }
         catch (JsonException error)
         {
