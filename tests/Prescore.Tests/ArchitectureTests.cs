@@ -25,6 +25,7 @@ public class ArchitectureTests
         "Prescore.Attention.Hyper",
         "Prescore.Attention.Coreset",
         "Prescore.Attention.PreScored",
+        "Prescore.Attention.Quoka",
         "Prescore.Attention.Clustered",
         "Prescore.Attention",
     ];

@@ -4,6 +4,7 @@ using Prescore.Attention.Coreset;
 using Prescore.Attention.Exact;
 using Prescore.Attention.Hyper;
 using Prescore.Attention.PreScored;
+using Prescore.Attention.Quoka;
 using Prescore.Attention.Window;
 using Prescore.Specs;
 
@@ -19,6 +20,7 @@ public static class AttentionMethods
         ("coreset", CoresetAttention.FromSpec),
         ("hyper", HyperAttention.FromSpec),
         ("prescored", PreScoredAttention.FromSpec),
+        ("quoka", QuokaAttention.FromSpec),
         ("clustered", ClusteredAttention.FromSpec),
     ];
 

@@ -17,8 +17,17 @@ internal static class AttentionMethodCases
     }
 
     /// <summary>Reported interactions are the oracle's; where no key is removed, so is their closed form; they never exceed exact's.</summary>
+    /// <param name="tensors">What was attended.</param>
+    /// <param name="method">The method.</param>
+    /// <param name="report">What it reported.</param>
+    /// <param name="visible">The oracle's keys of a query.</param>
+    /// <param name="scored">Products that chose these keys, asked for when all are known; null: none did.</param>
     public static void InteractionsShouldMatch(
-        AttentionTensors tensors, ISizedAttention method, AttentionReport report, Func<int, int, int, IEnumerable<(int Key, double Bias)>> visible)
+        AttentionTensors tensors,
+        ISizedAttention method,
+        AttentionReport report,
+        Func<int, int, int, IEnumerable<(int Key, double Bias)>> visible,
+        Func<long>? scored = null)
     {
         AttentionShape shape = tensors.Shape;
         long expected = 0;
@@ -32,6 +41,7 @@ internal static class AttentionMethodCases
                 }
             }
         }
+        expected += scored?.Invoke() ?? 0;
         report.Interactions.ShouldBe(expected);
         report.Interactions.ShouldBeLessThanOrEqualTo(report.ExactInteractions);
         if (tensors.KeyLogWeights.Length == 0)

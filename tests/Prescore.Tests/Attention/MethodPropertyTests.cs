@@ -35,8 +35,23 @@ public class MethodPropertyTests
         "clustered:error=0.2,block=32,w=100,kappa=4,probes=2",
     ];
 
+    /// <summary>
+    /// Methods whose keys are chosen by the queries of a whole chunk: not strictly causal, and their bits depend on how a
+    /// prompt is cut. What all promise besides holds for them as well.
+    /// </summary>
+    private static readonly string[] ChosenByChunk =
+    [
+        "quoka:s=30,queries=5,chunk=32",
+        "quoka:s=64,queries=20,chunk=128",
+    ];
+
+    public static TheoryData<string> AllMethods => [.. Methods.Select(row => row.Data), .. ChosenByChunk];
+
+    public static TheoryData<string> PieceMethods => [.. ChosenByChunk];
+
     public static TheoryData<string> FullSize =>
     [
+        "quoka:s=2147483647",
         "window:w=2147483647",
         "coreset:s=2147483647",
         "hyper:sample=2147483647",
@@ -86,8 +101,41 @@ public class MethodPropertyTests
         }, iter: Iterations);
     }
 
+    /// <summary>A cache gives a piece of a prompt what a call with its queries and all keys so far gives.</summary>
     [Theory]
-    [MemberData(nameof(Methods))]
+    [MemberData(nameof(PieceMethods))]
+    public void A_cache_gives_a_piece_the_bits_of_a_call(string spec)
+    {
+        IAttention method = AttentionMethods.Create(spec);
+        Prompt.Sample((keys, cut, seed) =>
+        {
+            AttentionTensors whole = Whole(keys, seed);
+            using var first = new CacheRun(method, whole, AttentionOptions.Default);
+            if (cut > 0)
+            {
+                first.Append(whole, cut);
+            }
+            using CacheRun cache = first.Fork();
+            cache.Append(whole, keys - cut);
+            cache.Rewind(cut);
+            cache.Append(whole, keys - cut);
+            // The pieces of the prompt, in place of one call's outputs.
+            float[] rows = cache.Output;
+            int columns = whole.Shape.ValueDimension;
+            for (int head = 0; head < whole.Shape.QueryHeads; head++)
+            {
+                for (int row = 0; row < keys; row++)
+                {
+                    rows.AsSpan((row * whole.Shape.QueryHeads + head) * columns, columns).CopyTo(whole.Output.AsSpan((head * keys + row) * columns));
+                }
+            }
+            CheckPiece(method, whole, 0, cut, logSumExps: false);
+            CheckPiece(method, whole, cut, keys - cut, logSumExps: false);
+        }, iter: Iterations);
+    }
+
+    [Theory]
+    [MemberData(nameof(AllMethods))]
     public void Bits_do_not_depend_on_threads_or_on_who_else_uses_the_instance(string spec)
     {
         IAttention method = AttentionMethods.Create(spec);
@@ -111,7 +159,7 @@ public class MethodPropertyTests
     /// Few rows have such a key, and it matters little to them.
     /// </summary>
     [Theory]
-    [MemberData(nameof(Methods))]
+    [MemberData(nameof(AllMethods))]
     public void Every_SIMD_path_gives_the_same_up_to_rounding(string spec)
     {
         IAttention method = AttentionMethods.Create(spec);
@@ -161,7 +209,7 @@ public class MethodPropertyTests
     }
 
     [Theory]
-    [MemberData(nameof(Methods))]
+    [MemberData(nameof(AllMethods))]
     public void Work_is_counted_without_doing_it_and_never_exceeds_exact(string spec)
     {
         if (AttentionMethods.Create(spec) is not ISizedAttention method)
@@ -183,7 +231,7 @@ public class MethodPropertyTests
     }
 
     [Theory]
-    [MemberData(nameof(Methods))]
+    [MemberData(nameof(AllMethods))]
     public void A_spec_names_its_method(string spec)
     {
         string full = AttentionMethods.Create(spec).Spec;
@@ -192,7 +240,7 @@ public class MethodPropertyTests
     }
 
     [Theory]
-    [MemberData(nameof(Methods))]
+    [MemberData(nameof(AllMethods))]
     public void A_cancelled_call_ends(string spec)
     {
         var tensors = new AttentionTensors(AttentionTensors.ShapeOf(300, 300), causal: true);
@@ -220,7 +268,7 @@ public class MethodPropertyTests
         }
     }
 
-    private static void CheckPiece(IAttention method, AttentionTensors whole, int first, int count)
+    private static void CheckPiece(IAttention method, AttentionTensors whole, int first, int count, bool logSumExps = true)
     {
         AttentionShape shape = whole.Shape;
         int d = shape.HeadDimension;
@@ -244,7 +292,7 @@ public class MethodPropertyTests
         {
             output.AsSpan(head * count * d, count * d).SequenceEqual(whole.Output.AsSpan((head * shape.Queries + first) * d, count * d))
                 .ShouldBeTrue($"output of head {head}, queries {first}+{count}");
-            logSumExp.AsSpan(head * count, count).SequenceEqual(whole.LogSumExp.AsSpan(head * shape.Queries + first, count))
+            (!logSumExps || logSumExp.AsSpan(head * count, count).SequenceEqual(whole.LogSumExp.AsSpan(head * shape.Queries + first, count)))
                 .ShouldBeTrue($"log-sum-exp of head {head}, queries {first}+{count}");
         }
     }

@@ -22,4 +22,11 @@ internal static class KeptKeys
         }
         return count == kept.Length ? kept : kept[..count];
     }
+
+    /// <summary>Number of positions in [first, end) whose log-weight is not −∞.</summary>
+    public static int Count(AttentionCall call, int batch, int head, int first, int end)
+    {
+        ReadOnlySpan<float> logWeights = call.KeyLogWeights(batch, head);
+        return end <= first ? 0 : end - first - (logWeights.IsEmpty ? 0 : logWeights[first..end].Count(float.NegativeInfinity));
+    }
 }
