@@ -9,7 +9,7 @@ public static class CustomMethodsSample
     private static readonly Lazy<bool> Registered = new(() =>
     {
         KeyScorers.Register("spread", () => new SpreadScorer());
-        AttentionMethods.Register("dilated", DilatedAttention.FromSpec);
+        AttentionMethods.Register(DilatedAttention.Options, DilatedAttention.FromSpec);
         return true;
     });
 

@@ -50,6 +50,7 @@ internal static class CommandLine
             PerplexityCommand.Create(context),
             BenchCommand.Create(context),
             AdviseCommand.Create(context),
+            MethodsCommand.Create(context),
             InfoCommand.Create(context),
             TokenizeCommand.Create(context),
             VerifyCommand.Create(context),

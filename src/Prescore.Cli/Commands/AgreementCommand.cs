@@ -15,7 +15,7 @@ internal static class AgreementCommand
 {
     private static readonly string[] DefaultMethods = ["clustered:error=0.05"];
 
-    private const string HelpNotes = $$"""
+    private static readonly string HelpNotes = $$"""
         Prompts are cut evenly spaced from the text and continued greedily, with exact attention and with each method. The
         gap is exact's largest logit less its second one where the two part, beside the smallest one of exact's whole
         continuation; "moved" is how far the method moves such gaps (root mean square): a choice that was closer than that
@@ -23,7 +23,7 @@ internal static class AgreementCommand
 
         --resume FILE keeps finished prompts: the same command goes on where it was stopped.
 
-        {{RunOptions.MethodGrammar}}
+        {{MethodHelp.Grammar()}}
         Examples:
           prescore study agreement --text book.txt --resume rows.jsonl --json agreement.json
           prescore study agreement --methods clustered:error=0.02 clustered:error=0.1 --prompts 10 --context 4k

@@ -14,11 +14,11 @@ namespace Prescore.Cli.Commands;
 /// <summary><c>prescore attend</c>: one method on a user's own queries, keys and values, against exact.</summary>
 internal static class AttendCommand
 {
-    private const string HelpNotes = $$"""
+    private static readonly string HelpNotes = $$"""
         FILE holds q [h_q,n_q,d], k [h_kv,n_k,d] and v [h_kv,n_k,d_v] of any float type; h_q is a multiple of h_kv.
         The queries stand at the last n_q positions. --out writes o [h_q,n_q,d_v] and lse [h_q,n_q] (F32).
 
-        {{RunOptions.MethodGrammar}}
+        {{MethodHelp.Grammar()}}
         Examples:
           prescore attend captured.safetensors --method prescored:scorer=kmeans,s=256 --causal
           prescore attend captured.safetensors --method hyper --budget 0.2 --out attended.safetensors

@@ -31,7 +31,7 @@ internal static class BenchCommand
         "clustered:error=0.1",
     ];
 
-    private const string HelpNotes = $$"""
+    private static readonly string HelpNotes = $$"""
         Times are added over the layers and each method's outputs are compared with exact's in the same run:
         relative error = sqrt(sum of squared differences / sum of squares of exact's outputs).
         Index is the share of the time that goes into scores, selection, hashing and indices.
@@ -41,7 +41,7 @@ internal static class BenchCommand
         beyond, where exact takes the better part of an hour; --capture-with SPEC changes that. 32k takes minutes.
         Runs of a second and more are timed once. The embedded text has about 75k tokens; name a longer --text for 128k.
 
-        {{RunOptions.MethodGrammar}}
+        {{MethodHelp.Grammar()}}
         Examples:
           prescore bench
           prescore bench --lengths 1k,2k,...,16k --methods window:w=512 prescored:scorer=norm,s=512

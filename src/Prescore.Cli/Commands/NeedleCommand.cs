@@ -18,7 +18,7 @@ internal static class NeedleCommand
 
     private static readonly string[] DefaultMethods = ["exact", "clustered:error=0.05"];
 
-    private const string HelpNotes = $$"""
+    private static readonly string HelpNotes = $$"""
         A haystack is a part of the text with one needle at every depth: "The secret word of NAME is WORD." The text is read
         once a method; then "The secret word of NAME is" is appended for every NAME and taken back. A needle counts as found
         where its WORD is likelier than those of all other needles (by chance: one of as many as there are depths); greedy:
@@ -27,7 +27,7 @@ internal static class NeedleCommand
 
         --resume FILE keeps finished trials: the same command goes on where it was stopped.
 
-        {{RunOptions.MethodGrammar}}
+        {{MethodHelp.Grammar()}}
         Examples:
           prescore needle --plot needles.png
           prescore needle --text book.txt --lengths 2k,4k,8k --haystacks 20 --resume trials.jsonl --json needles.json

@@ -32,14 +32,14 @@ internal static class PerplexityCommand
     /// <summary>Clustered finds its own budget, unless the user wants one: then it spends that.</summary>
     private static string[] WithClustered(double? budget) => [.. DefaultMethods, budget is null ? "clustered:error=0.1" : "clustered"];
 
-    private const string HelpNotes = $$"""
+    private static readonly string HelpNotes = $$"""
         The first context tokens of the text (or --windows K of them, one after the other) run through the model once a
         method, all layers with that attention. Targets before --skip are context alone. Budget = query-key products
         computed / exact's; --budget solves each method's own size for it (window w, prescored s, hyper sample), and an
         explicit size wins. 'clustered:error=E' finds its own budget instead; plain 'clustered' spends a --budget that you give.
         Loss is paired with exact's, its standard error from means over blocks of 64 tokens.
 
-        {{RunOptions.MethodGrammar}}
+        {{MethodHelp.Grammar()}}
         Examples:
           prescore perplexity
           prescore perplexity --plot quality.png --json quality.json

@@ -60,8 +60,11 @@ internal static class ScoreCommand
     private static IKeyScorer CreateScorer(string text)
     {
         MethodSpec spec = MethodSpec.Parse(text);
-        string formula = spec.Choice("score", "sensitivity", "far", "near", "share");
-        spec.RefuseUnread("score");
+        string formula = new MethodOptions<string>(spec.Name, "a scorer", "sensitivity")
+            .Choice(
+                "score", "what a clustering's distances are made of", formula => formula, (_, value) => value,
+                ("sensitivity", "sensitivity"), ("far", "far"), ("near", "near"), ("share", "share"))
+            .Read(spec);
         return KeyScorers.Create(formula == "sensitivity" ? spec.Name : $"{spec.Name}-{formula}");
     }
 

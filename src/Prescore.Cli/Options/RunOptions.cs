@@ -9,22 +9,6 @@ namespace Prescore.Cli.Options;
 /// <summary>Options that several commands share, each created once a command.</summary>
 internal static class RunOptions
 {
-    /// <summary>What the method grammar looks like, for the help of the commands that take one.</summary>
-    public const string MethodGrammar = """
-        Methods are written name[:option=value[,option=value]...]; options that are left out keep their defaults:
-          exact                                  every key (the reference, always run)
-          window:w=512                           the last w keys and the first 4
-          hyper:block=128,sample=128,min=512     HyperAttention: blocks of sorted keys and a sample of the rest
-          prescored:scorer=kmeans,s=256,w=64,inner=exact
-                                                 the s keys with the best scores and a window; inner=hyper: the paper's;
-                                                 rest=coreset,reps=64: the others as weighted representatives
-          coreset:s=64,w=64                      a window, and s weighted means of clusters of all other keys
-          clustered:error=0.1                    every key: near ones and those that matter to a query exactly, the others
-                                                 as one term a cluster; measures its own error and spends what the
-                                                 target error needs, or budget=0.2, or the lower of both
-        docs/methods.md describes every option.
-        """;
-
     private const int MaximumThreads = 1024;
 
     public static Option<string?> Model() =>

@@ -13,33 +13,38 @@ namespace Prescore.Attention;
 /// <summary>The registry of attention methods: one line a method.</summary>
 public static class AttentionMethods
 {
-    private static readonly (string Name, Func<MethodSpec, IAttention> Create)[] BuiltIn =
+    private static readonly (OptionTable Options, Func<MethodSpec, IAttention> Create)[] BuiltIn =
     [
-        ("exact", ExactAttention.FromSpec),
-        ("window", WindowAttention.FromSpec),
-        ("coreset", CoresetAttention.FromSpec),
-        ("hyper", HyperAttention.FromSpec),
-        ("prescored", PreScoredAttention.FromSpec),
-        ("quoka", QuokaAttention.FromSpec),
-        ("clustered", ClusteredAttention.FromSpec),
+        (ExactAttention.Options, ExactAttention.FromSpec),
+        (WindowAttention.Options, WindowAttention.FromSpec),
+        (CoresetAttention.Options, CoresetAttention.FromSpec),
+        (HyperAttention.Options, HyperAttention.FromSpec),
+        (PreScoredAttention.Options, PreScoredAttention.FromSpec),
+        (QuokaAttention.Options, QuokaAttention.FromSpec),
+        (ClusteredAttention.SpecOptions, ClusteredAttention.FromSpec),
     ];
 
-    private static readonly NameRegistry<Func<MethodSpec, IAttention>> Registry = new("method", BuiltIn);
+    private static readonly NameRegistry<(OptionTable Options, Func<MethodSpec, IAttention> Create)> Registry =
+        new("method", BuiltIn.Select(method => (method.Options.Method, method)));
 
     /// <summary>Names of all methods.</summary>
     public static string[] Names => Registry.Names;
 
-    /// <summary>Adds a method of another assembly, from then on known by its name in every spec.</summary>
-    /// <param name="name">Lower-case name.</param>
+    /// <summary>Names, summaries and options of all methods.</summary>
+    public static IReadOnlyList<OptionTable> Options => [.. Registry.Entries.Select(method => method.Options)];
+
+    /// <summary>Adds a method of another assembly, from then on known by its name in every spec, and listed with its options.</summary>
+    /// <param name="options">Name, summary and options.</param>
     /// <param name="create">Creates it.</param>
     /// <exception cref="ArgumentException">The name is taken or no name of a spec.</exception>
-    public static void Register(string name, Func<MethodSpec, IAttention> create) => Registry.Add(name, create);
+    public static void Register(OptionTable options, Func<MethodSpec, IAttention> create) =>
+        Registry.Add(options.Method, (options, create));
 
     /// <summary>Creates a method from its spec.</summary>
     /// <exception cref="MethodSpecException">Unknown method or option, or a value out of range.</exception>
     public static IAttention Create(string spec)
     {
         MethodSpec parsed = MethodSpec.Parse(spec);
-        return Registry.Find(parsed.Name)(parsed);
+        return Registry.Find(parsed.Name).Create(parsed);
     }
 }

@@ -5,17 +5,20 @@ namespace Prescore.Specs;
 /// <summary>What is known by name in specs, in the order in which it was added. Safe for concurrent use.</summary>
 /// <param name="what">What kind of thing it is, such as "method".</param>
 /// <param name="builtIn">What is there from the start.</param>
-internal sealed partial class NameRegistry<T>(string what, IEnumerable<(string Name, T Create)> builtIn)
+internal sealed partial class NameRegistry<T>(string what, IEnumerable<(string Name, T Entry)> builtIn)
 {
     private readonly Lock _lock = new();
-    private volatile (string Name, T Create)[] _entries = [.. builtIn];
+    private volatile (string Name, T Entry)[] _entries = [.. builtIn];
 
     /// <summary>All names.</summary>
     public string[] Names => [.. _entries.Select(entry => entry.Name)];
 
+    /// <summary>All entries.</summary>
+    public T[] Entries => [.. _entries.Select(entry => entry.Entry)];
+
     /// <summary>Adds an entry.</summary>
     /// <exception cref="ArgumentException">The name is taken or no name of a spec.</exception>
-    public void Add(string name, T create)
+    public void Add(string name, T entry)
     {
         if (!SpecName().IsMatch(name))
         {
@@ -27,7 +30,7 @@ internal sealed partial class NameRegistry<T>(string what, IEnumerable<(string N
             {
                 throw new ArgumentException($"there is a {what} '{name}' already", nameof(name));
             }
-            _entries = [.. _entries, (name, create)];
+            _entries = [.. _entries, (name, entry)];
         }
     }
 
@@ -35,11 +38,11 @@ internal sealed partial class NameRegistry<T>(string what, IEnumerable<(string N
     /// <exception cref="MethodSpecException">Unknown, named with the nearest known one.</exception>
     public T Find(string name)
     {
-        foreach ((string known, T create) in _entries)
+        foreach ((string known, T entry) in _entries)
         {
             if (known == name)
             {
-                return create;
+                return entry;
             }
         }
         throw MethodSpecException.Unknown(what, name, Names);

@@ -1,6 +1,7 @@
 using CustomMethods;
 using Prescore.Attention;
 using Prescore.Attention.Contracts;
+using Prescore.Attention.Exact;
 using Prescore.Scoring;
 using Prescore.Specs;
 
@@ -47,7 +48,7 @@ public class CustomMethodsTests
         KeyScorers.Names.ShouldContain("spread");
         Should.Throw<MethodSpecException>(() => AttentionMethods.Create("dilatd")).Message.ShouldContain("did you mean 'dilated'");
         Should.Throw<MethodSpecException>(() => AttentionMethods.Create("dilated:stride=0"));
-        Should.Throw<ArgumentException>(() => AttentionMethods.Register("exact", DilatedAttention.FromSpec)).Message.ShouldContain("already");
+        Should.Throw<ArgumentException>(() => AttentionMethods.Register(ExactAttention.Options, DilatedAttention.FromSpec)).Message.ShouldContain("already");
         Should.Throw<ArgumentException>(() => KeyScorers.Register("No name", () => new SpreadScorer()));
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Prescore.Attention;
 using Prescore.Attention.Contracts;
@@ -118,22 +119,24 @@ public class AttentionModuleTests
         Should.Throw<MethodSpecException>(() => AttentionModules.Create("coreset:s=1", new AttentionModuleOptions(Protected: 1)));
     }
 
+    private static int Number(MethodSpec spec, string option) => int.Parse(spec[option] ?? "0", CultureInfo.InvariantCulture);
+
     private static Tensor Dense(string method, int kept, Tensor[] inputs)
     {
         MethodSpec spec = MethodSpec.Parse(method);
         var host = new HostKeys(inputs[1]);
         var options = new AttentionModuleOptions(7, 3, kept);
-        int count = spec.Integer("s", 0) ?? 0, rest = spec.Integer("reps", 0) ?? 0;
+        int count = Number(spec, "s"), rest = Number(spec, "reps");
         switch (spec.Name)
         {
             case "window":
-                return DenseForm.Attend(inputs[0], inputs[1], inputs[2], WindowMask(spec.Integer("w", 0)!.Value, inputs[0].shape[2]));
+                return DenseForm.Attend(inputs[0], inputs[1], inputs[2], WindowMask(Number(spec, "w"), inputs[0].shape[2]));
             case "prescored" when rest == 0:
-                int[][] seen = new KeySelector(KeyScorers.Create(spec.Text("scorer")!), count, options).Select(host);
+                int[][] seen = new KeySelector(KeyScorers.Create(spec["scorer"]!), count, options).Select(host);
                 seen.ShouldAllBe(row => row.Length == Math.Min(count, Keys) && row.Distinct().Count() == row.Length && row.Take(kept).SequenceEqual(Enumerable.Range(0, Math.Min(kept, count))));
                 return DenseForm.Attend(inputs[0], inputs[1], inputs[2], DenseForm.Mask(seen, inputs[1]));
             case "prescored":
-                int[][] exact = new KeySelector(KeyScorers.Create(spec.Text("scorer")!), count, options).Select(host);
+                int[][] exact = new KeySelector(KeyScorers.Create(spec["scorer"]!), count, options).Select(host);
                 return Represented(rest, exact);
             case "coreset" when count < Keys:
                 return Represented(count - kept, [.. Enumerable.Repeat(Enumerable.Range(0, kept).ToArray(), Batch * Heads)]);

@@ -1,7 +1,5 @@
-using System.Globalization;
 using Prescore.Attention.Contracts;
 using Prescore.Attention.Core;
-using Prescore.Kernels;
 using Prescore.Specs;
 
 namespace Prescore.Attention.Clustered;
@@ -17,25 +15,10 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IBudgetedAtte
     public ClusteredOptions Options => options;
 
     /// <inheritdoc/>
-    public string Spec
-    {
-        get
-        {
-            var parts = new List<string>();
-            if (options.Budget is null || options.TargetError is not null)
-            {
-                parts.Add(FormattableString.Invariant($"error={options.EffectiveTargetError}"));
-            }
-            if (options.Budget is not null)
-            {
-                parts.Add(FormattableString.Invariant($"budget={options.Budget}"));
-            }
-            parts.Add(FormattableString.Invariant($"block={options.BlockSize},w={options.Near},kappa={options.ClusterFactor}"));
-            parts.Add(FormattableString.Invariant($"probes={options.Probes},every={options.ProbeSpacing},decay={options.ProbeDecay}"));
-            parts.Add(FormattableString.Invariant($"growth={options.RefitGrowth},generation={options.FirstGeneration},steps={options.FitSteps},ladder={options.LargestEffort},sketch={options.SketchRank}"));
-            return "clustered:" + string.Join(',', parts);
-        }
-    }
+    public string Spec => ClusteredOptions.Table.Print(options);
+
+    /// <summary>Name, summary and options.</summary>
+    public static OptionTable SpecOptions => ClusteredOptions.Table;
 
     /// <inheritdoc/>
     public double? TargetError => options.TargetError ?? (options.Budget is null ? ClusteredOptions.DefaultTargetError : null);
@@ -48,28 +31,7 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IBudgetedAtte
 
     /// <summary>Creates the method from a spec such as <c>clustered:error=0.1</c>.</summary>
     /// <exception cref="MethodSpecException">An option is unknown or out of range.</exception>
-    public static ClusteredAttention FromSpec(MethodSpec spec)
-    {
-        var defaults = new ClusteredOptions();
-        var options = new ClusteredOptions
-        {
-            TargetError = spec.Fraction("error"),
-            Budget = spec.Fraction("budget"),
-            BlockSize = spec.Integer("block", 16) ?? defaults.BlockSize,
-            Near = spec.Integer("w", 0) ?? defaults.Near,
-            ClusterFactor = spec.Fraction("kappa", 64) ?? defaults.ClusterFactor,
-            Probes = spec.Integer("probes", 1) ?? defaults.Probes,
-            ProbeSpacing = spec.Integer("every", 1) ?? defaults.ProbeSpacing,
-            ProbeDecay = spec.Fraction("decay") ?? defaults.ProbeDecay,
-            RefitGrowth = spec.Fraction("growth", 16) ?? defaults.RefitGrowth,
-            FirstGeneration = spec.Integer("generation", 1) ?? defaults.FirstGeneration,
-            FitSteps = spec.Integer("steps", 0) ?? defaults.FitSteps,
-            LargestEffort = LargestEffort(spec) ?? defaults.LargestEffort,
-            SketchRank = SketchRank(spec) ?? defaults.SketchRank,
-        };
-        spec.RefuseUnread("error", "budget", "block", "w", "kappa", "probes", "every", "decay", "growth", "generation", "steps", "ladder", "sketch");
-        return new ClusteredAttention(options);
-    }
+    public static ClusteredAttention FromSpec(MethodSpec spec) => new(ClusteredOptions.Table.Read(spec));
 
     /// <summary>
     /// The smallest budget that causal attention over <paramref name="tokens"/> tokens can keep: near part, centroids and
@@ -110,28 +72,6 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IBudgetedAtte
     /// count in <see cref="HeadCertificate.UnmetBlocks"/> where that was too little. Who knows the length asks <see cref="RequireBudget"/> first.
     /// </remarks>
     public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions run) => new ClusteredKeyValueCache(options, shape, run);
-
-    private static int? LargestEffort(MethodSpec spec)
-    {
-        int? step = spec.Integer("ladder", 0);
-        return step is null or < EffortLadder.Steps
-            ? step
-            : throw new MethodSpecException($"option 'ladder={step}' of method '{spec.Name}' must be at most {EffortLadder.Steps - 1}, the last step of the ladder");
-    }
-
-    private static int? SketchRank(MethodSpec spec)
-    {
-        string? text = spec.Text("sketch");
-        if (text is null)
-        {
-            return null;
-        }
-        bool isRank = int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out int rank)
-            && rank is >= 4 and <= SketchTile.LargestRank && rank % 4 == 0;
-        return isRank
-            ? rank
-            : throw new MethodSpecException($"option 'sketch={text}' of method '{spec.Name}' must be a multiple of 4 from 4 to {SketchTile.LargestRank}");
-    }
 
     private void Compute(AttentionCall call, List<HeadCertificate> certificates)
     {

@@ -1,3 +1,6 @@
+using Prescore.Kernels;
+using Prescore.Specs;
+
 namespace Prescore.Attention.Clustered;
 
 /// <summary>Settings of <see cref="ClusteredAttention"/>. Defaults are the measured ones of <c>docs/clustered.md</c>.</summary>
@@ -50,6 +53,61 @@ public sealed record ClusteredOptions
 
     /// <summary>r: coordinates of a key's sketch, a multiple of 4 up to 64.</summary>
     public int SketchRank { get; init; } = 32;
+
+    /// <summary>The options of <c>clustered</c>.</summary>
+    internal static MethodOptions<ClusteredOptions> Table { get; } = new MethodOptions<ClusteredOptions>(
+        "clustered",
+        "every key: near ones and those that matter to a query exactly, the others as one term a cluster; measures its own error "
+            + "(an estimate, not a bound) and spends what the target error needs, or `budget=0.2`, or the lower of both",
+        new(), "clustered:error=0.1")
+        .Fraction(
+            "error", "target error ε: relative error of a head's output",
+            options => options.Budget is null ? options.EffectiveTargetError : options.TargetError,
+            (options, value) => options with { TargetError = value })
+            .WithDefault("0.1 where there is no `budget`, or else none")
+        .Fraction(
+            "budget",
+            "most interactions of a block ÷ exact's; alone it is spent whole, with `error` it is a cap, and heads that it keeps from "
+                + "their target are reported as unmet",
+            options => options.Budget, (options, value) => options with { Budget = value })
+        .Integer(
+            "block", "tokens in a block; the index and θ change between blocks alone",
+            options => options.BlockSize, (options, value) => options with { BlockSize = value }, minimum: 16)
+        .Integer("w", "keys before the block that stay exact", options => options.Near, (options, value) => options with { Near = value })
+        .Fraction(
+            "kappa", "m far keys that are clustered together, the last of them the n-th, have κ·m/√n clusters",
+            options => options.ClusterFactor, (options, value) => options with { ClusterFactor = value }, maximum: 64).ForResearch()
+        .Integer(
+            "probes", "probe queries a head in a probe block",
+            options => options.Probes, (options, value) => options with { Probes = value }, minimum: 1).ForResearch()
+        .Integer(
+            "every",
+            "every how many blocks there is a probe block; the first ones lie closer together, and beyond 16,384 tokens the distance "
+                + "doubles with the length",
+            options => options.ProbeSpacing, (options, value) => options with { ProbeSpacing = value }, minimum: 1).ForResearch()
+        .Fraction(
+            "decay", "weight of earlier probe blocks' errors relative to the newest",
+            options => options.ProbeDecay, (options, value) => options with { ProbeDecay = value }).ForResearch()
+        .Fraction(
+            "growth", "the newest segment is refined when it has grown by this factor",
+            options => options.RefitGrowth, (options, value) => options with { RefitGrowth = value }, maximum: 16).ForResearch()
+        .Integer(
+            "generation",
+            "far keys that are clustered together (a segment) before the next ones start anew; from twice as many on a segment has "
+                + "half of the keys before it",
+            options => options.FirstGeneration, (options, value) => options with { FirstGeneration = value }, minimum: 1).ForResearch()
+        .Integer(
+            "steps", "k-means steps of the first fit and of a refinement",
+            options => options.FitSteps, (options, value) => options with { FitSteps = value }).ForResearch()
+        .Integer(
+            "ladder",
+            "last step of the ladder of thresholds θ (¼ · 2^(−(s − 1)/3) at step s, step 0 selects no key) before a head becomes exact",
+            options => options.LargestEffort, (options, value) => options with { LargestEffort = value }, maximum: EffortLadder.Steps - 1)
+            .ForResearch()
+        .Integer(
+            "sketch", "5-bit coordinates of a key's sketch",
+            options => options.SketchRank, (options, value) => options with { SketchRank = value },
+            minimum: 4, maximum: SketchTile.LargestRank, step: 4).ForResearch();
 
     /// <summary>ε with its default: the default where neither knob is set; 0 where only the budget is.</summary>
     internal double EffectiveTargetError => TargetError ?? (Budget is null ? DefaultTargetError : 0);

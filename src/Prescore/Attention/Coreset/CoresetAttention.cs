@@ -26,10 +26,22 @@ public sealed class CoresetAttention : ISizedAttention
     /// <summary>Lloyd steps of a fit where the spec gives none.</summary>
     public const int DefaultSteps = 2;
 
-    private readonly int _representatives;
-    private readonly int _window;
-    private readonly int _protected;
-    private readonly int _steps;
+    private static readonly MethodOptions<Settings> Table = new MethodOptions<Settings>(
+        "coreset", "a window, and s weighted means of clusters of all other keys", new(), "coreset:s=64,w=64")
+        .Integer(
+            "s", "representatives; as many keys or fewer are computed exactly",
+            settings => settings.Representatives, (settings, value) => settings with { Representatives = value }, minimum: 1)
+        .Integer(
+            "w", "causal: near keys before a block of queries",
+            settings => settings.Window, (settings, value) => settings with { Window = value })
+        .Integer(
+            "protect", "not causal: keys at the start that stay as they are and are no part of `s`",
+            settings => settings.Protected, (settings, value) => settings with { Protected = value })
+        .Integer(
+            "steps", "Lloyd steps after the k-means++ seeding at most",
+            settings => settings.Steps, (settings, value) => settings with { Steps = value });
+
+    private readonly Settings _settings;
 
     /// <summary>Creates the method.</summary>
     /// <param name="representatives">Number s of representatives a key/value head, at least 1; more than there are keys means all keys.</param>
@@ -38,22 +50,21 @@ public sealed class CoresetAttention : ISizedAttention
     /// <param name="steps">Lloyd steps of a fit at most, at least 0 (the seeding's clusters).</param>
     public CoresetAttention(
         int representatives = DefaultRepresentatives, int window = DefaultWindow, int protectedKeys = 0, int steps = DefaultSteps)
-        : this(representatives, window, protectedKeys, steps, explicitSize: true)
-    {
-    }
-
-    private CoresetAttention(int representatives, int window, int protectedKeys, int steps, bool explicitSize)
+        : this(new Settings(representatives, window, protectedKeys, steps), explicitSize: true)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(representatives, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(window);
         ArgumentOutOfRangeException.ThrowIfNegative(protectedKeys);
         ArgumentOutOfRangeException.ThrowIfNegative(steps);
-        (_representatives, _window, _protected, _steps) = (representatives, window, protectedKeys, steps);
-        HasExplicitSize = explicitSize;
     }
 
+    private CoresetAttention(Settings settings, bool explicitSize) => (_settings, HasExplicitSize) = (settings, explicitSize);
+
+    /// <summary>Name, summary and options.</summary>
+    public static OptionTable Options => Table;
+
     /// <inheritdoc/>
-    public string Spec => $"coreset:s={_representatives},w={_window},protect={_protected},steps={_steps}";
+    public string Spec => Table.Print(_settings);
 
     /// <inheritdoc/>
     public string SizeParameter => "s";
@@ -63,18 +74,10 @@ public sealed class CoresetAttention : ISizedAttention
 
     /// <summary>Creates the method from a spec such as <c>coreset:s=64,w=64,protect=1,steps=2</c>.</summary>
     /// <exception cref="MethodSpecException">An unknown option, or a value out of range.</exception>
-    public static CoresetAttention FromSpec(MethodSpec spec)
-    {
-        int? representatives = spec.Integer("s", 1);
-        int window = spec.Integer("w", 0) ?? DefaultWindow;
-        int protectedKeys = spec.Integer("protect", 0) ?? 0;
-        int steps = spec.Integer("steps", 0) ?? DefaultSteps;
-        spec.RefuseUnread("s", "w", "protect", "steps");
-        return new CoresetAttention(representatives ?? DefaultRepresentatives, window, protectedKeys, steps, representatives is not null);
-    }
+    public static CoresetAttention FromSpec(MethodSpec spec) => new(Table.Read(spec), spec.Has("s"));
 
     /// <inheritdoc/>
-    public ISizedAttention WithSize(int size) => new CoresetAttention(size, _window, _protected, _steps, HasExplicitSize);
+    public ISizedAttention WithSize(int size) => new CoresetAttention(_settings with { Representatives = size }, HasExplicitSize);
 
     /// <inheritdoc/>
     /// <remarks>Where keys coincide there are fewer representatives, and fewer interactions.</remarks>
@@ -83,7 +86,7 @@ public sealed class CoresetAttention : ISizedAttention
         long sum = 0;
         for (int t = shape.FirstQueryPosition; t < shape.Keys; t++)
         {
-            sum += causal ? StreamingTerms(t) : Math.Min((long)_protected + _representatives, shape.Keys);
+            sum += causal ? StreamingTerms(t) : Math.Min((long)_settings.Protected + _settings.Representatives, shape.Keys);
         }
         return sum * shape.QueryHeads * shape.Batch;
     }
@@ -111,15 +114,15 @@ public sealed class CoresetAttention : ISizedAttention
 
     private void AddRepresentatives(AttentionCall call, WeightedKeys keys, int batch, int head)
     {
-        int end = Math.Min(_protected, call.Shape.Keys);
+        int end = Math.Min(_settings.Protected, call.Shape.Keys);
         int[] kept = KeptKeys.Between(call, batch, head, 0, end);
         int[] rest = KeptKeys.Between(call, batch, head, end, call.Shape.Keys);
-        keys.Begin(batch, head, kept.Length + Math.Min(_representatives, rest.Length));
+        keys.Begin(batch, head, kept.Length + Math.Min(_settings.Representatives, rest.Length));
         foreach (int position in kept)
         {
             keys.AddKey(position);
         }
-        WholeCoreset.AddRepresentatives(call, keys, batch, head, rest, _representatives, _steps);
+        WholeCoreset.AddRepresentatives(call, keys, batch, head, rest, _settings.Representatives, _settings.Steps);
     }
 
     private void ComputeStream(AttentionCall call)
@@ -128,18 +131,18 @@ public sealed class CoresetAttention : ISizedAttention
         PositionBlocks blocks = PositionBlocks.Of(call, FarKeys.BlockPositions);
         int endBlock = blocks.FirstBlock + blocks.Count;
         FarKeys[] far = [.. Enumerable.Range(0, blocks.Count == 0 ? 0 : call.Shape.Batch * heads)
-            .Select(item => new FarKeys(WindowAttention.Sinks, _window).Plan(call, item / heads, item % heads, endBlock))];
+            .Select(item => new FarKeys(WindowAttention.Sinks, _settings.Window).Plan(call, item / heads, item % heads, endBlock))];
         StreamingCoreset[] coresets = [.. far.Select((keys, item) =>
-            new StreamingCoreset(call, item / heads, item % heads, keys, _representatives, _steps))];
+            new StreamingCoreset(call, item / heads, item % heads, keys, _settings.Representatives, _settings.Steps))];
         FarEpoch.RunAll(far, blocks.FirstBlock, call, (item, epoch) => coresets[item].Fit(epoch, far[item].Of(far[item].Epochs[epoch].FirstBlock)));
         AttentionWorkspace.ForEachBlock(call, FarKeys.BlockPositions, () => new WeightedKeys(call), (workspace, keys, batch, head, block) =>
         {
             int number = block.Start / FarKeys.BlockPositions;
-            keys.Begin(batch, head, Math.Min(_representatives, far[batch * heads + head].Of(number).Length));
+            keys.Begin(batch, head, Math.Min(_settings.Representatives, far[batch * heads + head].Of(number).Length));
             coresets[batch * heads + head].AddTo(keys, number, without: []);
             workspace.AttendAll(keys.Pack());
             workspace.Keys.AddRange(0, Math.Min(WindowAttention.Sinks, block.EndQuery));
-            workspace.Keys.AddRange(FarKeys.NearStart(number, WindowAttention.Sinks, _window), block.EndQuery);
+            workspace.Keys.AddRange(FarKeys.NearStart(number, WindowAttention.Sinks, _settings.Window), block.EndQuery);
             workspace.AttendUpTo(ahead: 0);
         });
     }
@@ -147,7 +150,10 @@ public sealed class CoresetAttention : ISizedAttention
     /// <summary>Terms that the query at position t computes.</summary>
     private long StreamingTerms(int t)
     {
-        int near = FarKeys.NearStart(t / FarKeys.BlockPositions, WindowAttention.Sinks, _window);
-        return Math.Min(WindowAttention.Sinks, t + 1) + Math.Min(_representatives, near - WindowAttention.Sinks) + Math.Max(0, t - near + 1);
+        int near = FarKeys.NearStart(t / FarKeys.BlockPositions, WindowAttention.Sinks, _settings.Window);
+        return Math.Min(WindowAttention.Sinks, t + 1) + Math.Min(_settings.Representatives, near - WindowAttention.Sinks) + Math.Max(0, t - near + 1);
     }
+
+    private sealed record Settings(
+        int Representatives = DefaultRepresentatives, int Window = DefaultWindow, int Protected = 0, int Steps = DefaultSteps);
 }

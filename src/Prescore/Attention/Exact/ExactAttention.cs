@@ -15,13 +15,18 @@ public sealed class ExactAttention : IAttention
     /// <summary>Query rows of one work item; a row is one (position, query head) pair of a key/value head.</summary>
     private const int ItemRows = 192;
 
+    private static readonly MethodOptions<Unset> Table = new("exact", "every key: the reference, always run", default);
+
     /// <inheritdoc/>
-    public string Spec => "exact";
+    public string Spec => Table.Method;
+
+    /// <summary>Name and summary; there are no options.</summary>
+    public static OptionTable Options => Table;
 
     /// <summary>Creates the method from a spec without options.</summary>
     public static ExactAttention FromSpec(MethodSpec spec)
     {
-        spec.RefuseUnread();
+        Table.Read(spec);
         return new ExactAttention();
     }
 
@@ -101,4 +106,7 @@ public sealed class ExactAttention : IAttention
             call.Finish(block, row, batch, head * group + row % group, first + row / group);
         }
     }
+
+    /// <summary>The settings of a method that has none.</summary>
+    private readonly record struct Unset;
 }

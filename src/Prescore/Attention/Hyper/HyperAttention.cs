@@ -26,8 +26,11 @@ public sealed class HyperAttention : ISizedAttention
         HasExplicitSize = explicitSize;
     }
 
+    /// <summary>Name, summary and options.</summary>
+    public static OptionTable Options => HyperSettings.Table;
+
     /// <inheritdoc/>
-    public string Spec => $"hyper:{_settings.Options}";
+    public string Spec => HyperSettings.Table.Print(_settings);
 
     /// <inheritdoc/>
     public string SizeParameter => "sample";
@@ -37,12 +40,7 @@ public sealed class HyperAttention : ISizedAttention
 
     /// <summary>Creates the method from a spec such as <c>hyper:block=128,sample=128,min=512,pairing=rank</c>.</summary>
     /// <exception cref="MethodSpecException">An unknown option, or a value out of range.</exception>
-    public static HyperAttention FromSpec(MethodSpec spec)
-    {
-        HyperSettings settings = HyperSettings.FromSpec(spec);
-        spec.RefuseUnread(HyperSettings.OptionNames);
-        return new HyperAttention(settings, spec.Integer("sample", 0) is not null);
-    }
+    public static HyperAttention FromSpec(MethodSpec spec) => new(HyperSettings.Table.Read(spec), spec.Has("sample"));
 
     /// <inheritdoc/>
     public ISizedAttention WithSize(int size) => new HyperAttention((_settings with { Sample = size }).Validated(), HasExplicitSize);

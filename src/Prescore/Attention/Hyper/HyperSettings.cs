@@ -39,12 +39,22 @@ public sealed record HyperSettings
     /// <summary>How causal queries find their block; attention that is not causal always pairs as the paper does.</summary>
     public QueryPairing Pairing { get; init; } = QueryPairing.Rank;
 
-    /// <summary>Names of the options in a spec.</summary>
-    internal static string[] OptionNames { get; } = ["block", "sample", "min", "pairing"];
-
-    /// <summary>The options as they stand in a spec.</summary>
-    internal string Options =>
-        $"block={Block},sample={Sample},min={MinSequence},pairing={(Pairing == QueryPairing.Rank ? "rank" : "paper")}";
+    /// <summary>The options of <c>hyper</c>.</summary>
+    internal static MethodOptions<HyperSettings> Table { get; } = new MethodOptions<HyperSettings>(
+        "hyper", "HyperAttention: blocks of sorted keys and a sample of the others", Default, "hyper:block=128,sample=128,min=512")
+        .Integer("block", "keys in a block", settings => settings.Block, (settings, value) => settings with { Block = value }, minimum: 1)
+        .Integer(
+            "sample", "keys sampled for the residual; 0 leaves it out",
+            settings => settings.Sample, (settings, value) => settings with { Sample = value })
+        .Integer(
+            "min", "longest causal sequence that is computed exactly (its power of two)",
+            settings => settings.MinSequence, (settings, value) => settings with { MinSequence = value }, minimum: 1)
+        .Choice(
+            "pairing",
+            "`rank`: the block where the query's own code ranks among the keys, strictly causal; `paper`: queries sorted into equal blocks, "
+                + "where a later query of a sequence can move an earlier one",
+            settings => settings.Pairing, (settings, value) => settings with { Pairing = value },
+            ("rank", QueryPairing.Rank), ("paper", QueryPairing.Paper));
 
     /// <summary>Logits that a query computes against <paramref name="keys"/> keys: those of its block and the samples.</summary>
     internal int Terms(int keys)
@@ -52,16 +62,6 @@ public sealed record HyperSettings
         int block = Math.Min(Block, keys);
         return block + Math.Min(Sample, keys - block);
     }
-
-    /// <summary>Reads the options of a spec.</summary>
-    /// <exception cref="MethodSpecException">A value out of range.</exception>
-    internal static HyperSettings FromSpec(MethodSpec spec) => new()
-    {
-        Block = spec.Integer("block", 1) ?? Default.Block,
-        Sample = spec.Integer("sample", 0) ?? Default.Sample,
-        MinSequence = spec.Integer("min", 1) ?? Default.MinSequence,
-        Pairing = spec.Choice("pairing", "rank", "paper") == "rank" ? QueryPairing.Rank : QueryPairing.Paper,
-    };
 
     /// <summary>Checks sizes that did not come from a spec.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A size is too small.</exception>

@@ -34,11 +34,42 @@ public sealed class PreScoredAttention : ISizedAttention
     /// <summary>Window w before a block where the spec gives none.</summary>
     public const int DefaultWindow = 64;
 
-    private readonly IKeyScorer _scorer;
-    private readonly int _selected;
-    private readonly int _window;
-    private readonly HyperSettings? _inner;
-    private readonly SelectionRest _rest;
+    private static readonly MethodOptions<Settings> Table = new MethodOptions<Settings>(
+        "prescored",
+        "the s keys with the best scores and a window; `inner=hyper`: the paper's; `rest=coreset`: the other keys as weighted representatives",
+        new Settings(KeyScorers.Create(DefaultScorer)), "prescored:scorer=kmeans,s=256,w=64,inner=exact")
+        .Named(
+            "scorer", "how keys are ranked", "a scorer",
+            settings => settings.Scorer.Name, (settings, value) => settings with { Scorer = KeyScorers.Create(value) })
+        .Integer(
+            "s", "keys selected; sinks and near keys come on top",
+            settings => settings.Selected, (settings, value) => settings with { Selected = value }, minimum: 1)
+        .Integer(
+            "w", "near keys before a block of queries",
+            settings => settings.Window, (settings, value) => settings with { Window = value })
+            .GoesWith("inner=exact", settings => !settings.IsHyper)
+        .Choice(
+            "inner",
+            "`exact`: in blocks of 256 queries, exact over the sinks, the near keys and the best s of the keys before them; "
+                + "`hyper`: HyperAttention on the best s keys at each node of its tree, as in the paper",
+            settings => settings.IsHyper, (settings, value) => settings with { IsHyper = value }, ("exact", false), ("hyper", true))
+        .Choice(
+            "rest", "`none`: keys that are not selected are left out; `coreset`: they stay in the softmax as weighted representatives",
+            settings => settings.IsCoreset, (settings, value) => settings with { IsCoreset = value }, ("none", false), ("coreset", true))
+            .GoesWith("inner=exact", settings => !settings.IsHyper).LeftOutByDefault()
+        .Integer(
+            "reps", "number of representatives",
+            settings => settings.Representatives, (settings, value) => settings with { Representatives = value }, minimum: 1)
+            .GoesWith("rest=coreset", settings => settings.IsCoreset && !settings.IsHyper)
+        .Integer(
+            "protect", "not causal: keys at the start that are always in and no part of `s` (an encoder's CLS token)",
+            settings => settings.Protected, (settings, value) => settings with { Protected = value })
+            .GoesWith("inner=exact", settings => !settings.IsHyper).LeftOutByDefault()
+        .Include(
+            HyperSettings.Table, "inner=hyper", settings => settings.IsHyper,
+            settings => settings.Hyper, (settings, value) => settings with { Hyper = value });
+
+    private readonly Settings _settings;
 
     /// <summary>Creates the method.</summary>
     /// <param name="scorer">Ranks the keys.</param>
@@ -48,11 +79,7 @@ public sealed class PreScoredAttention : ISizedAttention
     /// <param name="rest">What becomes of the other keys, without an inner HyperAttention; the default leaves them out.</param>
     public PreScoredAttention(
         IKeyScorer scorer, int selected = DefaultSelected, int window = DefaultWindow, HyperSettings? inner = null, SelectionRest rest = default)
-        : this(scorer, selected, window, inner?.Validated(), rest, explicitSize: true)
-    {
-    }
-
-    private PreScoredAttention(IKeyScorer scorer, int selected, int window, HyperSettings? inner, SelectionRest rest, bool explicitSize)
+        : this(Settings.Of(scorer, selected, window, inner?.Validated(), rest), explicitSize: true)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(selected, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(window);
@@ -60,13 +87,15 @@ public sealed class PreScoredAttention : ISizedAttention
         {
             throw new ArgumentException("what is left of a selection goes with exact attention on it, not with HyperAttention", nameof(rest));
         }
-        (_scorer, _selected, _window, _inner, _rest) = (scorer, selected, window, inner, rest);
-        HasExplicitSize = explicitSize;
     }
 
+    private PreScoredAttention(Settings settings, bool explicitSize) => (_settings, HasExplicitSize) = (settings, explicitSize);
+
+    /// <summary>Name, summary and options.</summary>
+    public static OptionTable Options => Table;
+
     /// <inheritdoc/>
-    public string Spec => $"prescored:scorer={_scorer.Name},s={_selected}," +
-        (_inner is null ? $"w={_window},inner=exact{_rest.Options}" : $"inner=hyper,{_inner.Options}");
+    public string Spec => Table.Print(_settings);
 
     /// <inheritdoc/>
     public string SizeParameter => "s";
@@ -74,40 +103,33 @@ public sealed class PreScoredAttention : ISizedAttention
     /// <inheritdoc/>
     public bool HasExplicitSize { get; }
 
-    private TopOfSegment Selection => new(_scorer, _selected);
+    /// <summary>Number of terms that stand for the keys that are not selected; 0: those are left out.</summary>
+    private int Representatives => _settings.IsCoreset ? _settings.Representatives : 0;
+
+    private TopOfSegment Selection => new(_settings.Scorer, _settings.Selected);
 
     /// <summary>
     /// Creates the method from a spec such as <c>prescored:scorer=kmeans,s=256,w=64,inner=exact</c> or
     /// <c>prescored:scorer=kmeans,s=256,inner=hyper,block=128,sample=128,min=512,pairing=rank</c>.
     /// </summary>
     /// <exception cref="MethodSpecException">An unknown scorer or option, or a value out of range.</exception>
-    public static PreScoredAttention FromSpec(MethodSpec spec)
-    {
-        bool hyper = spec.Choice("inner", "exact", "hyper") == "hyper";
-        IKeyScorer scorer = KeyScorers.Create(spec.Text("scorer") ?? DefaultScorer);
-        int? selected = spec.Integer("s", 1);
-        HyperSettings? inner = hyper ? HyperSettings.FromSpec(spec) : null;
-        int window = (hyper ? null : spec.Integer("w", 0)) ?? DefaultWindow;
-        SelectionRest rest = hyper ? default : SelectionRest.FromSpec(spec);
-        spec.RefuseUnread([.. (string[])["scorer", "s", "inner"], .. hyper ? HyperSettings.OptionNames : ["w", .. SelectionRest.OptionNames]]);
-        return new PreScoredAttention(scorer, selected ?? DefaultSelected, window, inner, rest, selected is not null);
-    }
+    public static PreScoredAttention FromSpec(MethodSpec spec) => new(Table.Read(spec), spec.Has("s"));
 
     /// <inheritdoc/>
-    public ISizedAttention WithSize(int size) => new PreScoredAttention(_scorer, size, _window, _inner, _rest, HasExplicitSize);
+    public ISizedAttention WithSize(int size) => new PreScoredAttention(_settings with { Selected = size }, HasExplicitSize);
 
     /// <inheritdoc/>
     /// <remarks>Where keys coincide, or all members of a cluster are selected, there are fewer representatives, and fewer interactions.</remarks>
     public long CountInteractions(AttentionShape shape, bool causal)
     {
-        if (_inner is not null)
+        if (_settings.IsHyper)
         {
-            return HyperRun.CountInteractions(shape, causal, _inner, Selection);
+            return HyperRun.CountInteractions(shape, causal, _settings.Hyper, Selection);
         }
         long sum = 0;
         for (int t = shape.FirstQueryPosition; t < shape.Keys; t++)
         {
-            sum += causal ? StreamingTerms(t) : Math.Min((long)_selected + _rest.Protected + _rest.Representatives, shape.Keys);
+            sum += causal ? StreamingTerms(t) : Math.Min((long)_settings.Selected + _settings.Protected + Representatives, shape.Keys);
         }
         return sum * shape.QueryHeads * shape.Batch;
     }
@@ -121,14 +143,14 @@ public sealed class PreScoredAttention : ISizedAttention
     public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) => new MethodCache(
         shape,
         options,
-        _inner is null ? new StreamMemory(shape, options, head => StreamOf(0, head)) : new HyperMemory(shape, options),
+        _settings.IsHyper ? new HyperMemory(shape, options) : new StreamMemory(shape, options, head => StreamOf(0, head)),
         Compute);
 
     private void Compute(AttentionCall call)
     {
-        if (_inner is not null)
+        if (_settings.IsHyper)
         {
-            HyperRun.Run(call, _inner, Selection);
+            HyperRun.Run(call, _settings.Hyper, Selection);
         }
         else if (call.Causal)
         {
@@ -143,17 +165,17 @@ public sealed class PreScoredAttention : ISizedAttention
     /// <summary>Exact attention, not causal: protected keys, the top s of the others, and representatives of what is left.</summary>
     private void AddSelected(AttentionCall call, WeightedKeys keys, int batch, int head)
     {
-        int end = Math.Min(_rest.Protected, call.Shape.Keys);
+        int end = Math.Min(_settings.Protected, call.Shape.Keys);
         int[] kept = KeptKeys.Between(call, batch, head, 0, end);
         int[] ranked = KeptKeys.Between(call, batch, head, end, call.Shape.Keys);
         int[] top = Selection.Top(call, batch, head, ranked);
-        int[] left = _rest.Representatives == 0 ? [] : [.. ranked.Except(top)];
-        keys.Begin(batch, head, kept.Length + top.Length + Math.Min(_rest.Representatives, left.Length));
+        int[] left = Representatives == 0 ? [] : [.. ranked.Except(top)];
+        keys.Begin(batch, head, kept.Length + top.Length + Math.Min(Representatives, left.Length));
         foreach (int position in (ReadOnlySpan<int>)[.. kept, .. top])
         {
             keys.AddKey(position);
         }
-        WholeCoreset.AddRepresentatives(call, keys, batch, head, left, _rest.Representatives, CoresetAttention.DefaultSteps);
+        WholeCoreset.AddRepresentatives(call, keys, batch, head, left, Representatives, CoresetAttention.DefaultSteps);
     }
 
     private void ComputeStream(AttentionCall call)
@@ -166,11 +188,11 @@ public sealed class PreScoredAttention : ISizedAttention
         Array.ForEach(selections, selection => selection.Plan(call, endBlock));
         FarKeys[] far = [.. selections.Select(selection => selection.Far)];
         StreamingCoreset[] coresets = [.. far.Select((keys, item) =>
-            new StreamingCoreset(call, item / heads, item % heads, keys, _rest.Representatives, CoresetAttention.DefaultSteps))];
+            new StreamingCoreset(call, item / heads, item % heads, keys, Representatives, CoresetAttention.DefaultSteps))];
         FarEpoch.RunAll(far, blocks.FirstBlock, call, (item, epoch) =>
         {
             selections[item].Score(call, epoch);
-            if (_rest.Representatives > 0)
+            if (Representatives > 0)
             {
                 coresets[item].Fit(epoch, selections[item].LeftAt(far[item].Epochs[epoch].FirstBlock));
             }
@@ -179,7 +201,7 @@ public sealed class PreScoredAttention : ISizedAttention
             AttendBlock(call, workspace, keys, batch, head, block, selections[batch * heads + head], coresets[batch * heads + head]));
     }
 
-    private StreamingSelection StreamOf(int batch, int head) => new(_scorer, batch, head, _selected, _window);
+    private StreamingSelection StreamOf(int batch, int head) => new(_settings.Scorer, batch, head, _settings.Selected, _settings.Window);
 
     private void AttendBlock(
         AttentionCall call, AttentionWorkspace workspace, WeightedKeys keys, int batch, int head, PositionBlock block, StreamingSelection selection, StreamingCoreset coreset)
@@ -187,9 +209,9 @@ public sealed class PreScoredAttention : ISizedAttention
         int number = block.Start / FarKeys.BlockPositions;
         ReadOnlySpan<int> far = selection.Far.Of(number);
         ReadOnlySpan<int> top = selection.Select(call, number);
-        if (_rest.Representatives > 0)
+        if (Representatives > 0)
         {
-            keys.Begin(batch, head, Math.Min(_rest.Representatives, far.Length));
+            keys.Begin(batch, head, Math.Min(Representatives, far.Length));
             coreset.AddTo(keys, number, without: top);
             workspace.AttendAll(keys.Pack());
         }
@@ -198,15 +220,43 @@ public sealed class PreScoredAttention : ISizedAttention
         {
             workspace.Keys.Add(far[index]);
         }
-        workspace.Keys.AddRange(FarKeys.NearStart(number, WindowAttention.Sinks, _window), block.EndQuery);
+        workspace.Keys.AddRange(FarKeys.NearStart(number, WindowAttention.Sinks, _settings.Window), block.EndQuery);
         workspace.AttendUpTo(ahead: 0);
     }
 
     /// <summary>Keys that the query at position t computes.</summary>
     private long StreamingTerms(int t)
     {
-        int near = FarKeys.NearStart(t / FarKeys.BlockPositions, WindowAttention.Sinks, _window);
+        int near = FarKeys.NearStart(t / FarKeys.BlockPositions, WindowAttention.Sinks, _settings.Window);
         int far = near - WindowAttention.Sinks;
-        return Math.Min(WindowAttention.Sinks, t + 1) + Math.Min((long)_selected + _rest.Representatives, far) + Math.Max(0, t - near + 1);
+        return Math.Min(WindowAttention.Sinks, t + 1) + Math.Min((long)_settings.Selected + Representatives, far) + Math.Max(0, t - near + 1);
+    }
+
+    private sealed record Settings(IKeyScorer Scorer)
+    {
+        public int Selected { get; init; } = DefaultSelected;
+
+        public int Window { get; init; } = DefaultWindow;
+
+        public bool IsHyper { get; init; }
+
+        public HyperSettings Hyper { get; init; } = HyperSettings.Default;
+
+        public bool IsCoreset { get; init; }
+
+        public int Representatives { get; init; } = SelectionRest.DefaultRepresentatives;
+
+        public int Protected { get; init; }
+
+        public static Settings Of(IKeyScorer scorer, int selected, int window, HyperSettings? inner, SelectionRest rest) => new(scorer)
+        {
+            Selected = selected,
+            Window = window,
+            IsHyper = inner is not null,
+            Hyper = inner ?? HyperSettings.Default,
+            IsCoreset = rest.Representatives > 0,
+            Representatives = rest.Representatives > 0 ? rest.Representatives : SelectionRest.DefaultRepresentatives,
+            Protected = rest.Protected,
+        };
     }
 }

@@ -25,31 +25,39 @@ public sealed class QuokaAttention : ISizedAttention
     /// <summary>Largest chunk: its queries are held at a time.</summary>
     public const int LargestChunk = 4096;
 
-    private readonly int _selected;
-    private readonly int _representatives;
-    private readonly int _chunk;
+    private static readonly MethodOptions<Settings> Table = new MethodOptions<Settings>(
+        "quoka", "a chunk's own keys, and the s before it that its least typical queries align with", new(), "quoka:s=1024")
+        .Integer(
+            "s", "keys selected before the chunk", settings => settings.Selected, (settings, value) => settings with { Selected = value }, minimum: 1)
+        .Integer(
+            "queries", "queries of a chunk that choose, a query head",
+            settings => settings.Representatives, (settings, value) => settings with { Representatives = value }, minimum: 1)
+        .Integer(
+            "chunk", "queries of a chunk; chunks start at multiples of it",
+            settings => settings.Chunk, (settings, value) => settings with { Chunk = value }, minimum: 1, maximum: LargestChunk);
+
+    private readonly Settings _settings;
 
     /// <summary>Creates the method.</summary>
     /// <param name="selected">Number s of keys before a chunk that it attends to, at least 1; more than there are means all.</param>
     /// <param name="representatives">Number of queries of a chunk that choose, a query head, at least 1.</param>
     /// <param name="chunk">Positions of a chunk, at least 1; chunks start at multiples of it.</param>
     public QuokaAttention(int selected = DefaultSelected, int representatives = DefaultRepresentatives, int chunk = DefaultChunk)
-        : this(selected, representatives, chunk, explicitSize: true)
-    {
-    }
-
-    private QuokaAttention(int selected, int representatives, int chunk, bool explicitSize)
+        : this(new Settings(selected, representatives, chunk), explicitSize: true)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(selected, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(representatives, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(chunk, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(chunk, LargestChunk);
-        (_selected, _representatives, _chunk) = (selected, representatives, chunk);
-        HasExplicitSize = explicitSize;
     }
 
+    private QuokaAttention(Settings settings, bool explicitSize) => (_settings, HasExplicitSize) = (settings, explicitSize);
+
+    /// <summary>Name, summary and options.</summary>
+    public static OptionTable Options => Table;
+
     /// <inheritdoc/>
-    public string Spec => $"quoka:s={_selected},queries={_representatives},chunk={_chunk}";
+    public string Spec => Table.Print(_settings);
 
     /// <inheritdoc/>
     public string SizeParameter => "s";
@@ -59,34 +67,23 @@ public sealed class QuokaAttention : ISizedAttention
 
     /// <summary>Creates the method from a spec such as <c>quoka:s=1024,queries=16,chunk=128</c>.</summary>
     /// <exception cref="MethodSpecException">An unknown option, or a value out of range.</exception>
-    public static QuokaAttention FromSpec(MethodSpec spec)
-    {
-        int? selected = spec.Integer("s", 1);
-        int representatives = spec.Integer("queries", 1) ?? DefaultRepresentatives;
-        int chunk = spec.Integer("chunk", 1) ?? DefaultChunk;
-        spec.RefuseUnread("s", "queries", "chunk");
-        if (chunk > LargestChunk)
-        {
-            throw new MethodSpecException($"option 'chunk={chunk}' of method 'quoka' must be at most {LargestChunk}");
-        }
-        return new QuokaAttention(selected ?? DefaultSelected, representatives, chunk, selected is not null);
-    }
+    public static QuokaAttention FromSpec(MethodSpec spec) => new(Table.Read(spec), spec.Has("s"));
 
     /// <inheritdoc/>
-    public ISizedAttention WithSize(int size) => new QuokaAttention(size, _representatives, _chunk, HasExplicitSize);
+    public ISizedAttention WithSize(int size) => new QuokaAttention(_settings with { Selected = size }, HasExplicitSize);
 
     /// <inheritdoc/>
     public long CountInteractions(AttentionShape shape, bool causal)
     {
-        var blocks = new PositionBlocks(shape.FirstQueryPosition, shape.Keys, _chunk);
+        var blocks = new PositionBlocks(shape.FirstQueryPosition, shape.Keys, _settings.Chunk);
         long sum = 0;
         for (int i = 0; i < blocks.Count; i++)
         {
             PositionBlock block = blocks[i];
             long queries = (long)(block.EndQuery - block.FirstQuery) * shape.GroupSize;
             int far = FarEnd(block, shape.Keys, causal);
-            int choosers = Math.Min(_representatives, block.EndQuery - block.FirstQuery);
-            sum += Chooses(queries, choosers, far) ? (long)choosers * far + queries * _selected : queries * far;
+            int choosers = Math.Min(_settings.Representatives, block.EndQuery - block.FirstQuery);
+            sum += Chooses(queries, choosers, far) ? (long)choosers * far + queries * _settings.Selected : queries * far;
             for (int t = causal ? block.FirstQuery : block.EndQuery; t < block.EndQuery; t++)
             {
                 sum += (long)(t - block.Start + 1) * shape.GroupSize;
@@ -110,8 +107,8 @@ public sealed class QuokaAttention : ISizedAttention
         KeyDirections directions = (call.Memory as QuokaMemory)?.Directions ?? KeyDirections.Of(call);
         AttentionWorkspace.ForEachBlock(
             call,
-            _chunk,
-            () => new KeyChoice(call, Math.Min(_chunk, call.Shape.Queries), _representatives),
+            _settings.Chunk,
+            () => new KeyChoice(call, Math.Min(_settings.Chunk, call.Shape.Queries), _settings.Representatives),
             (workspace, choice, batch, head, block) => AttendChunk(call, workspace, choice, directions, batch, head, block));
     }
 
@@ -121,11 +118,11 @@ public sealed class QuokaAttention : ISizedAttention
         int farEnd = FarEnd(block, call.Shape.Keys, call.Causal);
         int far = KeptKeys.Count(call, batch, head, 0, farEnd);
         int queries = block.EndQuery - block.FirstQuery;
-        if (Chooses((long)queries * call.Shape.GroupSize, Math.Min(_representatives, queries), far))
+        if (Chooses((long)queries * call.Shape.GroupSize, Math.Min(_settings.Representatives, queries), far))
         {
             long start = Stopwatch.GetTimestamp();
             choice.TakeQueries(batch, head, block.FirstQuery - call.Shape.FirstQueryPosition, queries);
-            workspace.Keys.Add(choice.Best(directions, batch, head, farEnd, _selected));
+            workspace.Keys.Add(choice.Best(directions, batch, head, farEnd, _settings.Selected));
             call.Work.AddInteractions((long)choice.Choosers * far);
             call.Work.AddIndexTime(start);
         }
@@ -148,5 +145,7 @@ public sealed class QuokaAttention : ISizedAttention
     private static int FarEnd(PositionBlock block, int keys, bool causal) => causal ? block.Start : keys;
 
     /// <summary>Whether choosing costs less than it saves.</summary>
-    private bool Chooses(long queries, int choosers, int far) => queries * ((long)far - _selected) > (long)choosers * far;
+    private bool Chooses(long queries, int choosers, int far) => queries * ((long)far - _settings.Selected) > (long)choosers * far;
+
+    private sealed record Settings(int Selected = DefaultSelected, int Representatives = DefaultRepresentatives, int Chunk = DefaultChunk);
 }

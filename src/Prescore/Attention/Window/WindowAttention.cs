@@ -20,28 +20,33 @@ public sealed class WindowAttention : ISizedAttention
 
     private const int LargestItem = 128;
 
-    private readonly int _window;
-    private readonly int _sinks;
+    private static readonly MethodOptions<Settings> Table = new MethodOptions<Settings>("window", "the last w keys and the first 4", new(), "window:w=512")
+        .Integer(
+            "w", "keys up to and including the query's own; where attention is not causal, as many on the other side",
+            settings => settings.Window, (settings, value) => settings with { Window = value })
+        .Integer(
+            "sinks", "keys at the start that every later query sees",
+            settings => settings.Sinks, (settings, value) => settings with { Sinks = value }).LeftOutByDefault();
+
+    private readonly Settings _settings;
 
     /// <summary>Creates the method.</summary>
     /// <param name="window">Number w of keys up to the query's own, at least 0 (the sinks alone).</param>
     /// <param name="sinks">Number of keys at the start that every later query sees: 0 in models trained with a window.</param>
     public WindowAttention(int window = DefaultWindow, int sinks = Sinks)
-        : this(window, sinks, explicitSize: true)
-    {
-    }
-
-    private WindowAttention(int window, int sinks, bool explicitSize)
+        : this(new Settings(window, sinks), explicitSize: true)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(window);
         ArgumentOutOfRangeException.ThrowIfNegative(sinks);
-        _window = window;
-        _sinks = sinks;
-        HasExplicitSize = explicitSize;
     }
 
+    private WindowAttention(Settings settings, bool explicitSize) => (_settings, HasExplicitSize) = (settings, explicitSize);
+
+    /// <summary>Name, summary and options.</summary>
+    public static OptionTable Options => Table;
+
     /// <inheritdoc/>
-    public string Spec => _sinks == Sinks ? $"window:w={_window}" : $"window:w={_window},sinks={_sinks}";
+    public string Spec => Table.Print(_settings);
 
     /// <inheritdoc/>
     public string SizeParameter => "w";
@@ -51,16 +56,10 @@ public sealed class WindowAttention : ISizedAttention
 
     /// <summary>Creates the method from a spec such as <c>window:w=512</c>.</summary>
     /// <exception cref="MethodSpecException">An unknown option, or w below 0.</exception>
-    public static WindowAttention FromSpec(MethodSpec spec)
-    {
-        int? window = spec.Integer("w", 0);
-        int? sinks = spec.Integer("sinks", 0);
-        spec.RefuseUnread("w", "sinks");
-        return new WindowAttention(window ?? DefaultWindow, sinks ?? Sinks, window is not null);
-    }
+    public static WindowAttention FromSpec(MethodSpec spec) => new(Table.Read(spec), spec.Has("w"));
 
     /// <inheritdoc/>
-    public ISizedAttention WithSize(int size) => new WindowAttention(size, _sinks, HasExplicitSize);
+    public ISizedAttention WithSize(int size) => new WindowAttention(_settings with { Window = size }, HasExplicitSize);
 
     /// <inheritdoc/>
     public long CountInteractions(AttentionShape shape, bool causal)
@@ -69,7 +68,7 @@ public sealed class WindowAttention : ISizedAttention
         for (int t = shape.FirstQueryPosition; t < shape.Keys; t++)
         {
             (int first, int end) = WindowOf(t, t + 1, shape.Keys, causal);
-            sum += Math.Min(_sinks, causal ? t + 1 : shape.Keys) + Math.Max(0, end - first);
+            sum += Math.Min(_settings.Sinks, causal ? t + 1 : shape.Keys) + Math.Max(0, end - first);
         }
         return sum * shape.QueryHeads * shape.Batch;
     }
@@ -87,7 +86,7 @@ public sealed class WindowAttention : ISizedAttention
     {
         // With no more positions than the window, some keys are seen by all queries of an item, those before them by
         // its first queries and those behind by its last.
-        int size = _window == 0 ? LargestItem : Math.Min(_window, LargestItem);
+        int size = _settings.Window == 0 ? LargestItem : Math.Min(_settings.Window, LargestItem);
         PositionBlocks blocks = PositionBlocks.Of(call, size);
         ParallelItems.Run(
             call.Shape.Batch * call.Shape.KeyValueHeads * blocks.Count,
@@ -107,27 +106,29 @@ public sealed class WindowAttention : ISizedAttention
     {
         (int first, int end) = WindowOf(block.FirstQuery, block.EndQuery, call.Shape.Keys, call.Causal);
         // From the block's own end, not the call's last query: a prompt cut elsewhere packs the same tiles.
-        int middle = Math.Clamp((int)Math.Min((long)block.End - _window, end), first, Math.Max(first, end));
+        int middle = Math.Clamp((int)Math.Min((long)block.End - _settings.Window, end), first, Math.Max(first, end));
         workspace.Begin(batch, head, block.FirstQuery, block.EndQuery);
         workspace.Keys.AddRangeDescending(first, middle);
-        workspace.AttendFrom(_window - 1);
+        workspace.AttendFrom(_settings.Window - 1);
         workspace.BeginList();
-        workspace.Keys.AddRange(0, Math.Min(_sinks, call.Causal ? block.EndQuery : call.Shape.Keys));
+        workspace.Keys.AddRange(0, Math.Min(_settings.Sinks, call.Causal ? block.EndQuery : call.Shape.Keys));
         int sinks = workspace.Keys.Count;
         workspace.Keys.AddRange(middle, end);
-        workspace.AttendUpTo(call.Causal ? 0 : Math.Max(0, _window - 1), call.Causal ? 0 : sinks);
+        workspace.AttendUpTo(call.Causal ? 0 : Math.Max(0, _settings.Window - 1), call.Causal ? 0 : sinks);
         workspace.Finish();
     }
 
     /// <summary>Keys behind the sinks that the queries at positions [firstQuery, endQuery) see at most: [First, End).</summary>
     private (int First, int End) WindowOf(int firstQuery, int endQuery, int keys, bool causal)
     {
-        if (_window == 0)
+        if (_settings.Window == 0)
         {
-            return (_sinks, _sinks);
+            return (_settings.Sinks, _settings.Sinks);
         }
-        long first = Math.Max(_sinks, (long)firstQuery - _window + 1);
-        long end = Math.Min(keys, causal ? endQuery : (long)endQuery + _window - 1);
+        long first = Math.Max(_settings.Sinks, (long)firstQuery - _settings.Window + 1);
+        long end = Math.Min(keys, causal ? endQuery : (long)endQuery + _settings.Window - 1);
         return ((int)Math.Min(first, int.MaxValue), (int)end);
     }
+
+    private sealed record Settings(int Window = DefaultWindow, int Sinks = Sinks);
 }
