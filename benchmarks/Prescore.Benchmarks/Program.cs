@@ -2,6 +2,7 @@ using System.CommandLine;
 using Prescore.Benchmarks.LibTorch;
 using Prescore.Benchmarks.LlamaCpp;
 using Prescore.Benchmarks.Scoring;
+using Prescore.Benchmarks.Training;
 using Prescore.Benchmarks.Vision;
 using Prescore.Benchmarks.Weights;
 
@@ -10,6 +11,7 @@ var root = new RootCommand("Benchmarks of Prescore; see docs/benchmarks.md.")
     LibTorchCommand.Create(),
     LlamaCppCommand.Create(),
     ScoringCommand.Create(),
+    TrainingCommand.Create(),
     VisionCommand.Create(),
     WeightsCommand.Create(),
 };

@@ -1,4 +1,5 @@
 using Prescore.Experiments;
+using Prescore.Models.Evaluation.Images;
 
 namespace Prescore.Cli;
 
@@ -7,6 +8,7 @@ internal static class EmbeddedFiles
 {
     private const string ModelFile = "SmolLM2-135M-Instruct.Q4_1.gguf";
     private const string TextFile = "war-and-peace-part.txt";
+    private const string VisionFolder = "vit-fashion-mnist";
 
     public static string Model => Find("models", ModelFile);
 
@@ -21,10 +23,13 @@ internal static class EmbeddedFiles
     {
         get
         {
-            string folder = Path.Combine(AppContext.BaseDirectory, "models", "vit-fashion-mnist");
-            return Directory.Exists(folder) ? folder : throw new BadInputException("there is no embedded vision model yet; name a model's folder with --model");
+            string folder = PathOf("models", VisionFolder);
+            return Directory.Exists(folder) ? folder : throw new BadInputException($"the tool's own models/{VisionFolder} is missing; build or install it again, or name a model's folder with --model");
         }
     }
+
+    /// <summary>The first 500 test images of Fashion-MNIST, in the order of the data set.</summary>
+    public static LabelledImages SampleImages => FashionMnist.ReadTest(Path.Combine(VisionModel, "sample"));
 
     private static string Find(string folder, string file)
     {

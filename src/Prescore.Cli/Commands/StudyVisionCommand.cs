@@ -29,8 +29,8 @@ internal static class StudyVisionCommand
         representatives alone; Clustered at the same number of interactions. Accuracy is compared with exact attention's on
         the same images; errors are standard errors of the paired difference.
 
-        The images are the first test images of Fashion-MNIST (Debian package dataset-fashion-mnist), each pixel repeated
-        --enlarge times. With --json a study that was stopped goes on where it stood: cells in the file are not run again.
+        The images are the first test images of Fashion-MNIST, each pixel repeated --enlarge times. The tool brings 500 of
+        them; for more, install the Debian package dataset-fashion-mnist. With --json a study that was stopped goes on where it stood: cells in the file are not run again.
 
         Example:
           prescore study vision --model dinov2-small --probe fashion-probe.safetensors --enlarge 8 --keys 64 --json vision.json
@@ -66,7 +66,7 @@ internal static class StudyVisionCommand
             var task = new VisionTask(
                 loaded,
                 probePath is null ? null : LinearProbe.Read(probePath),
-                FashionMnist.ReadTest().Take(parsed.GetValue(images) ?? DefaultImages),
+                TestImages(parsed.GetValue(images) ?? DefaultImages),
                 parsed.GetValue(enlarge) ?? 1);
             if (counts.FirstOrDefault(count => count < 4 || count > task.Tokens) is int wrong and not 0)
             {
@@ -91,6 +91,12 @@ internal static class StudyVisionCommand
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    private static LabelledImages TestImages(int count)
+    {
+        LabelledImages sample = EmbeddedFiles.SampleImages;
+        return (count <= sample.Count ? sample : FashionMnist.ReadTest()).Take(count);
     }
 
     private static VisionForm[] Chosen(IEnumerable<VisionForm> all, string[] names)

@@ -25,7 +25,7 @@ internal static class VisionEmbedCommand
 
     public static Command Create(ToolContext context)
     {
-        Argument<string[]> images = VisionOptions.Images();
+        Argument<string[]> images = VisionOptions.Images(ArgumentArity.OneOrMore);
         var options = new VisionOptions();
         Option<string?> output = PathOptions.Output("--out", "Write the features as .safetensors.");
         var command = new ToolCommand("embed", "Compute features of images.", HelpNotes) { images, output };

@@ -4,6 +4,7 @@ using Prescore.Cli.Options;
 using Prescore.Cli.Rendering;
 using Prescore.Experiments;
 using Prescore.Models.Evaluation.Images;
+using Prescore.TorchSharp;
 using Prescore.TorchSharp.Training;
 using Prescore.TorchSharp.Vision;
 using TorchSharp;
@@ -66,6 +67,7 @@ internal static class VisionTrainCommand
     private static void Train(ToolContext context, TrainingSettings settings, string output, string? start, int? images, int? threads)
     {
         LabelledImages training = FashionMnist.ReadTraining(), test = FashionMnist.ReadTest();
+        ThreadWaiting.Sleep();
         torch.set_num_threads(threads ?? Environment.ProcessorCount);
         torch.manual_seed(settings.Seed);
         using var model = new VisionTransformer(new VisionSettings(), settings.Method, (ulong)settings.Seed);

@@ -29,10 +29,10 @@ internal sealed class VisionOptions
     public IEnumerable<Option> All => [_model, _attention, _size, _threads, _seed];
 
     /// <summary>The images of a command.</summary>
-    public static Argument<string[]> Images() => new("IMAGE")
+    public static Argument<string[]> Images(ArgumentArity arity) => new("IMAGE")
     {
         Description = "PNG or JPEG files.",
-        Arity = ArgumentArity.OneOrMore,
+        Arity = arity,
     };
 
     /// <summary>Loads the model.</summary>

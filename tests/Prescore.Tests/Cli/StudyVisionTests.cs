@@ -1,6 +1,5 @@
 using Prescore.Cli;
 using Prescore.Experiments.Reports;
-using Prescore.Models.Evaluation.Images;
 
 namespace Prescore.Tests.Cli;
 
@@ -9,7 +8,6 @@ public class StudyVisionTests
     [Fact]
     public void A_study_is_written_drawn_and_resumed()
     {
-        Assert.SkipUnless(FashionMnist.IsInstalled, "Fashion-MNIST is not installed (Debian package dataset-fashion-mnist)");
         using var folder = new TemporaryFolder();
         string json = folder.File("study.json"), plot = folder.File("study.png");
         string[] args = ["study", "vision", "--model", SharedData.Golden("tiny", "vit"), "--images", "6", "--scorers", "random", "norm", "--json", json, "--plot", plot];
@@ -33,7 +31,6 @@ public class StudyVisionTests
     [Fact]
     public void Mistakes_are_named()
     {
-        Assert.SkipUnless(FashionMnist.IsInstalled, "Fashion-MNIST is not installed (Debian package dataset-fashion-mnist)");
         string model = SharedData.Golden("tiny", "vit");
         ToolRun.Of("study", "vision", "--model", model, "--images", "2", "--keys", "66").Error.ShouldContain("--keys 66");
         ToolRun.Of("study", "vision", "--model", model, "--images", "2", "--forms", "corset").Error.ShouldContain("did you mean 'coreset'");

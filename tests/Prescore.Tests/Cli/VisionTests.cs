@@ -24,6 +24,22 @@ public class VisionTests
     }
 
     [Fact]
+    public void The_tool_brings_a_model_and_images()
+    {
+        ToolRun run = ToolRun.Of("vision", "classify", "--top", "1");
+        run.ExitCode.ShouldBe(ExitCodes.Done, run.Error);
+        string[] rows = [.. run.Out.Split('\n').Where(line => line.Contains("test image", StringComparison.Ordinal))];
+        rows.Length.ShouldBe(10);
+        rows.Count(row => IsRight(row)).ShouldBeGreaterThanOrEqualTo(9, run.Out);
+
+        static bool IsRight(string row)
+        {
+            string[] cells = row.Split(':')[1].Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            return cells[1].StartsWith(cells[0] + " ", StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void Vision_cases_are_verified()
     {
         ToolRun run = ToolRun.Of("verify", SharedData.Golden("tiny", "dinov2"), SharedData.Golden("tiny", "dinov2", "golden.safetensors"));

@@ -22,25 +22,26 @@ public static class FashionMnist
     public static string Folder => Environment.GetEnvironmentVariable(FolderVariable) ?? DebianFolder;
 
     /// <summary>Whether it is there.</summary>
-    public static bool IsInstalled => File.Exists(Find("t10k-images-idx3-ubyte"));
+    public static bool IsInstalled => File.Exists(Find(Folder, "t10k-images-idx3-ubyte"));
 
     /// <summary>The 60,000 training images.</summary>
     /// <exception cref="FileNotFoundException">The data set is not installed; the message names the package.</exception>
     /// <exception cref="ModelFormatException">A file is damaged.</exception>
-    public static LabelledImages ReadTraining() => Read("train");
+    public static LabelledImages ReadTraining() => Read(Folder, "train");
 
-    /// <summary>The 10,000 test images.</summary>
-    /// <exception cref="FileNotFoundException">The data set is not installed; the message names the package.</exception>
+    /// <summary>The 10,000 test images, or those that another folder has under their names.</summary>
+    /// <param name="folder">Folder of the files; null: where the data set is installed.</param>
+    /// <exception cref="FileNotFoundException">The data set is not there; the message names the package.</exception>
     /// <exception cref="ModelFormatException">A file is damaged.</exception>
-    public static LabelledImages ReadTest() => Read("t10k");
+    public static LabelledImages ReadTest(string? folder = null) => Read(folder ?? Folder, "t10k");
 
-    private static LabelledImages Read(string part)
+    private static LabelledImages Read(string folder, string part)
     {
-        string imagesPath = Find(part + "-images-idx3-ubyte"), labelsPath = Find(part + "-labels-idx1-ubyte");
+        string imagesPath = Find(folder, part + "-images-idx3-ubyte"), labelsPath = Find(folder, part + "-labels-idx1-ubyte");
         if (!File.Exists(imagesPath) || !File.Exists(labelsPath))
         {
             throw new FileNotFoundException(
-                $"Fashion-MNIST is not in {Folder}: install the Debian package dataset-fashion-mnist, or set {FolderVariable} to the folder of its four files");
+                $"Fashion-MNIST is not in {folder}: install the Debian package dataset-fashion-mnist, or set {FolderVariable} to the folder of its four files");
         }
         IdxFile images = IdxFile.Read(imagesPath), labels = IdxFile.Read(labelsPath);
         if (images.Dimensions.Length != 3 || labels.Dimensions.Length != 1 || images.Dimensions[0] != labels.Dimensions[0])
@@ -52,9 +53,9 @@ public static class FashionMnist
             : throw new ModelFormatException(labelsPath, "a label is not one of ten classes", "get the data set anew");
     }
 
-    private static string Find(string name)
+    private static string Find(string folder, string name)
     {
-        string plain = Path.Combine(Folder, name);
+        string plain = Path.Combine(folder, name);
         return File.Exists(plain) ? plain : plain + ".gz";
     }
 }
