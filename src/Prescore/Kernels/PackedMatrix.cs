@@ -34,19 +34,20 @@ public abstract class PackedMatrix : WeightMatrix
 }
 
 /// <summary>
-/// Packing and product for one SIMD path. B lies in depth slices, a slice in panels [slice depth, panel width], so that
-/// one panel stays in the first-level cache while the rows of A pass (Goto and van de Geijn, 2008).
+/// Packing and product for one SIMD path. B lies in depth slices, a slice in panels [slice depth, panel width]. A panel
+/// streams from the second-level cache while the rows of A pass: slices as short as would stay in the first-level cache
+/// (Goto and van de Geijn, 2008) read and write C so often that they cost a tenth of the speed and more.
 /// </summary>
 internal sealed unsafe class PackedMatrix<TKernel> : PackedMatrix
     where TKernel : IKernelPath
 {
     private const int TileRows = 6;
 
-    /// <summary>Rows of A that one work item takes: with one depth slice they fit the second-level cache.</summary>
+    /// <summary>Rows of A that one work item takes: with one panel they fit the second-level cache.</summary>
     private const int ChunkRows = 192;
 
-    /// <summary>Floats of one panel: half of a 32 KiB first-level cache.</summary>
-    private const int PanelFloats = 4608;
+    /// <summary>Longest depth slice.</summary>
+    private const int LargestDepth = 2048;
 
     private readonly NativeBuffer _memory;
     private readonly int _slices;
@@ -56,8 +57,7 @@ internal sealed unsafe class PackedMatrix<TKernel> : PackedMatrix
     public PackedMatrix(ReadOnlySpan<float> matrix, int rows, int depth, SimdPath simd)
         : base(rows, depth, simd)
     {
-        int deepest = Math.Max(64, PanelFloats / TKernel.PanelWidth);
-        _slices = (depth + deepest - 1) / deepest;
+        _slices = (depth + LargestDepth - 1) / LargestDepth;
         _sliceDepth = (depth + _slices - 1) / _slices;
         _panels = (rows + TKernel.PanelWidth - 1) / TKernel.PanelWidth;
         _memory = NativeBuffer.Allocate((nint)_panels * TKernel.PanelWidth * depth);
