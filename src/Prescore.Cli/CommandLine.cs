@@ -62,6 +62,7 @@ internal static class CommandLine
             AskCommand.Create(context),
             NeedleCommand.Create(context),
             StudyCommand.Create(context),
+            ReportCommand.Create(context),
             ConvertCommand.Create(context),
             PullCommand.Create(context),
             ModelsCommand.Create(context),

@@ -1,3 +1,5 @@
+using Prescore.Experiments;
+
 namespace Prescore.Cli;
 
 /// <summary>Where a command reads and writes, and how it is told to stop.</summary>
@@ -34,6 +36,9 @@ internal sealed record ToolContext
     public int Width { get; init; } = UsualWidth;
 
     public CancellationToken CancellationToken { get; init; }
+
+    /// <summary>Receives the progress of a command that runs as a part of another one; null: it has a bar of its own.</summary>
+    public IProgress<StudyProgress>? Progress { get; init; }
 
     public static ToolContext ForConsole(CancellationToken cancellationToken) => new()
     {

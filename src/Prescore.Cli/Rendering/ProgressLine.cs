@@ -24,6 +24,11 @@ internal sealed class ProgressLine : IProgress<StudyProgress>, IDisposable
     /// <inheritdoc/>
     public void Report(StudyProgress value)
     {
+        if (_context.Progress is { } whole)
+        {
+            whole.Report(value);
+            return;
+        }
         if (!_context.ErrorIsTerminal)
         {
             return;

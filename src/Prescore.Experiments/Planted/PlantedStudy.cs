@@ -23,12 +23,19 @@ public sealed class PlantedStudy(IReadOnlyList<string> scorers, int seeds, int k
     /// <summary>The multiple of a boundary that counts as inside its condition.</summary>
     public const double Inside = 1.2;
 
+    /// <summary>Name of the point inside both conditions.</summary>
+    public const string InsideName = "inside both";
+
+    /// <summary>Name of the point whose signal is a multiple of leverage's boundary.</summary>
+    public static string SignalName(double multiple) => FormattableString.Invariant($"signal {multiple}");
+
     /// <summary>Runs the study.</summary>
     /// <param name="progress">Told what is being done; null: nobody.</param>
     /// <param name="cancellationToken">Stops between draws.</param>
     public PlantedReport Run(IProgress<StudyProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        (string Name, PlantedModel Model)[] points = [.. Points()];
+        // Beside signal keys there must be noise.
+        (string Name, PlantedModel Model)[] points = [.. Points().Where(point => 2 * point.Model.SignalKeys <= keys)];
         var rows = new List<PlantedRow>();
         foreach ((string name, PlantedModel model) in points)
         {
@@ -46,10 +53,10 @@ public sealed class PlantedStudy(IReadOnlyList<string> scorers, int seeds, int k
             var model = new PlantedModel { Keys = keys, Dimension = dimension, Signal = 0 };
             foreach (double multiple in Multiples)
             {
-                yield return (FormattableString.Invariant($"signal {multiple}"), model with { Signal = multiple * model.Boundary });
+                yield return (SignalName(multiple), model with { Signal = multiple * model.Boundary });
             }
             PlantedModel inside = model with { Signal = Inside * model.ClusteringBoundary };
-            yield return ("inside both", inside);
+            yield return (InsideName, inside);
             foreach (double overlap in (double[])[0.5, 0.9])
             {
                 yield return (FormattableString.Invariant($"overlap {overlap}"), inside with { Overlap = overlap });

@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Prescore.Experiments.Evidence;
 using Prescore.Experiments.Needle;
 
 namespace Prescore.Experiments.Reports;
@@ -85,4 +86,6 @@ public static class ReportJson
 [JsonSerializable(typeof(AgreementRow))]
 [JsonSerializable(typeof(GenerateReport))]
 [JsonSerializable(typeof(PlantedReport))]
+[JsonSerializable(typeof(StudyResult))]
+[JsonSerializable(typeof(VerdictList))]
 internal sealed partial class ReportJsonContext : JsonSerializerContext;
