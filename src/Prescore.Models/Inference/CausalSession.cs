@@ -177,10 +177,10 @@ public sealed class CausalSession : IDisposable
     public CausalSession Fork() => new(this);
 
     /// <summary>All layers' caches, for a file.</summary>
-    /// <exception cref="NotSupportedException">The method's caches cannot be saved.</exception>
-    internal IEnumerable<ISavableCache> SavableCaches() => _caches.All(cache => cache is ISavableCache)
-        ? _caches.Cast<ISavableCache>()
-        : throw new NotSupportedException($"a session with {_attention.Spec} cannot be saved: its caches are more than keys and values");
+    /// <exception cref="SessionNotSavableException">The method's caches cannot be saved.</exception>
+    internal ISavableCache[] SavableCaches() => _caches.All(cache => cache is ISavableCache)
+        ? [.. _caches.Cast<ISavableCache>()]
+        : throw new SessionNotSavableException(_attention.Spec);
 
     /// <summary>Notes the tokens that its caches were loaded with.</summary>
     internal void Restore(ReadOnlySpan<int> tokens) => _tokens.AddRange(tokens);

@@ -10,13 +10,14 @@ namespace Prescore.Models.Inference;
 
 /// <summary>
 /// Sessions in files: a long prompt is computed once and taken up again later. A file holds a header (what it was made
-/// with), the tokens, and every layer's keys and values as they came, from which a cache derives the rest anew: the file
-/// depends neither on the processor nor on how a cache is laid out. A SHA-256 of all of it ends the file.
+/// with), the tokens, and of every layer keys, values and what else cannot be derived anew (<see cref="ISavableCache"/>). A
+/// SHA-256 of all of it ends the file.
 /// </summary>
 public static class SessionFile
 {
-    private const int Version = 1;
+    private const int Version = 2;
     private const int MaximumHeaderBytes = 1 << 20;
+    private const int BufferBytes = 1 << 20;
     private const string Advice = "compute the session anew";
 
     private static ReadOnlySpan<byte> Magic => "PRESCORS"u8;
@@ -24,16 +25,16 @@ public static class SessionFile
     /// <summary>Writes a session; the file is complete or as it was before.</summary>
     /// <param name="session">The session.</param>
     /// <param name="path">The file.</param>
-    /// <exception cref="NotSupportedException">The method's caches cannot be saved; the message names the method.</exception>
+    /// <exception cref="SessionNotSavableException">The method's caches cannot be saved; the message names the method.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Save(CausalSession session, string path)
     {
-        IEnumerable<ISavableCache> caches = session.SavableCaches();
-        byte[] header = JsonSerializer.SerializeToUtf8Bytes(Header.Of(session.Model, session.Method, session.Options, session.Length));
+        ISavableCache[] caches = session.SavableCaches();
+        byte[] header = JsonSerializer.SerializeToUtf8Bytes(Header.Of(session));
         AtomicFile.Write(path, stream =>
         {
             using var hash = SHA256.Create();
-            using (var hashed = new CryptoStream(stream, hash, CryptoStreamMode.Write, leaveOpen: true))
+            using (var hashed = new BufferedStream(new CryptoStream(stream, hash, CryptoStreamMode.Write, leaveOpen: true), BufferBytes))
             {
                 hashed.Write(Magic);
                 Span<byte> length = stackalloc byte[sizeof(int)];
@@ -56,32 +57,59 @@ public static class SessionFile
     /// <param name="attention">The method.</param>
     /// <param name="options">Seed, and threads and SIMD path, which may be others than when it was saved.</param>
     /// <exception cref="ModelFormatException">The file is damaged or was made with something else; the message says what.</exception>
-    /// <exception cref="NotSupportedException">The method's caches cannot be saved.</exception>
+    /// <exception cref="SessionNotSavableException">The method's caches cannot be saved.</exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     public static CausalSession Load(string path, CausalModel model, IAttention attention, AttentionOptions options)
     {
         using FileStream stream = File.OpenRead(path);
         Header header = ReadHeader(path, stream);
-        header.Require(path, Header.Of(model, attention, options, header.Tokens));
         var session = new CausalSession(model, attention, options);
         try
         {
-            ISavableCache[] caches = [.. session.SavableCaches()];
-            RequireContent(path, stream, header, model);
-            var tokens = new int[header.Tokens];
-            stream.ReadExactly(MemoryMarshal.AsBytes(tokens.AsSpan()));
-            foreach (ISavableCache cache in caches)
+            header.Require(path, Header.Of(session));
+            if (header.Tokens < 0 || header.Tokens > model.ContextLimit)
             {
-                cache.Load(stream, header.Tokens);
+                throw new ModelFormatException(path, $"the session has {header.Tokens} tokens, the model takes {model.ContextLimit}", Advice);
             }
-            session.Restore(tokens);
+            RequireChecksum(path, stream);
+            ReadContent(stream, header.Tokens, session);
             return session;
+        }
+        catch (Exception error) when (error is EndOfStreamException or InvalidDataException)
+        {
+            session.Dispose();
+            throw new ModelFormatException(path, $"the session's content is damaged: {error.Message}", Advice);
         }
         catch
         {
             session.Dispose();
             throw;
         }
+    }
+
+    private static void ReadContent(FileStream stream, int count, CausalSession session)
+    {
+        long end = stream.Length - SHA256.HashSizeInBytes;
+        if (end - stream.Position < (long)sizeof(int) * count)
+        {
+            throw new EndOfStreamException();
+        }
+        var tokens = new int[count];
+        stream.ReadExactly(MemoryMarshal.AsBytes(tokens.AsSpan()));
+        if (Array.Exists(tokens, token => token < 0 || token >= session.Model.Configuration.VocabularySize))
+        {
+            throw new InvalidDataException("a token is none of the vocabulary");
+        }
+        using var buffered = new BufferedStream(stream, BufferBytes);
+        foreach (ISavableCache cache in session.SavableCaches())
+        {
+            cache.Load(buffered, count);
+        }
+        if (buffered.Position != end)
+        {
+            throw new InvalidDataException($"it ends at {buffered.Position}, not {end}");
+        }
+        session.Restore(tokens);
     }
 
     private static Header ReadHeader(string path, FileStream stream)
@@ -108,23 +136,17 @@ public static class SessionFile
         }
     }
 
-    /// <summary>The size follows from the header, so that nothing is allocated for what is not there; then the checksum.</summary>
-    private static void RequireContent(string path, FileStream stream, Header header, CausalModel model)
+    /// <summary>Leaves the stream where it was.</summary>
+    private static void RequireChecksum(string path, FileStream stream)
     {
         long start = stream.Position;
-        if (header.Tokens < 0 || header.Tokens > model.ContextLimit)
+        if (stream.Length - start < SHA256.HashSizeInBytes)
         {
-            throw new ModelFormatException(path, $"the session has {header.Tokens} tokens, the model takes {model.ContextLimit}", Advice);
-        }
-        double rows = model.Blocks.Sum(block => (double)block.Shape.KeyValueHeads * (block.Shape.HeadDimension + block.Shape.ValueDimension));
-        double expected = start + sizeof(int) * header.Tokens + sizeof(float) * rows * header.Tokens + SHA256.HashSizeInBytes;
-        if (stream.Length != expected)
-        {
-            throw new ModelFormatException(path, $"the session's file has {stream.Length} bytes where its header asks for {expected:F0}", Advice);
+            throw new ModelFormatException(path, "the session's file ends after its header", Advice);
         }
         stream.Position = 0;
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var buffer = new byte[1 << 20];
+        var buffer = new byte[BufferBytes];
         for (long left = stream.Length - SHA256.HashSizeInBytes; left > 0;)
         {
             int count = (int)Math.Min(left, buffer.Length);
@@ -142,11 +164,19 @@ public static class SessionFile
     }
 
     /// <summary>What a session was made with.</summary>
-    private sealed record Header(int FormatVersion, string Model, string Method, ulong Seed, string Storage, string Scaling, int Tokens)
+    private sealed record Header(
+        int FormatVersion, string Program, string Model, string Method, ulong Seed, string Storage, string Scaling, int Tokens)
     {
         /// <summary>The header of a session.</summary>
-        public static Header Of(CausalModel model, IAttention attention, AttentionOptions options, int tokens) =>
-            new(Version, model.Sha256, attention.Spec, options.Seed, "F32", model.Options.Rope?.ToString() ?? "none", tokens);
+        public static Header Of(CausalSession session) => new(
+            Version,
+            typeof(SessionFile).Assembly.GetName().Version!.ToString(3),
+            session.Model.Sha256,
+            session.Method.Spec,
+            session.Options.Seed,
+            string.Join('+', session.SavableCaches().Select(cache => cache.Storage).Distinct()),
+            session.Model.Options.Rope?.ToString() ?? "none",
+            session.Length);
 
         /// <summary>Refuses to take up what was made with something else.</summary>
         public void Require(string path, Header wanted)
@@ -154,6 +184,7 @@ public static class SessionFile
             foreach ((string what, object saved, object now) in new (string, object, object)[]
             {
                 ("format version", FormatVersion, wanted.FormatVersion),
+                ("program version", Program, wanted.Program),
                 ("model of SHA-256", Model, wanted.Model),
                 ("method", Method, wanted.Method),
                 ("seed", Seed, wanted.Seed),

@@ -54,6 +54,15 @@ internal sealed partial class GgufSplit
         return new GgufSplit(path, name.Groups[1].Value, index, count);
     }
 
+    /// <summary>Paths of all parts of the model that a file is one of, by its name; the file itself where that says nothing.</summary>
+    public static IEnumerable<string> PartsOf(string path)
+    {
+        Match name = PartName().Match(Path.GetFileName(path));
+        return name.Success
+            ? Enumerable.Range(0, Number(name.Groups[3])).Select(index => new GgufSplit(path, name.Groups[1].Value, index, Number(name.Groups[3])).PartPath(index))
+            : [path];
+    }
+
     /// <summary>Path of a part.</summary>
     /// <exception cref="ModelFormatException">It is missing.</exception>
     public string PartPath(int index)

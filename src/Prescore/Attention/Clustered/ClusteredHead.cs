@@ -9,7 +9,7 @@ namespace Prescore.Attention.Clustered;
 /// Clustered attention's state of one key/value head and its query heads: far keys in the index, sinks and recent keys in
 /// the near region, the effort control. Heads know nothing of each other, so they advance block by block side by side.
 /// </summary>
-internal sealed class ClusteredHead : IDisposable
+internal sealed partial class ClusteredHead : IDisposable
 {
     private readonly ClusteredOptions _options;
     private readonly int _firstQueryHead;

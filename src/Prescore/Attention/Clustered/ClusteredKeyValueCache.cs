@@ -14,6 +14,8 @@ internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShap
 
     public override long Bytes => layer.Bytes;
 
+    public override string Storage => "I16";
+
     /// <summary>The state behind the cache.</summary>
     public ClusteredLayer Layer => layer;
 
@@ -22,6 +24,10 @@ internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShap
     protected override KeyValueCache Copy() => new ClusteredKeyValueCache(options, Shape, Options, layer.Fork());
 
     public override void Dispose() => layer.Dispose();
+
+    protected override void Save(CacheStream file) => layer.Save(file);
+
+    protected override void Load(CacheStream file, int length) => layer.Load(file, length);
 
     protected override void Append(AttentionCall call)
     {

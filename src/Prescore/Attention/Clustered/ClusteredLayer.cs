@@ -80,6 +80,26 @@ internal sealed class ClusteredLayer : IDisposable
         return fork;
     }
 
+    /// <summary>Writes the heads; their indices are not among it.</summary>
+    public void Save(CacheStream file)
+    {
+        foreach (ClusteredHead head in _heads)
+        {
+            head.Save(file, Length);
+        }
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote of so many tokens; this layer is new. The index is built anew.</summary>
+    public void Load(CacheStream file, int length)
+    {
+        foreach (ClusteredHead head in _heads)
+        {
+            head.Load(file, length);
+        }
+        Length = length;
+        Restore();
+    }
+
     /// <summary>One certificate a query head.</summary>
     public HeadCertificate[] Certificates() => [.. _heads.SelectMany(head => head.Certificates(_run.Layer))];
 

@@ -1,3 +1,5 @@
+using Prescore.Attention.Core;
+
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
@@ -54,6 +56,26 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     {
         Rewind(0);
         _records.AddRange(other._records);
+    }
+
+    /// <summary>Writes the records.</summary>
+    public void Save(CacheStream file)
+    {
+        file.Write(_records.Count);
+        foreach (ProbeRecord record in _records)
+        {
+            record.Save(file);
+        }
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote of <paramref name="length"/> tokens; there are no records yet.</summary>
+    public void Load(CacheStream file, int length)
+    {
+        int count = file.ReadCount("the number of probes", 0, length * queryHeads);
+        for (int i = 0; i < count; i++)
+        {
+            _records.Add(ProbeRecord.Load(file, length, firstHead, queryHeads));
+        }
     }
 
     /// <summary>Forgets probes at positions from <paramref name="length"/> on.</summary>

@@ -1,4 +1,5 @@
 using Prescore.Attention.Contracts;
+using Prescore.Attention.Core;
 
 namespace Prescore.Attention.Clustered;
 
@@ -55,6 +56,35 @@ internal sealed class HeadTally(int queryHeads)
         other._screened.CopyTo(_screened, 0);
         other._exactInteractions.CopyTo(_exactInteractions, 0);
         _blocks.AddRange(other._blocks.Select(block => block with { FirstUnmet = [.. block.FirstUnmet] }));
+    }
+
+    /// <summary>Writes the counts.</summary>
+    public void Save(CacheStream file)
+    {
+        file.Write<long>(_interactions);
+        file.Write<long>(_screened);
+        file.Write<long>(_exactInteractions);
+        foreach (Block block in _blocks)
+        {
+            file.Write<BlockKind>(block.Kinds);
+            file.Write<int>(block.FirstUnmet);
+        }
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote of <paramref name="blocks"/> blocks; nothing was counted yet.</summary>
+    public void Load(CacheStream file, int blocks)
+    {
+        foreach (long[] counts in new[] { _interactions, _screened, _exactInteractions })
+        {
+            file.Read<long>(queryHeads).CopyTo(counts, 0);
+            CacheStream.Require(Array.TrueForAll(counts, count => count >= 0), "a count is negative");
+        }
+        for (int i = 0; i < blocks; i++)
+        {
+            var block = new Block(file.Read<BlockKind>(queryHeads), file.Read<int>(queryHeads));
+            CacheStream.Require(Array.TrueForAll(block.Kinds, Enum.IsDefined) && Array.TrueForAll(block.FirstUnmet, at => at >= 0), "a block is none");
+            _blocks.Add(block);
+        }
     }
 
     /// <summary>Forgets what happened at positions from <paramref name="length"/> on; work that was done stays counted.</summary>

@@ -1,3 +1,5 @@
+using Prescore.Attention.Core;
+
 namespace Prescore.Attention.Clustered;
 
 /// <summary>What one probe query of one head showed.</summary>
@@ -14,4 +16,30 @@ internal sealed record ProbeRecord(
 {
     /// <summary>‖ô − o‖² at the step in use; 0 where that is exact.</summary>
     public double SquaredErrorInUse => EffortInUse == EffortLadder.Exact ? 0 : SquaredErrors[EffortInUse];
+
+    /// <summary>Writes it.</summary>
+    public void Save(CacheStream file)
+    {
+        file.Write(Position, Head, Far, Blocks, EffortInUse);
+        file.Write(SquaredNorm);
+        file.Write<float>(SquaredErrors);
+        file.Write<int>(Members);
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote of one of <paramref name="length"/> tokens and of some heads.</summary>
+    public static ProbeRecord Load(CacheStream file, int length, int firstHead, int heads)
+    {
+        int[] numbers = file.Read<int>(5);
+        var record = new ProbeRecord(
+            numbers[0], numbers[1], SquaredNorm: file.Read<double>(1)[0], SquaredErrors: file.Read<float>(EffortLadder.Steps),
+            Members: file.Read<int>(EffortLadder.Steps), Far: numbers[2], Blocks: numbers[3], EffortInUse: numbers[4]);
+        CacheStream.Require(
+            record.Position >= 0 && record.Position < length && record.Head >= firstHead && record.Head < firstHead + heads
+                && record.Far >= 0 && record.Far <= record.Position && record.Blocks >= 1
+                && (record.EffortInUse is >= 0 and < EffortLadder.Steps or EffortLadder.Exact)
+                && record.SquaredNorm >= 0 && Array.TrueForAll(record.SquaredErrors, error => error >= 0)
+                && Array.TrueForAll(record.Members, members => members >= 0 && members <= record.Far),
+            "a probe's record is none");
+        return record;
+    }
 }

@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using Prescore.Attention.Core;
+
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
@@ -53,7 +56,7 @@ internal sealed class QuerySample(ClusteredOptions options, int dimension, int g
             return;
         }
         Moment.Decay(BlockDecay);
-        ReadOnlySpan<float> queries = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_queries);
+        ReadOnlySpan<float> queries = CollectionsMarshal.AsSpan(_queries);
         Moment.Add(queries[(_taken * dimension)..(end * dimension)]);
         _taken = end;
     }
@@ -63,6 +66,25 @@ internal sealed class QuerySample(ClusteredOptions options, int dimension, int g
     {
         _positions.AddRange(other._positions);
         _queries.AddRange(other._queries);
+    }
+
+    /// <summary>Writes the queries.</summary>
+    public void Save(CacheStream file)
+    {
+        file.Write(_positions.Count);
+        file.Write<int>(CollectionsMarshal.AsSpan(_positions));
+        file.Write<float>(CollectionsMarshal.AsSpan(_queries));
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote of <paramref name="length"/> tokens; this sample is empty.</summary>
+    public void Load(CacheStream file, int length)
+    {
+        int[] positions = file.Read<int>(file.ReadCount("the number of sampled queries", 0, length));
+        bool ascend = positions.Zip(positions.Skip(1)).All(pair => pair.First < pair.Second);
+        CacheStream.Require(
+            positions.Length == 0 || (ascend && positions[0] >= 0 && positions[^1] < length), "the positions of sampled queries do not ascend");
+        _positions.AddRange(positions);
+        _queries.AddRange(file.ReadFinite((long)positions.Length * dimension));
     }
 
     /// <summary>Forgets queries from <paramref name="length"/> on.</summary>

@@ -2,8 +2,10 @@ using Prescore.Attention.Contracts;
 
 namespace Prescore.Attention.Core;
 
-/// <summary>What all caches share: a call's tensors are checked, and a call that fails leaves no trace.</summary>
-internal abstract class KeyValueCache(CacheShape shape, AttentionOptions options, int length) : IKeyValueCache
+/// <summary>
+/// What all caches share: a call's tensors are checked, a call that fails leaves no trace, and a file has the magnitudes too.
+/// </summary>
+internal abstract class KeyValueCache(CacheShape shape, AttentionOptions options, int length) : ISavableCache
 {
     /// <summary>Of all tokens so far: those forgotten or of a fork's parent count too, which costs a check at most.</summary>
     private LargestMagnitudes _largest = new();
@@ -13,6 +15,9 @@ internal abstract class KeyValueCache(CacheShape shape, AttentionOptions options
 
     /// <inheritdoc/>
     public abstract long Bytes { get; }
+
+    /// <inheritdoc/>
+    public abstract string Storage { get; }
 
     protected CacheShape Shape => shape;
 
@@ -70,7 +75,34 @@ internal abstract class KeyValueCache(CacheShape shape, AttentionOptions options
     }
 
     /// <inheritdoc/>
+    public void Save(Stream stream)
+    {
+        var file = new CacheStream(stream);
+        _largest.Save(file);
+        Save(file);
+    }
+
+    /// <inheritdoc/>
+    public void Load(Stream stream, int length)
+    {
+        if (Length > 0)
+        {
+            throw new InvalidOperationException($"the cache holds {Length} tokens already");
+        }
+        var file = new CacheStream(stream);
+        _largest.Load(file);
+        Load(file, length);
+        Length = length;
+    }
+
+    /// <inheritdoc/>
     public abstract void Dispose();
+
+    /// <summary>Writes what the tokens left behind.</summary>
+    protected abstract void Save(CacheStream file);
+
+    /// <summary>Reads what <see cref="Save(CacheStream)"/> wrote of so many tokens into an empty cache.</summary>
+    protected abstract void Load(CacheStream file, int length);
 
     /// <summary>Another cache with the same tokens.</summary>
     protected abstract KeyValueCache Copy();

@@ -19,6 +19,17 @@ internal sealed class LargestMagnitudes
     /// <summary>The same, going its own way.</summary>
     public LargestMagnitudes Copy() => (LargestMagnitudes)MemberwiseClone();
 
+    /// <summary>Writes the numbers.</summary>
+    public void Save(CacheStream file) => file.Write(_query, _key, _value);
+
+    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    public void Load(CacheStream file)
+    {
+        double[] largest = file.Read<double>(3);
+        CacheStream.Require(Array.TrueForAll(largest, value => value >= 0 && double.IsFinite(value)), "a largest magnitude is none");
+        (_query, _key, _value) = (largest[0], largest[1], largest[2]);
+    }
+
     /// <summary>Whether logits, or sums of as many values as there are keys, may be beyond single precision.</summary>
     public bool MayOverflow(AttentionShape shape, float scale)
     {

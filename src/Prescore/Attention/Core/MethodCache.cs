@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Prescore.Attention.Contracts;
 using Prescore.Memory;
 
@@ -10,38 +9,33 @@ namespace Prescore.Attention.Core;
 /// </summary>
 internal sealed class MethodCache(
     CacheShape shape, AttentionOptions options, SequenceMemory memory, Action<AttentionCall> body, int length = 0)
-    : KeyValueCache(shape, options, length), ISavableCache
+    : KeyValueCache(shape, options, length)
 {
     public override long Bytes => memory.Bytes;
+
+    public override string Storage => "F32";
 
     protected override KeyValueCache Copy() => new MethodCache(Shape, Options, memory.Fork(), body, Length);
 
     public override void Dispose() => memory.Dispose();
 
-    public void Save(Stream stream)
+    protected override void Save(CacheStream file)
     {
         var keys = new float[checked(Length * Shape.HeadDimension)];
         var values = new float[checked(Length * Shape.ValueDimension)];
         for (int head = 0; head < Shape.KeyValueHeads; head++)
         {
             memory.ReadRows(head, keys, values);
-            stream.Write(MemoryMarshal.AsBytes<float>(keys));
-            stream.Write(MemoryMarshal.AsBytes<float>(values));
+            file.Write<float>(keys);
+            file.Write<float>(values);
         }
     }
 
-    public unsafe void Load(Stream stream, int length)
+    protected override unsafe void Load(CacheStream file, int length)
     {
-        if (Length > 0)
-        {
-            throw new InvalidOperationException($"the cache holds {Length} tokens already");
-        }
-        var keys = new float[checked(length * Shape.HeadDimension)];
-        var values = new float[checked(length * Shape.ValueDimension)];
         for (int head = 0; head < Shape.KeyValueHeads; head++)
         {
-            stream.ReadExactly(MemoryMarshal.AsBytes(keys.AsSpan()));
-            stream.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan()));
+            float[] keys = file.ReadFinite((long)length * Shape.HeadDimension), values = file.ReadFinite((long)length * Shape.ValueDimension);
             fixed (float* keyRows = keys, valueRows = values)
             {
                 memory.AppendRows(
@@ -50,7 +44,6 @@ internal sealed class MethodCache(
                     new MatrixView(valueRows, length, Shape.ValueDimension, Shape.ValueDimension));
             }
         }
-        Length = length;
     }
 
     protected override void Append(AttentionCall call)
