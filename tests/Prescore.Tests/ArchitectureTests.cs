@@ -25,7 +25,9 @@ public class ArchitectureTests
         "Prescore.Attention.Hyper",
         "Prescore.Attention.Coreset",
         "Prescore.Attention.PreScored",
+        "Prescore.Attention.Quest",
         "Prescore.Attention.Quoka",
+        "Prescore.Attention.Antidiagonal",
         "Prescore.Attention.Clustered",
         "Prescore.Attention",
     ];

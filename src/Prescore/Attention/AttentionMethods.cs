@@ -1,9 +1,11 @@
+using Prescore.Attention.Antidiagonal;
 using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
 using Prescore.Attention.Coreset;
 using Prescore.Attention.Exact;
 using Prescore.Attention.Hyper;
 using Prescore.Attention.PreScored;
+using Prescore.Attention.Quest;
 using Prescore.Attention.Quoka;
 using Prescore.Attention.Window;
 using Prescore.Specs;
@@ -20,7 +22,9 @@ public static class AttentionMethods
         (CoresetAttention.Options, CoresetAttention.FromSpec),
         (HyperAttention.Options, HyperAttention.FromSpec),
         (PreScoredAttention.Options, PreScoredAttention.FromSpec),
+        (QuestAttention.Options, QuestAttention.FromSpec),
         (QuokaAttention.Options, QuokaAttention.FromSpec),
+        (XAttention.Options, XAttention.FromSpec),
         (ClusteredAttention.SpecOptions, ClusteredAttention.FromSpec),
     ];
 

@@ -30,6 +30,8 @@ public class MethodPropertyTests
         "prescored:scorer=kmeans,s=12,w=16,inner=exact,rest=coreset,reps=9,protect=1",
         "prescored:scorer=kmeans-far,s=20,inner=hyper,block=8,sample=6,min=16",
         "prescored:scorer=keydiff,s=40,inner=hyper,block=8,sample=6,min=60",
+        "quest:s=40,page=16",
+        "quest:s=1,page=64",
         "clustered:error=0.3,block=16,w=8,kappa=2,probes=4,every=2",
         "clustered:error=0.5,block=256,w=0,kappa=1",
         "clustered:error=0.2,block=32,w=100,kappa=4,probes=2",
@@ -43,6 +45,7 @@ public class MethodPropertyTests
     [
         "quoka:s=30,queries=5,chunk=32",
         "quoka:s=64,queries=20,chunk=128",
+        "xattention:threshold=0.5,stride=8",
     ];
 
     public static TheoryData<string> AllMethods => [.. Methods.Select(row => row.Data), .. ChosenByChunk];
@@ -51,6 +54,7 @@ public class MethodPropertyTests
 
     public static TheoryData<string> FullSize =>
     [
+        "quest:s=2147483647",
         "quoka:s=2147483647",
         "window:w=2147483647",
         "coreset:s=2147483647",

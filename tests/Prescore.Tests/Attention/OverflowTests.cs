@@ -7,7 +7,7 @@ namespace Prescore.Tests.Attention;
 /// <summary>Finite inputs with huge products: right where single precision holds the logits, else an exception that names the query.</summary>
 public class OverflowTests
 {
-    public static TheoryData<string> Methods => ["exact", "window:w=3", "hyper:block=2,sample=1,min=2", "prescored:s=2,w=1", "prescored:scorer=norm,s=2,inner=hyper,block=2,sample=1,min=2", "coreset:s=2", "quoka:s=2,chunk=2", "clustered:error=0.1"];
+    public static TheoryData<string> Methods => ["exact", "window:w=3", "hyper:block=2,sample=1,min=2", "prescored:s=2,w=1", "prescored:scorer=norm,s=2,inner=hyper,block=2,sample=1,min=2", "coreset:s=2", "quest:s=1", "quoka:s=2,chunk=2", "xattention:threshold=0.5", "clustered:error=0.1"];
 
     public static TheoryData<SimdPath> Paths => [SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512];
 

@@ -6,7 +6,7 @@ using Prescore.Storage;
 namespace Prescore.Attention.Exact;
 
 /// <summary>Keys and values as exact attention reads them: packed, and nothing beside. A fork shares whole blocks.</summary>
-internal sealed class PackedMemory : SequenceMemory
+internal class PackedMemory : SequenceMemory
 {
     public PackedMemory(CacheShape shape, AttentionOptions options)
         : base(shape, options)
