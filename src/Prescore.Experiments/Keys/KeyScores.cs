@@ -42,7 +42,8 @@ public sealed class KeyScores
             cancellationToken.ThrowIfCancellationRequested();
             var context = new ScoringContext(seed, Layer: 0, head, FirstPosition: 0, topCount, SimdPaths.Best);
             int start = head * keys.Count;
-            scorer.Fit(keys[head], context).Score(keys[head], 0, scores.AsSpan(start, keys.Count));
+            using IFittedScorer fitted = scorer.Fit(keys[head], context);
+            fitted.Score(keys[head], 0, scores.AsSpan(start, keys.Count));
             Span<int> best = top.AsSpan(head * topCount, topCount);
             flat[head] = TopSelection.Select(scores.AsSpan(start, keys.Count), topCount, best).Flat;
             // The selection is in ascending order, and the sort by score is made stable by the index.

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Serialization;
 using Prescore.Attention.Contracts;
 
@@ -20,64 +21,29 @@ public enum HeadState
     Unmet,
 }
 
-/// <summary>One head's certificate.</summary>
-public sealed record CertifiedHead
+/// <summary>One head's certificate and how the head ended.</summary>
+public sealed record CertifiedHead : HeadCertificate
 {
+    /// <summary>Creates an empty one, to be filled.</summary>
+    [JsonConstructor]
+    public CertifiedHead()
+    {
+    }
+
+    [SetsRequiredMembers]
+    private CertifiedHead(HeadCertificate head, int window, HeadState state)
+        : base(head) => (Window, State) = (window, state);
+
     /// <summary>Window, from 0; 0 in a benchmark.</summary>
     public required int Window { get; init; }
-
-    public required int Layer { get; init; }
-
-    public required int Head { get; init; }
-
-    /// <summary>Relative error of the head's output over its probes, out of sample.</summary>
-    public required double Error { get; init; }
-
-    public required double ErrorLow { get; init; }
-
-    public required double ErrorHigh { get; init; }
-
-    /// <summary>95th percentile of the single probes' errors.</summary>
-    public required double Percentile95 { get; init; }
-
-    /// <summary>Largest error of a single probe.</summary>
-    public required double Worst { get; init; }
-
-    public required int Probes { get; init; }
-
-    /// <summary>Share of a query's attention from which a far key is computed at the end; 1: none is; null: all are.</summary>
-    public required double? Share { get; init; }
-
-    /// <summary>Interactions ÷ exact's.</summary>
-    public required double Budget { get; init; }
-
-    public required int Blocks { get; init; }
-
-    public required int ExactBlocks { get; init; }
-
-    public required int UnmetBlocks { get; init; }
 
     /// <summary>How it ended.</summary>
     public required HeadState State { get; init; }
 
-    internal static CertifiedHead Of(HeadCertificate head, int window, bool hasTarget) => new()
-    {
-        Window = window,
-        Layer = head.Layer,
-        Head = head.Head,
-        Error = head.Error,
-        ErrorLow = head.ErrorLow,
-        ErrorHigh = head.ErrorHigh,
-        Percentile95 = head.Percentile95,
-        Worst = head.Worst,
-        Probes = head.Probes,
-        Share = head.Share,
-        Budget = head.Budget,
-        Blocks = head.Blocks,
-        ExactBlocks = head.ExactBlocks,
-        UnmetBlocks = head.UnmetBlocks,
-        State = hasTarget && head.UnmetBlocks > 0 && 2 * head.UnmetBlocks >= head.Blocks ? HeadState.Unmet
+    internal static CertifiedHead Of(HeadCertificate head, int window, bool hasTarget) => new(
+        head,
+        window,
+        hasTarget && head.UnmetBlocks > 0 && 2 * head.UnmetBlocks >= head.Blocks ? HeadState.Unmet
             : hasTarget && head.Share is null && head.Blocks > 0 ? HeadState.Exact
-            : HeadState.Screened,
-    };
+            : HeadState.Screened);
 }

@@ -106,7 +106,7 @@ public sealed record PatchAttention
         int d = keys.Length / (tokens * heads);
         var matrix = new KeyMatrix { Values = keys[(head * d)..], Count = tokens, Dimension = d, Stride = heads * d };
         var scores = new float[tokens];
-        IFittedScorer fitted = scorer.Fit(matrix, new ScoringContext(options.Seed, options.Layer, head, 0, selected, options.Simd));
+        using IFittedScorer fitted = scorer.Fit(matrix, new ScoringContext(options.Seed, options.Layer, head, 0, selected, options.Simd));
         fitted.Score(matrix, 0, scores);
         var kept = new int[Math.Min(selected, tokens)];
         TopSelection.Select(scores, selected, kept);

@@ -37,7 +37,8 @@ internal sealed class KeySelector(IKeyScorer scorer, int count, AttentionModuleO
         }
         KeyMatrix rest = keys[head].Slice(kept, keys.Count - kept);
         var scores = new float[rest.Count];
-        scorer.Fit(rest, keys.Context(head, options, taken - kept)).Score(rest, kept, scores);
+        using IFittedScorer fitted = scorer.Fit(rest, keys.Context(head, options, taken - kept));
+        fitted.Score(rest, kept, scores);
         TopSelection.Select(scores, taken - kept, indices.AsSpan(kept));
         for (int i = kept; i < taken; i++)
         {

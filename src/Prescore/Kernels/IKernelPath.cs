@@ -46,12 +46,6 @@ internal unsafe interface IKernelPath
     /// <summary>row[i] = e^(row[i] − maximum), returning their sum. Elements are at most <paramref name="maximum"/>.</summary>
     static abstract float ExpSum(float* row, float maximum, nint count);
 
-    /// <summary>Number of elements above a threshold; <paramref name="count"/> may be any number.</summary>
-    static abstract int CountAbove(float* row, float threshold, nint count);
-
-    /// <summary>Writes the indices of the elements above a threshold in ascending order and returns how many they are.</summary>
-    static abstract int CollectAbove(float* row, float threshold, nint count, int* indices);
-
     /// <summary>Whether every element is finite; <paramref name="count"/> may be any number.</summary>
     static abstract bool AllFinite(float* row, nint count);
 

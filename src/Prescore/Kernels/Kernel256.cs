@@ -144,46 +144,6 @@ internal readonly unsafe partial struct Kernel256 : IKernelPath
         return Vector256.Sum(s0 + s1);
     }
 
-    public static int CountAbove(float* row, float threshold, nint count)
-    {
-        Vector256<float> t = Vector256.Create(threshold);
-        // A true comparison is −1 in every lane.
-        Vector256<int> sum = default;
-        nint i = 0;
-        for (; i + 8 <= count; i += 8)
-        {
-            sum -= Vector256.GreaterThan(Vector256.Load(row + i), t).AsInt32();
-        }
-        int above = Vector256.Sum(sum);
-        for (; i < count; i++)
-        {
-            above += row[i] > threshold ? 1 : 0;
-        }
-        return above;
-    }
-
-    public static int CollectAbove(float* row, float threshold, nint count, int* indices)
-    {
-        Vector256<float> t = Vector256.Create(threshold);
-        int found = 0;
-        nint i = 0;
-        for (; i + 8 <= count; i += 8)
-        {
-            for (uint mask = Vector256.GreaterThan(Vector256.Load(row + i), t).ExtractMostSignificantBits(); mask != 0; mask &= mask - 1)
-            {
-                indices[found++] = (int)i + BitOperations.TrailingZeroCount(mask);
-            }
-        }
-        for (; i < count; i++)
-        {
-            if (row[i] > threshold)
-            {
-                indices[found++] = (int)i;
-            }
-        }
-        return found;
-    }
-
     /// <summary>The largest |x|: infinite or NaN where an element is. Magnitudes compare as their bits do.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float LargestMagnitude(float* row, nint count)

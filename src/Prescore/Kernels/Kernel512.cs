@@ -148,46 +148,6 @@ internal readonly unsafe partial struct Kernel512 : IKernelPath
         return Vector512.Sum(sum);
     }
 
-    public static int CountAbove(float* row, float threshold, nint count)
-    {
-        Vector512<float> t = Vector512.Create(threshold);
-        // A true comparison is −1 in every lane.
-        Vector512<int> sum = default;
-        nint i = 0;
-        for (; i + 16 <= count; i += 16)
-        {
-            sum -= Vector512.GreaterThan(Vector512.Load(row + i), t).AsInt32();
-        }
-        int above = Vector512.Sum(sum);
-        for (; i < count; i++)
-        {
-            above += row[i] > threshold ? 1 : 0;
-        }
-        return above;
-    }
-
-    public static int CollectAbove(float* row, float threshold, nint count, int* indices)
-    {
-        Vector512<float> t = Vector512.Create(threshold);
-        int found = 0;
-        nint i = 0;
-        for (; i + 16 <= count; i += 16)
-        {
-            for (ulong mask = Vector512.GreaterThan(Vector512.Load(row + i), t).ExtractMostSignificantBits(); mask != 0; mask &= mask - 1)
-            {
-                indices[found++] = (int)i + BitOperations.TrailingZeroCount(mask);
-            }
-        }
-        for (; i < count; i++)
-        {
-            if (row[i] > threshold)
-            {
-                indices[found++] = (int)i;
-            }
-        }
-        return found;
-    }
-
     public static bool AllFinite(float* row, nint count) => Kernel256.AllFinite(row, count);
 
     public static void Transpose8(float** rows, nint depth, float* panel) => Transpose.Eight(rows, depth, panel, 64);

@@ -91,29 +91,6 @@ internal readonly unsafe partial struct KernelScalar : IKernelPath
         return sum;
     }
 
-    public static int CountAbove(float* row, float threshold, nint count)
-    {
-        int above = 0;
-        for (nint i = 0; i < count; i++)
-        {
-            above += row[i] > threshold ? 1 : 0;
-        }
-        return above;
-    }
-
-    public static int CollectAbove(float* row, float threshold, nint count, int* indices)
-    {
-        int found = 0;
-        for (nint i = 0; i < count; i++)
-        {
-            if (row[i] > threshold)
-            {
-                indices[found++] = (int)i;
-            }
-        }
-        return found;
-    }
-
     public static bool AllFinite(float* row, nint count)
     {
         for (nint i = 0; i < count; i++)

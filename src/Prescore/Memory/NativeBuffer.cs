@@ -1,32 +1,27 @@
-using System.Collections.Concurrent;
 using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace Prescore.Memory;
 
-/// <summary>
-/// Floats in unmanaged memory, aligned to a cache line. Freed buffers up to 64 MiB are kept for the next renter, so
-/// that repeated calls neither allocate nor touch fresh pages.
-/// </summary>
+/// <summary>Floats in unmanaged memory, aligned to a cache line, from the pool of <see cref="RegionMemory"/>.</summary>
 internal sealed unsafe class NativeBuffer : IDisposable
 {
-    private const int Alignment = 64;
-    private const int LargestPooledLog2 = 24;
-    private const int PooledPerSize = 8;
+    private const long LeastBytes = 1024 * sizeof(float);
 
-    private static readonly ConcurrentBag<nint>[] Pool = [.. Enumerable.Range(0, LargestPooledLog2 + 1).Select(_ => new ConcurrentBag<nint>())];
+    /// <summary>Larger buffers are few: they are allocated to measure and freed.</summary>
+    private const long LargestPooled = 64L << 20;
 
-    private readonly int _sizeLog2;
+    private readonly long _bytes;
+    private readonly bool _pooled;
     private nint _pointer;
 
-    private NativeBuffer(nint pointer, int sizeLog2, nint length)
+    private NativeBuffer(long bytes, bool pooled, nint length)
     {
-        _pointer = pointer;
-        _sizeLog2 = sizeLog2;
-        Length = length;
+        (_bytes, _pooled, Length) = (bytes, pooled, length);
+        _pointer = RegionMemory.Rent(bytes);
     }
 
-    ~NativeBuffer() => Release(pool: false);
+    ~NativeBuffer() => Release(keep: false);
 
     /// <summary>First float.</summary>
     public float* Pointer => (float*)_pointer;
@@ -37,47 +32,24 @@ internal sealed unsafe class NativeBuffer : IDisposable
     /// <summary>All floats; the buffer must be shorter than 2^31 floats.</summary>
     public Span<float> Span => new(Pointer, checked((int)Length));
 
-    /// <summary>Rents at least <paramref name="length"/> floats with arbitrary content.</summary>
+    /// <summary>Rents at least <paramref name="length"/> floats with arbitrary content; sizes are powers of two, so that few are in use.</summary>
     public static NativeBuffer Rent(nint length)
     {
-        int log2 = BitOperations.Log2((nuint)Math.Max(length - 1, 1023)) + 1;
-        if (log2 > LargestPooledLog2)
-        {
-            return new NativeBuffer(AllocateAligned(length), log2, length);
-        }
-        if (!Pool[log2].TryTake(out nint pointer))
-        {
-            pointer = AllocateAligned((nint)1 << log2);
-        }
-        return new NativeBuffer(pointer, log2, length);
+        long bytes = Math.Max(LeastBytes, (long)length * sizeof(float));
+        return bytes > LargestPooled ? Allocate(length) : new NativeBuffer((long)BitOperations.RoundUpToPowerOf2((ulong)bytes), pooled: true, length);
     }
 
     /// <summary>Floats that stay for long (weights): exactly as many as asked for, freed when disposed of.</summary>
-    public static NativeBuffer Allocate(nint length) => new(AllocateAligned(length), LargestPooledLog2 + 1, length);
+    public static NativeBuffer Allocate(nint length) => new(Math.Max(1, (long)length) * sizeof(float), pooled: false, length);
 
     /// <summary>Sets all floats to zero.</summary>
     public void Clear() => NativeMemory.Clear(Pointer, (nuint)Length * sizeof(float));
 
     public void Dispose()
     {
-        Release(pool: true);
+        Release(_pooled);
         GC.SuppressFinalize(this);
     }
 
-    private static nint AllocateAligned(nint length) => (nint)NativeMemory.AlignedAlloc((nuint)length * sizeof(float), Alignment);
-
-    private void Release(bool pool)
-    {
-        nint pointer = Interlocked.Exchange(ref _pointer, 0);
-        if (pointer == 0)
-        {
-            return;
-        }
-        if (pool && _sizeLog2 <= LargestPooledLog2 && Pool[_sizeLog2].Count < PooledPerSize)
-        {
-            Pool[_sizeLog2].Add(pointer);
-            return;
-        }
-        NativeMemory.AlignedFree((void*)pointer);
-    }
+    private void Release(bool keep) => RegionMemory.Return(Interlocked.Exchange(ref _pointer, 0), _bytes, keep);
 }

@@ -1,143 +1,130 @@
-using Prescore.Kernels;
+using System.Numerics;
+using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Prescore.Numerics;
 
 /// <summary>Indices of the largest elements of a row.</summary>
-internal static unsafe class TopIndices
+internal static class TopIndices
 {
-    /// <summary>Writes the indices of the largest elements, as many as <paramref name="indices"/> takes, in ascending order.</summary>
-    public static void Select(SimdPath simd, ReadOnlySpan<float> row, Span<int> indices)
+    /// <summary>
+    /// Writes the indices of the largest elements, as many as <paramref name="selected"/> takes, in ascending order; ties go
+    /// to the lower index. Linear time in the worst case, no allocation.
+    /// </summary>
+    /// <param name="scores">Elements [n], infinities among them or not; where one is NaN no order is right, and the first are taken.</param>
+    /// <param name="selected">Receives the indices, n at most.</param>
+    public static void Select(ReadOnlySpan<float> scores, Span<int> selected)
     {
-        fixed (float* data = row)
-        fixed (int* target = indices)
+        if (selected.IsEmpty)
         {
-            _ = simd switch
-            {
-                SimdPath.Vector512 => Select<Kernel512>(data, row.Length, indices.Length, target),
-                SimdPath.Vector256 => Select<Kernel256>(data, row.Length, indices.Length, target),
-                _ => Select<KernelScalar>(data, row.Length, indices.Length, target),
-            };
+            return;
         }
+        if (selected.Length == scores.Length || float.IsNaN(TensorPrimitives.Min(scores)))
+        {
+            for (int i = 0; i < selected.Length; i++)
+            {
+                selected[i] = i;
+            }
+            return;
+        }
+        Take(scores, Threshold(scores, selected.Length, out int ties), ties, selected);
     }
 
     /// <summary>
-    /// Writes the indices of the <paramref name="wanted"/> largest elements (all if there are no more), ties to the
-    /// lower index, and returns how many. Finds a threshold by bisection: counting is one vector pass.
+    /// The <paramref name="count"/>-th highest score and how many scores equal to it are wanted, by bisecting the order
+    /// of single-precision numbers: at most 32 vectorised counts, no branch that depends on the data.
     /// </summary>
-    public static int Select<TKernel>(float* row, int count, int wanted, int* indices)
-        where TKernel : IKernelPath
+    private static float Threshold(ReadOnlySpan<float> scores, int count, out int ties)
     {
-        float depth = 0;
-        return Select<TKernel>(row, count, wanted, indices, ref depth);
-    }
-
-    /// <summary>The same for one of several rows of a kind.</summary>
-    /// <param name="row">Elements.</param>
-    /// <param name="count">Number of elements.</param>
-    /// <param name="wanted">How many indices are wanted.</param>
-    /// <param name="indices">Receives them.</param>
-    /// <param name="depth">
-    /// How far below its largest element the last row's threshold was found: a first guess for this one that saves most
-    /// of the bisection and changes no result. 0: unknown.
-    /// </param>
-    public static int Select<TKernel>(float* row, int count, int wanted, int* indices, ref float depth)
-        where TKernel : IKernelPath
-    {
-        if (wanted >= count)
+        // Invariant: at least count scores are ≥ low, fewer are ≥ high.
+        long low = OrderKey(TensorPrimitives.Min(scores));
+        long high = OrderKey(TensorPrimitives.Max(scores)) + 1L;
+        int above = 0;
+        while (high - low > 1)
         {
-            for (int i = 0; i < count; i++)
+            long middle = low + (high - low) / 2;
+            int atLeast = CountAtLeast(scores, FromOrderKey((int)middle));
+            if (atLeast == count)
             {
-                indices[i] = i;
+                // All scores from here up are wanted, none has to be told apart.
+                ties = count;
+                return FromOrderKey((int)middle);
             }
-            return count;
-        }
-        if (wanted <= 0)
-        {
-            return 0;
-        }
-        float largest = Largest(row, count);
-        if (!float.IsFinite(largest))
-        {
-            // Products have overflowed: no order is right, but the search has to end.
-            for (int i = 0; i < wanted; i++)
+            if (atLeast > count)
             {
-                indices[i] = i;
-            }
-            return wanted;
-        }
-        float guess = depth > 0 ? depth : Math.Max(1, Math.Abs(largest) * 0.125f);
-        float low = largest - guess, high = largest;
-        int above = TKernel.CountAbove(row, low, count);
-        // The threshold is near a good guess: bracket it with steps that start small and grow.
-        float step = depth > 0 ? guess * 0.0625f : guess;
-        while (above < wanted)
-        {
-            high = low;
-            low -= step;
-            step *= 2;
-            above = TKernel.CountAbove(row, low, count);
-            if (above < wanted && float.IsNegativeInfinity(low))
-            {
-                return CollectWithTies<TKernel>(row, count, wanted, low, indices);
-            }
-        }
-        for (float raised = low + step; depth > 0 && above > wanted && high == largest && raised < largest; raised = low + step)
-        {
-            int aboveRaised = TKernel.CountAbove(row, raised, count);
-            (low, above, high) = aboveRaised >= wanted ? (raised, aboveRaised, high) : (low, above, raised);
-            step *= 2;
-        }
-        (low, high, above) = Bisect<TKernel>(row, count, wanted, low, high, above);
-        depth = largest - low;
-        if (above == wanted)
-        {
-            return TKernel.CollectAbove(row, low, count, indices);
-        }
-        return CollectWithTies<TKernel>(row, count, wanted, high, indices);
-    }
-
-    /// <summary>
-    /// Narrows (low, high] down until exactly the wanted number is above low, or nothing lies between the two. At most
-    /// wanted − 1 elements are above high, at least wanted above low.
-    /// </summary>
-    private static (float Low, float High, int Above) Bisect<TKernel>(float* row, int count, int wanted, float low, float high, int above)
-        where TKernel : IKernelPath
-    {
-        while (above != wanted)
-        {
-            float middle = low + (high - low) * 0.5f;
-            if (middle <= low || middle >= high)
-            {
-                break;
-            }
-            int aboveMiddle = TKernel.CountAbove(row, middle, count);
-            if (aboveMiddle >= wanted)
-            {
-                (low, above) = (middle, aboveMiddle);
+                low = middle;
             }
             else
             {
-                high = middle;
+                (high, above) = (middle, atLeast);
             }
         }
-        return (low, high, above);
+        ties = count - above;
+        return FromOrderKey((int)low);
     }
 
-    /// <summary>Elements above <paramref name="tied"/> and the first of those equal to it.</summary>
-    private static int CollectWithTies<TKernel>(float* row, int count, int wanted, float tied, int* indices)
-        where TKernel : IKernelPath
+    private static int CountAtLeast(ReadOnlySpan<float> scores, float threshold)
     {
-        int ties = wanted - TKernel.CountAbove(row, tied, count);
-        int found = 0;
-        for (int i = 0; i < count; i++)
+        ReadOnlySpan<Vector<float>> vectors = MemoryMarshal.Cast<float, Vector<float>>(scores);
+        var least = new Vector<float>(threshold);
+        Vector<int> negative0 = default, negative1 = default;
+        int i = 0;
+        for (; i + 2 <= vectors.Length; i += 2)
         {
-            if (row[i] > tied || (row[i] == tied && ties-- > 0))
-            {
-                indices[found++] = i;
-            }
+            negative0 += Vector.GreaterThanOrEqual(vectors[i], least);
+            negative1 += Vector.GreaterThanOrEqual(vectors[i + 1], least);
         }
-        return found;
+        int count = -Vector.Sum(negative0 + negative1);
+        foreach (float score in scores[(i * Vector<float>.Count)..])
+        {
+            count += score >= threshold ? 1 : 0;
+        }
+        return count;
     }
 
-    private static float Largest(float* row, int count) => System.Numerics.Tensors.TensorPrimitives.Max(new ReadOnlySpan<float>(row, count));
+    /// <summary>Indices of the scores above the threshold and of the first few equal to it.</summary>
+    private static void Take(ReadOnlySpan<float> scores, float threshold, int ties, Span<int> selected)
+    {
+        int width = Vector256<float>.Count;
+        var least = Vector256.Create(threshold);
+        int taken = 0;
+        int i = 0;
+        for (; i + width <= scores.Length && taken < selected.Length; i += width)
+        {
+            uint candidates = Vector256.GreaterThanOrEqual(Vector256.Create(scores.Slice(i, width)), least).ExtractMostSignificantBits();
+            for (; candidates != 0; candidates &= candidates - 1)
+            {
+                TakeOne(i + BitOperations.TrailingZeroCount(candidates), scores, threshold, ref ties, ref taken, selected);
+            }
+        }
+        for (; taken < selected.Length; i++)
+        {
+            if (scores[i] >= threshold)
+            {
+                TakeOne(i, scores, threshold, ref ties, ref taken, selected);
+            }
+        }
+    }
+
+    /// <summary>Takes a score that is at least the threshold, unless it is one equal to it too many.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void TakeOne(int index, ReadOnlySpan<float> scores, float threshold, ref int ties, ref int taken, Span<int> selected)
+    {
+        if (scores[index] == threshold && ties-- <= 0)
+        {
+            return;
+        }
+        selected[taken++] = index;
+    }
+
+    /// <summary>An integer in the order of the score; −0 equals 0.</summary>
+    private static int OrderKey(float score)
+    {
+        int bits = BitConverter.SingleToInt32Bits(score + 0f);
+        return bits ^ ((bits >> 31) & int.MaxValue);
+    }
+
+    private static float FromOrderKey(int key) => BitConverter.Int32BitsToSingle(key ^ ((key >> 31) & int.MaxValue));
 }

@@ -23,7 +23,9 @@ internal sealed class GramScorer : IFittedScorer
     {
         int d = keys.Dimension;
         var gram = new double[d * d];
-        Gram.Compute(keys, gram);
+        var moment = new SecondMoment(d);
+        moment.Add(keys);
+        moment.CopySumTo(gram);
         IndexProducts = (long)keys.Count * (d + 1) / 2;
         double ridge = relativeRidge * Cholesky.Trace(gram, d) / d;
         if (ridge > 0)
@@ -36,6 +38,8 @@ internal sealed class GramScorer : IFittedScorer
     }
 
     public long IndexProducts { get; private set; }
+
+    public void Dispose() => _inverseFactor?.Dispose();
 
     public void Score(in KeyMatrix keys, int firstPosition, Span<float> scores)
     {

@@ -28,9 +28,16 @@ public interface IKeyScorer
     IFittedScorer Fit(in KeyMatrix keys, in ScoringContext context);
 }
 
-/// <summary>A scorer fitted on some keys of one head; used by one thread at a time.</summary>
-public interface IFittedScorer
+/// <summary>
+/// A scorer fitted on some keys of one head; used by one thread at a time. Who fits it disposes of it; one that holds nothing
+/// but managed memory need not implement that.
+/// </summary>
+public interface IFittedScorer : IDisposable
 {
+    void IDisposable.Dispose()
+    {
+    }
+
     /// <summary>Scores keys: higher means keep.</summary>
     /// <param name="keys">Keys [n, d].</param>
     /// <param name="firstPosition">Absolute position of the first key.</param>

@@ -56,6 +56,8 @@ public sealed class KernelKMeansScorer(string name, ClusterScore score) : IKeySc
 
         public long IndexProducts { get; private set; }
 
+        public void Dispose() => _members.Dispose();
+
         public void Score(in KeyMatrix keys, int firstPosition, Span<float> scores)
         {
             int members = _members.Count;

@@ -1,3 +1,4 @@
+using Prescore.Clustering;
 using Prescore.Specs;
 
 namespace Prescore.Scoring;
@@ -7,14 +8,14 @@ public static class KeyScorers
 {
     private static readonly (string Name, Func<IKeyScorer> Create)[] BuiltIn =
     [
-        ("kmeans", () => new KMeansScorer("kmeans", ClusterScore.Sensitivity)),
-        ("kmeans-far", () => new KMeansScorer("kmeans-far", ClusterScore.Far)),
-        ("kmeans-near", () => new KMeansScorer("kmeans-near", ClusterScore.Near)),
-        ("kmeans-share", () => new KMeansScorer("kmeans-share", ClusterScore.Share)),
-        ("kmedian", () => new KMedianScorer("kmedian", ClusterScore.Sensitivity)),
-        ("kmedian-far", () => new KMedianScorer("kmedian-far", ClusterScore.Far)),
-        ("kmedian-near", () => new KMedianScorer("kmedian-near", ClusterScore.Near)),
-        ("kmedian-share", () => new KMedianScorer("kmedian-share", ClusterScore.Share)),
+        ("kmeans", () => new CentreScorer("kmeans", ClusterScore.Sensitivity, KMeans.Fit)),
+        ("kmeans-far", () => new CentreScorer("kmeans-far", ClusterScore.Far, KMeans.Fit)),
+        ("kmeans-near", () => new CentreScorer("kmeans-near", ClusterScore.Near, KMeans.Fit)),
+        ("kmeans-share", () => new CentreScorer("kmeans-share", ClusterScore.Share, KMeans.Fit)),
+        ("kmedian", () => new CentreScorer("kmedian", ClusterScore.Sensitivity, KMedian.Fit)),
+        ("kmedian-far", () => new CentreScorer("kmedian-far", ClusterScore.Far, KMedian.Fit)),
+        ("kmedian-near", () => new CentreScorer("kmedian-near", ClusterScore.Near, KMedian.Fit)),
+        ("kmedian-share", () => new CentreScorer("kmedian-share", ClusterScore.Share, KMedian.Fit)),
         ("kernel-kmeans", () => new KernelKMeansScorer("kernel-kmeans", ClusterScore.Sensitivity)),
         ("kernel-kmeans-far", () => new KernelKMeansScorer("kernel-kmeans-far", ClusterScore.Far)),
         ("kernel-kmeans-near", () => new KernelKMeansScorer("kernel-kmeans-near", ClusterScore.Near)),

@@ -14,7 +14,9 @@ public class CholeskyTests
         float[] keys = ScoringKeys.Clustered(count, d, 1);
         var gram = new double[d * d];
         gram.AsSpan().Fill(double.NaN);
-        Gram.Compute(ScoringKeys.Matrix(keys, d), gram);
+        var moment = new SecondMoment(d);
+        moment.Add(ScoringKeys.Matrix(keys, d));
+        moment.CopySumTo(gram);
         Matrix<double> dense = Matrix<double>.Build.Dense(count, d, (i, j) => keys[i * d + j]);
         gram.ShouldMatch(dense.TransposeThisAndMultiply(dense).ToRowMajorArray(), 1e-13);
     }

@@ -17,7 +17,9 @@ public class LinearScorerGoldenTests
     public void Gram_matrix_in_double_precision()
     {
         var gram = new double[D * D];
-        Gram.Compute(ScoringKeys.Matrix(_keys, D), gram);
+        var moment = new SecondMoment(D);
+        moment.Add(ScoringKeys.Matrix(_keys, D));
+        moment.CopySumTo(gram);
         gram.ShouldMatch(_golden.Doubles("gram"), 1e-12);
     }
 

@@ -41,7 +41,8 @@ internal static class ScoringKeys
         KeyMatrix keys = Matrix(values, dimension);
         var scores = new float[keys.Count];
         scores.AsSpan().Fill(float.NaN);
-        scorer.Fit(keys, context).Score(keys, context.FirstPosition, scores);
+        using IFittedScorer fitted = scorer.Fit(keys, context);
+        fitted.Score(keys, context.FirstPosition, scores);
         return scores;
     }
 }

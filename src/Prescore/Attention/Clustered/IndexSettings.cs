@@ -1,5 +1,6 @@
 using Prescore.Attention.Contracts;
 using Prescore.Kernels;
+using Prescore.Numerics;
 
 namespace Prescore.Attention.Clustered;
 

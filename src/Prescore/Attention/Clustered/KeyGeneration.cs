@@ -138,7 +138,7 @@ internal sealed class KeyGeneration : IDisposable
         {
             _store.ReadKey(FirstKey + (int)((long)i * Count / sampled), sample.AsSpan(i * _settings.Dimension, _settings.Dimension));
         }
-        ClusterFit fit = KMeans.Fit(
+        using ClusterFit fit = KMeans.Fit(
             new KeyMatrix { Values = sample, Count = sampled, Dimension = _settings.Dimension },
             wanted, Origin, new int[sampled], _settings.Options.FitSteps, _settings.Run.Simd);
         Clusters = fit.Centres.Count;

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Numerics.Tensors;
 using Prescore.Memory;
+using Prescore.Numerics;
 using Prescore.Storage;
 
 namespace Prescore.Attention.Clustered;

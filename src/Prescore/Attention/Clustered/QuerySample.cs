@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Prescore.Attention.Core;
+using Prescore.Numerics;
 
 namespace Prescore.Attention.Clustered;
 

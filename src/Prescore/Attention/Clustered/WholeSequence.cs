@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Prescore.Attention.Contracts;
 using Prescore.Attention.Core;
 using Prescore.Memory;
+using Prescore.Numerics;
 using Prescore.Scheduling;
 
 namespace Prescore.Attention.Clustered;

@@ -4,7 +4,7 @@ namespace Prescore.Attention.Contracts;
 /// What exact probe queries measured about one query head of Clustered attention. The errors are out of sample: every
 /// probe was judged at the effort that earlier probes had chosen. An estimate with its count and interval, not a bound.
 /// </summary>
-public sealed record HeadCertificate
+public record HeadCertificate
 {
     /// <summary>Model layer, from 0.</summary>
     public required int Layer { get; init; }

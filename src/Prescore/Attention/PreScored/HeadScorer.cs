@@ -7,7 +7,7 @@ using Prescore.Scoring;
 namespace Prescore.Attention.PreScored;
 
 /// <summary>A scorer fitted on some keys of a key/value head, which scores these and others of that head.</summary>
-internal sealed class HeadScorer
+internal sealed class HeadScorer : IDisposable
 {
     /// <summary>Keys that a scorer is fitted on at most; of more, that many evenly spaced ones are taken.</summary>
     public const int FitKeys = 1024;
@@ -71,6 +71,8 @@ internal sealed class HeadScorer
             _fitted.Score(Matrix(keys.Slice(first, end - start)), first, scores[start..end]);
         }
     }
+
+    public void Dispose() => _fitted.Dispose();
 
     private static bool IsRun(ReadOnlySpan<int> positions) => positions[^1] - positions[0] == positions.Length - 1;
 

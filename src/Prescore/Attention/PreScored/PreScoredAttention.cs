@@ -180,11 +180,29 @@ public sealed class PreScoredAttention : ISizedAttention
 
     private void ComputeStream(AttentionCall call)
     {
+        if (call.Memory is StreamMemory memory)
+        {
+            ComputeStream(call, memory.Selections);
+            return;
+        }
+        int heads = call.Shape.KeyValueHeads;
+        StreamingSelection[] selections =
+            [.. Enumerable.Range(0, call.Shape.Queries == 0 ? 0 : call.Shape.Batch * heads).Select(item => StreamOf(item / heads, item % heads))];
+        try
+        {
+            ComputeStream(call, selections);
+        }
+        finally
+        {
+            Array.ForEach(selections, selection => selection.Dispose());
+        }
+    }
+
+    private void ComputeStream(AttentionCall call, StreamingSelection[] selections)
+    {
         int heads = call.Shape.KeyValueHeads;
         PositionBlocks blocks = PositionBlocks.Of(call, FarKeys.BlockPositions);
         int endBlock = blocks.FirstBlock + blocks.Count;
-        StreamingSelection[] selections = (call.Memory as StreamMemory)?.Selections
-            ?? [.. Enumerable.Range(0, blocks.Count == 0 ? 0 : call.Shape.Batch * heads).Select(item => StreamOf(item / heads, item % heads))];
         Array.ForEach(selections, selection => selection.Plan(call, endBlock));
         FarKeys[] far = [.. selections.Select(selection => selection.Far)];
         StreamingCoreset[] coresets = [.. far.Select((keys, item) =>

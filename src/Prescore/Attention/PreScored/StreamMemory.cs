@@ -17,5 +17,11 @@ internal sealed class StreamMemory(CacheShape shape, AttentionOptions options, F
         Array.ForEach(Selections, selection => selection.Truncate(length));
     }
 
+    public override void Dispose()
+    {
+        base.Dispose();
+        Array.ForEach(Selections, selection => selection.Dispose());
+    }
+
     protected override SequenceMemory Empty() => new StreamMemory(Shape, Options, create);
 }

@@ -10,7 +10,7 @@ namespace Prescore.Attention.PreScored;
 /// keys before the block alone. The scorer is fitted anew at the first block of an epoch and then scores all far keys;
 /// until the next fit, it scores new keys as they arrive.
 /// </summary>
-internal sealed class StreamingSelection(IKeyScorer scorer, int batch, int head, int selected, int window)
+internal sealed class StreamingSelection(IKeyScorer scorer, int batch, int head, int selected, int window) : IDisposable
 {
     private readonly List<EpochScores> _scores = [];
     private Choice? _last;
@@ -83,6 +83,7 @@ internal sealed class StreamingSelection(IKeyScorer scorer, int batch, int head,
     public void Truncate(int length)
     {
         int blocks = Far.Truncate(length);
+        _scores.Skip(Far.Epochs.Count).ToList().ForEach(epoch => epoch.Fitted?.Dispose());
         _scores.RemoveRange(Far.Epochs.Count, _scores.Count - Far.Epochs.Count);
         _scores.ForEach(epoch => epoch.Block = Math.Min(epoch.Block, blocks - 1));
         _last = _last?.Block < blocks ? _last : null;
@@ -109,6 +110,8 @@ internal sealed class StreamingSelection(IKeyScorer scorer, int batch, int head,
         }
         return left;
     }
+
+    public void Dispose() => _scores.ForEach(epoch => epoch.Fitted?.Dispose());
 
     private SelectionResult Choose(int block, Span<int> indices)
     {

@@ -36,7 +36,7 @@ internal sealed class TopOfSegment(IKeyScorer scorer, int selected) : ISegmentSe
         {
             return positions;
         }
-        HeadScorer fitted = HeadScorer.Fit(scorer, call, batch, head, positions, selected);
+        using HeadScorer fitted = HeadScorer.Fit(scorer, call, batch, head, positions, selected);
         float[] scores = ArrayPool<float>.Shared.Rent(positions.Length);
         fitted.Score(call, batch, positions, scores.AsSpan(0, positions.Length));
         int[] top = new int[selected];

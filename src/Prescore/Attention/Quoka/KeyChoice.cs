@@ -77,7 +77,7 @@ internal sealed unsafe class KeyChoice : IDisposable
                 scores[key] = float.IsNegativeInfinity(logWeights[key]) ? float.NegativeInfinity : scores[key];
             }
         }
-        TopIndices.Select(_call.Options.Simd, scores, _best.AsSpan(0, selected));
+        TopIndices.Select(scores, _best.AsSpan(0, selected));
         return _best.AsSpan(0, selected);
     }
 

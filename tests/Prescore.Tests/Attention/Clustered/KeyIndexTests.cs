@@ -1,6 +1,7 @@
 using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
 using Prescore.Kernels;
+using Prescore.Numerics;
 using Prescore.Tests.Scoring;
 
 namespace Prescore.Tests.Attention.Clustered;

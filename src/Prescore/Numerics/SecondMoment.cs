@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace Prescore.Attention.Clustered;
+namespace Prescore.Numerics;
 
 /// <summary>
 /// E[x xᵀ] of the vectors seen so far, in doubles. Every entry is a chain of its own, so bits do not depend on the width of
@@ -36,13 +36,18 @@ internal sealed class SecondMoment(int dimension)
     public void Add(ReadOnlySpan<float> rows)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(rows.Length % dimension, 0, nameof(rows));
-        int count = rows.Length / dimension;
-        for (int first = 0; first < count; first += Together)
+        Add(new KeyMatrix { Values = rows, Count = rows.Length / dimension, Dimension = dimension });
+    }
+
+    /// <summary>Adds vectors [any number, d] with weight 1.</summary>
+    public void Add(in KeyMatrix rows)
+    {
+        for (int first = 0; first < rows.Count; first += Together)
         {
-            AddTogether(rows[(first * dimension)..Math.Min(rows.Length, (first + Together) * dimension)]);
+            AddTogether(rows.Slice(first, Math.Min(Together, rows.Count - first)));
         }
-        Count += count;
-        Weight += count;
+        Count += rows.Count;
+        Weight += rows.Count;
     }
 
     /// <summary>Scales the weights of all vectors so far, so that later ones count more.</summary>
@@ -58,19 +63,23 @@ internal sealed class SecondMoment(int dimension)
     /// <summary>Writes the whole symmetric matrix [d, d], divided by the weight; zeros where there is none.</summary>
     public void CopyTo(Span<double> full)
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(full.Length, dimension * dimension);
-        if (Weight == 0)
+        CopySumTo(full);
+        if (Weight > 0)
         {
-            full.Clear();
-            return;
+            TensorPrimitives.Divide(full, Weight, full);
         }
+    }
+
+    /// <summary>Writes the whole symmetric matrix [d, d] of sums: of vectors that have not decayed, the Gram matrix KᵀK.</summary>
+    public void CopySumTo(Span<double> full)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(full.Length, dimension * dimension);
         ReadOnlySpan<double> sums = MemoryMarshal.Cast<Vector512<double>, double>(_sum);
         for (int row = 0; row < dimension; row++)
         {
             for (int column = 0; column <= row; column++)
             {
-                double mean = sums[row * _vectors * Step + column] / Weight;
-                full[row * dimension + column] = full[column * dimension + row] = mean;
+                full[row * dimension + column] = full[column * dimension + row] = sums[row * _vectors * Step + column];
             }
         }
     }
@@ -84,14 +93,14 @@ internal sealed class SecondMoment(int dimension)
 
     /// <summary>Up to <see cref="Together"/> vectors; those that are missing are zeros, which change no sum.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void AddTogether(ReadOnlySpan<float> rows)
+    private void AddTogether(in KeyMatrix rows)
     {
         Span<double> wide = MemoryMarshal.Cast<Vector512<double>, double>(_wide.AsSpan());
         wide.Clear();
         int stride = _vectors * Step;
-        for (int i = 0; i * dimension < rows.Length; i++)
+        for (int i = 0; i < rows.Count; i++)
         {
-            TensorPrimitives.ConvertChecked(rows.Slice(i * dimension, dimension), wide[(i * stride)..]);
+            TensorPrimitives.ConvertChecked(rows[i], wide[(i * stride)..]);
         }
         for (int row = 0; row < dimension; row++)
         {

@@ -1,0 +1,89 @@
+using Prescore.Attention;
+using Prescore.Attention.Contracts;
+using Prescore.Memory;
+using Prescore.Scoring;
+using Prescore.Tests.Scoring;
+
+namespace Prescore.Tests.Attention;
+
+/// <summary>Native memory is given back when its owner is disposed of, not when the garbage collector comes by: it is counted on one thread.</summary>
+public class OwnershipTests
+{
+    private static readonly AttentionOptions OneThread = AttentionOptions.Default with { Threads = 1 };
+
+    public static TheoryData<string> Scorers => [.. ScoringKeys.OwnScorers];
+
+    public static TheoryData<string> Methods =>
+    [
+        "exact",
+        "window:w=40",
+        "coreset:s=20,w=30",
+        "hyper:block=16,sample=16,min=64",
+        "clustered:error=0.1,block=64",
+        "clustered:budget=0.5,block=64",
+        "prescored:scorer=kmedian,s=20,w=30,rest=coreset,reps=10",
+        .. ScoringKeys.OwnScorers.Select(scorer => $"prescored:scorer={scorer},s=20,w=30"),
+        .. ScoringKeys.OwnScorers.Select(scorer => $"prescored:scorer={scorer},s=20,inner=hyper,block=16,sample=16,min=64"),
+    ];
+
+    [Theory]
+    [MemberData(nameof(Scorers))]
+    public void A_fitted_scorer_gives_back_what_it_holds(string name)
+    {
+        float[] keys = ScoringKeys.Clustered(200, 16, seed: 3);
+        long before = RegionMemory.HeldByThread;
+        ScoringKeys.Score(KeyScorers.Create(name), keys, 16, ScoringKeys.Context(40));
+        RegionMemory.HeldByThread.ShouldBe(before);
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void A_call_gives_back_what_it_rents(string spec)
+    {
+        IAttention method = AttentionMethods.Create(spec);
+        foreach (bool causal in new[] { true, false })
+        {
+            var tensors = new AttentionTensors(AttentionTensors.ShapeOf(700, 700, queryHeads: 2, keyValueHeads: 1), causal);
+            long before = RegionMemory.HeldByThread;
+            tensors.Run(method, OneThread);
+            RegionMemory.HeldByThread.ShouldBe(before);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void A_cache_gives_back_what_it_holds_whatever_became_of_it(string spec)
+    {
+        var tensors = new AttentionTensors(AttentionTensors.ShapeOf(700, 700, queryHeads: 2, keyValueHeads: 1), causal: true);
+        long before = RegionMemory.HeldByThread;
+        var cache = new CacheRun(AttentionMethods.Create(spec), tensors, OneThread);
+        cache.Append(tensors, 600);
+        CacheRun fork = cache.Fork();
+        cache.Rewind(270);
+        cache.Append(tensors, 400);
+        for (int token = 0; token < 3; token++)
+        {
+            cache.Append(tensors, 1);
+            fork.Append(tensors, 1);
+        }
+        fork.Dispose();
+        cache.Dispose();
+        RegionMemory.HeldByThread.ShouldBe(before);
+    }
+
+    [Fact]
+    public void Buffers_that_are_kept_are_found_again_and_counted()
+    {
+        long before = RegionMemory.HeldByThread;
+        using (NativeBuffer buffer = NativeBuffer.Rent(5000))
+        {
+            RegionMemory.HeldByThread.ShouldBe(before + 8192 * sizeof(float));
+            buffer.Length.ShouldBe(5000);
+        }
+        using (NativeBuffer exact = NativeBuffer.Allocate(5000))
+        {
+            RegionMemory.HeldByThread.ShouldBe(before + 5000 * sizeof(float));
+        }
+        RegionMemory.HeldByThread.ShouldBe(before);
+    }
+}
