@@ -4,6 +4,7 @@ using Prescore.Experiments.Reports;
 using Prescore.Generation.Chat;
 using Prescore.Models.Families;
 using Prescore.Models.Formats;
+using Prescore.Models.Inference;
 using Prescore.Specs;
 
 namespace Prescore.Cli;
@@ -39,6 +40,7 @@ internal static class Failures
         or ModelFormatException
         or ContextLimitException
         or UnsupportedChatException
+        or SessionNotSavableException
         or TensorValueException
         or IOException
         or UnauthorizedAccessException

@@ -1,5 +1,7 @@
+using System.Runtime.InteropServices;
 using Prescore.Attention.Contracts;
 using Prescore.Models.Families;
+using Prescore.Models.Formats;
 using Prescore.Models.Inference;
 
 namespace Prescore.Generation;
@@ -39,6 +41,9 @@ public sealed class PromptSession : IDisposable
     /// <summary>Bytes of keys and values.</summary>
     public long CacheBytes => _session.CacheBytes;
 
+    /// <summary>The sequence in the model.</summary>
+    internal CausalSession Inner => _session;
+
     /// <summary>Attention's work so far.</summary>
     public AttentionReport Attention => _session.Attention;
 
@@ -52,7 +57,7 @@ public sealed class PromptSession : IDisposable
     {
         _model.RequireContext(tokens.Length);
         // The last token is computed again, for its logits are wanted.
-        int kept = Math.Min(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_tokens).CommonPrefixLength(tokens), tokens.Length - 1);
+        int kept = Math.Min(CollectionsMarshal.AsSpan(_tokens).CommonPrefixLength(tokens), tokens.Length - 1);
         Rewind(kept);
         try
         {
@@ -91,6 +96,22 @@ public sealed class PromptSession : IDisposable
     {
         _model.Logits(_hidden, 1, _logits, _options.Threads);
         return _logits;
+    }
+
+    /// <summary>Takes up tokens from a file; what there was is forgotten. Where that fails, it stays.</summary>
+    /// <exception cref="ModelFormatException">The file is damaged, or was made with something else or of other tokens.</exception>
+    internal void Load(string path, ReadOnlySpan<int> tokens)
+    {
+        CausalSession read = SessionFile.Load(path, _model, _attention, _options);
+        if (!read.Tokens.ToArray().AsSpan().SequenceEqual(tokens))
+        {
+            read.Dispose();
+            throw new ModelFormatException(path, "the session is of another text", "compute it anew");
+        }
+        _session.Dispose();
+        _session = read;
+        _tokens.Clear();
+        _tokens.AddRange(tokens);
     }
 
     /// <inheritdoc/>

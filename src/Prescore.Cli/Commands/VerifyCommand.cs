@@ -26,8 +26,9 @@ internal static class VerifyCommand
         Or CASES is a .jsonl file of {"text": "...", "ids": [...]} lines: the tokenizer is compared; with "messages" the chat
         template too; with "prompt", "ids" and "continuation": greedy continuations are.
 
-        Bounds: logits and nll 1e-3, hidden states 1e-5 of the reference's largest value, ids equal; --tolerance X
-        multiplies them. Exit code 1 where one is passed.
+        Bounds: logits 1e-4, nll 1e-3 (rounding adds up over thousands of tokens), hidden
+        states 1e-5 of the reference's largest value, ids equal; --tolerance X multiplies them. Exit code 1 where one is
+        passed.
 
         Examples:
           prescore verify mine.gguf cases.safetensors

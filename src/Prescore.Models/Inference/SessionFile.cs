@@ -87,6 +87,9 @@ public static class SessionFile
         }
     }
 
+    /// <summary>All that a session's content depends on besides its tokens, as <see cref="Load"/> compares it.</summary>
+    public static string IdentityOf(CausalSession session) => JsonSerializer.Serialize(Header.Of(session) with { Tokens = 0 });
+
     private static void ReadContent(FileStream stream, int count, CausalSession session)
     {
         long end = stream.Length - SHA256.HashSizeInBytes;

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Prescore.Models.Formats;
 
 namespace Prescore.Models.Tokenizers;
 
@@ -34,13 +35,21 @@ internal sealed class PreTokenizer
         ["deepseek-r1-qwen"] = [Qwen2],
     };
 
+    /// <summary>Longest time for one match: a pattern from a file may be one that backtracks without end.</summary>
+    private static readonly TimeSpan LongestMatch = TimeSpan.FromSeconds(5);
+
     private readonly Regex[] _stages;
+    private readonly string? _path;
 
     /// <summary>A sequence of patterns, in the order in which they cut.</summary>
+    /// <param name="patterns">The patterns.</param>
+    /// <param name="path">The file that they come from; null: they are our own.</param>
     /// <exception cref="ArgumentException">Something is no pattern.</exception>
-    public PreTokenizer(IEnumerable<string> patterns)
+    public PreTokenizer(IEnumerable<string> patterns, string? path = null)
     {
-        _stages = [.. patterns.Select(pattern => new Regex(pattern, RegexOptions.Compiled | RegexOptions.CultureInvariant))];
+        TimeSpan longest = path is null ? Regex.InfiniteMatchTimeout : LongestMatch;
+        _stages = [.. patterns.Select(pattern => new Regex(pattern, RegexOptions.Compiled | RegexOptions.CultureInvariant, longest))];
+        _path = path;
     }
 
     /// <summary>Receives a piece by its place; false stops the cutting.</summary>
@@ -54,6 +63,7 @@ internal sealed class PreTokenizer
 
     /// <summary>Visits the pieces of a text from left to right; together they are the whole text.</summary>
     /// <returns>False where the visitor stopped.</returns>
+    /// <exception cref="ModelFormatException">A pattern from a file takes too long.</exception>
     public bool Split(ReadOnlySpan<char> text, PieceVisitor visit)
     {
         if (!text.ContainsAnyInRange('\uD800', '\uDFFF'))
@@ -82,8 +92,10 @@ internal sealed class PreTokenizer
             return visit(start, text.Length);
         }
         int at = 0;
-        foreach (ValueMatch match in _stages[stage].EnumerateMatches(text))
+        Regex.ValueMatchEnumerator matches = _stages[stage].EnumerateMatches(text);
+        while (Next(ref matches, stage))
         {
+            ValueMatch match = matches.Current;
             if (!Split(text[at..match.Index], start + at, stage + 1, visit)
                 || !Split(text.Slice(match.Index, match.Length), start + match.Index, stage + 1, visit))
             {
@@ -92,5 +104,18 @@ internal sealed class PreTokenizer
             at = match.Index + match.Length;
         }
         return Split(text[at..], start + at, stage + 1, visit);
+    }
+
+    private bool Next(ref Regex.ValueMatchEnumerator matches, int stage)
+    {
+        try
+        {
+            return matches.MoveNext();
+        }
+        catch (RegexMatchTimeoutException error)
+        {
+            throw new ModelFormatException(
+                _path!, $"the pre-tokenizer's pattern '{_stages[stage]}' takes too long", "use a model with another tokenizer", error);
+        }
     }
 }

@@ -74,7 +74,7 @@ internal static class TokenizerJson
                 Tokens = tokens,
                 Ids = ids,
                 Merges = merges ?? throw Damaged(path, $"the merge '{wrong}' does not fit the vocabulary"),
-                PreTokenizer = new PreTokenizer(stages.SelectMany(Patterns)),
+                PreTokenizer = new PreTokenizer(stages.SelectMany(Patterns), path),
                 Added = added,
                 Special = Special(ids),
                 KeepsWholePieces = Flag(model, "ignore_merges"),

@@ -2,23 +2,13 @@ using Prescore.Tests.Formats.Gguf;
 
 namespace Prescore.Tests.Cli;
 
-/// <summary>The commands around the cache; PRESCORE_HOME is the process's, so these tests are alone in using it.</summary>
-public sealed class PullTests : IDisposable
+/// <summary>The commands around the cache of models.</summary>
+public sealed class PullTests : CacheHomeTests
 {
-    private readonly TemporaryFolder _folder = new();
-
-    public PullTests() => Environment.SetEnvironmentVariable("PRESCORE_HOME", _folder.Path);
-
-    public void Dispose()
-    {
-        Environment.SetEnvironmentVariable("PRESCORE_HOME", null);
-        _folder.Dispose();
-    }
-
     [Fact]
     public void Fetched_model_is_listed_and_opened_by_its_name()
     {
-        string folder = Path.Combine(_folder.Path, "models", "owner", "name");
+        string folder = Path.Combine(Home, "models", "owner", "name");
         Directory.CreateDirectory(folder);
         File.WriteAllBytes(Path.Combine(folder, "m.gguf"), TinyGguf.Build());
         ToolRun list = ToolRun.Of("models");
@@ -28,7 +18,7 @@ public sealed class PullTests : IDisposable
         ToolRun info = ToolRun.Of("info", "owner/name:m.gguf");
         info.ExitCode.ShouldBe(0, info.Error);
         info.Out.ShouldContain("a.weight");
-        ToolRun convert = ToolRun.Of("convert", "owner/name", _folder.File("out.safetensors"));
+        ToolRun convert = ToolRun.Of("convert", "owner/name", InHome("out.safetensors"));
         convert.ExitCode.ShouldBe(0, convert.Error);
         ToolRun pull = ToolRun.Of("pull", "owner/name", "--offline");
         pull.ExitCode.ShouldBe(0, pull.Error);

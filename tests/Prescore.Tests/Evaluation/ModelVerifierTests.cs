@@ -80,7 +80,7 @@ public class ModelVerifierTests
         ArrayComparison ends = result.Arrays.Single(array => array.Name == "logits");
         ends.FirstMismatch.ShouldNotBeNull().ShouldStartWith("[1, 1]: ");
         ends.MaxDifference.ShouldBe(0.75, 1e-5);
-        ends.Bound.ShouldBe(0.01, 1e-12);
+        ends.Bound.ShouldBe(0.001, 1e-12);
         ends.Values.ShouldBe(2 * Vocabulary);
         new ModelVerifier(model, Exact, AttentionOptions.Default, tolerance: 1e6).Verify(path).Passed.ShouldBeTrue();
     }

@@ -1,5 +1,4 @@
 using System.Text;
-using CsCheck;
 using Prescore.Models.Families;
 using Prescore.Models.Formats;
 using Prescore.Models.Formats.Gguf;
@@ -8,10 +7,7 @@ using Prescore.Tests.Formats.Gguf;
 
 namespace Prescore.Tests.Formats;
 
-/// <summary>
-/// Whatever is done to the bytes of a file, opening and reading it gives values or a ModelFormatException, and takes no more
-/// memory than a small multiple of the file. PRESCORE_FUZZ sets the number of inputs a format for a longer run.
-/// </summary>
+/// <summary>Damaged model files, see <see cref="CorruptInputs"/>.</summary>
 public class CorruptFileTests
 {
     private const string Config = """
@@ -21,17 +17,8 @@ public class CorruptFileTests
         "tie_word_embeddings":false,"torch_dtype":"float32","hidden_act":"silu","attention_bias":false}
         """;
 
-    private static readonly long Iterations =
-        long.TryParse(Environment.GetEnvironmentVariable("PRESCORE_FUZZ"), out long iterations) ? iterations : 2000;
-
-    private static readonly byte[] Extremes = [0, 1, 0x7F, 0x80, 0xFF];
-
-    // A few bytes replaced, a piece copied over another, a cut: headers of lengths and counts feel each of them.
-    private static readonly Gen<(int, byte)[]> Flips = Gen.Select(Gen.Int[0, int.MaxValue], Gen.OneOf(Gen.Byte, Gen.Int[0, 4].Select(i => Extremes[i]))).Array[0, 8];
-    private static readonly Gen<(int, int, int)> Move = Gen.Select(Gen.Int[0, int.MaxValue], Gen.Int[0, int.MaxValue], Gen.Int[0, 16]);
-
     [Fact]
-    public void Corrupt_gguf_raises_nothing_but_a_format_error() => Check(TinyGguf.Build(), "t.gguf", path =>
+    public void Corrupt_gguf_raises_nothing_but_a_format_error() => CorruptInputs.Check(TinyGguf.Build(), "t.gguf", path =>
     {
         using GgufFile file = GgufFile.Open(path);
         foreach (string key in file.Metadata.Keys)
@@ -51,7 +38,7 @@ public class CorruptFileTests
         writer.Add("c", new Half[] { (Half)1 }, 1);
         writer.AddMetadata("format", "pt");
         writer.Save(folder.File("whole.safetensors"));
-        Check(File.ReadAllBytes(folder.File("whole.safetensors")), "t.safetensors", path =>
+        CorruptInputs.Check(File.ReadAllBytes(folder.File("whole.safetensors")), "t.safetensors", path =>
         {
             using SafetensorsFile file = SafetensorsFile.Open(path);
             ReadAll(file);
@@ -63,7 +50,7 @@ public class CorruptFileTests
     {
         using TemporaryFolder folder = new();
         byte[] index = Encoding.UTF8.GetBytes("""{"metadata":{"total_size":4},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}}""");
-        Check(index, "model.safetensors.index.json", path => TensorSource.Open(path).Dispose());
+        CorruptInputs.Check(index, "model.safetensors.index.json", path => TensorSource.Open(path).Dispose());
     }
 
     [Fact]
@@ -74,7 +61,7 @@ public class CorruptFileTests
         byte[] empty = File.ReadAllBytes(weights.File("model.safetensors"));
         int serial = 0;
         // No weights follow: every valid configuration ends with the first tensor that is missing.
-        Check(Encoding.UTF8.GetBytes(Config), "config.json", path =>
+        CorruptInputs.Check(Encoding.UTF8.GetBytes(Config), "config.json", path =>
         {
             string folder = Path.Combine(Path.GetDirectoryName(path)!, $"m{Interlocked.Increment(ref serial)}");
             Directory.CreateDirectory(folder);
@@ -88,7 +75,7 @@ public class CorruptFileTests
             {
                 Directory.Delete(folder, recursive: true);
             }
-        }, wholeIsRefused: true);
+        }, leastRefused: 1);
     }
 
     private static void ReadAll(ITensorSource source)
@@ -97,48 +84,5 @@ public class CorruptFileTests
         {
             source.ReadFloats(tensor.Name).Length.ShouldBe((int)tensor.Count);
         }
-    }
-
-    private static void Check(byte[] whole, string name, Action<string> read, bool wholeIsRefused = false)
-    {
-        using TemporaryFolder folder = new();
-        int refused = 0;
-        int serial = 0;
-        Gen.Select(Flips, Move, Gen.Int[0, 3 * whole.Length]).Sample(
-            (flips, move, length) =>
-            {
-                byte[] bytes = Mutate(whole, flips, move, length);
-                string path = folder.File(Interlocked.Increment(ref serial) + name);
-                File.WriteAllBytes(path, bytes);
-                long before = GC.GetAllocatedBytesForCurrentThread();
-                try
-                {
-                    read(path);
-                }
-                catch (ModelFormatException)
-                {
-                    Interlocked.Increment(ref refused);
-                }
-                (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(4_000_000);
-                File.Delete(path);
-            },
-            iter: Iterations);
-        refused.ShouldBeGreaterThan((int)(Iterations * (wholeIsRefused ? 1 : 0.3)) - 1);
-    }
-
-    private static byte[] Mutate(byte[] whole, (int At, byte Value)[] flips, (int From, int To, int Count) move, int length)
-    {
-        byte[] bytes = whole[..Math.Min(length, whole.Length)];
-        if (bytes.Length == 0)
-        {
-            return bytes;
-        }
-        int count = Math.Min(move.Count, bytes.Length);
-        bytes.AsSpan(move.From % (bytes.Length - count + 1), count).ToArray().CopyTo(bytes, move.To % (bytes.Length - count + 1));
-        foreach ((int at, byte value) in flips)
-        {
-            bytes[at % bytes.Length] = value;
-        }
-        return bytes;
     }
 }

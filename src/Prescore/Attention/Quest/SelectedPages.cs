@@ -182,14 +182,12 @@ internal sealed unsafe class SelectedPages<TKernel> : SelectedPages
                     _scores.Pointer + tile * stride + page, stride, Math.Min(width, most - page));
             }
         }
-        float depth = 0;
-        fixed (int* selected = _selected)
+        for (int row = first; row < first + count; row++)
         {
-            for (int row = first; row < first + count; row++)
-            {
-                TopIndices.Select<TKernel>(_scores.Pointer + (row - first) * stride, _whole[row], _pages, selected + row * Slots, ref depth);
-                selected[row * Slots + _pages] = _whole[row];
-            }
+            TopIndices.Select(
+                new ReadOnlySpan<float>(_scores.Pointer + (row - first) * stride, _whole[row]),
+                _selected.AsSpan(row * Slots, Math.Min(_pages, _whole[row])));
+            _selected[row * Slots + _pages] = _whole[row];
         }
     }
 

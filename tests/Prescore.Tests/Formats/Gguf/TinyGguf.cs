@@ -26,7 +26,7 @@ internal static class TinyGguf
         return bytes.ToArray();
     }
 
-    /// <summary>A file of metadata alone; values are int, float, string, or arrays of these.</summary>
+    /// <summary>A file of metadata alone; values are int, float, bool, string, or arrays of these.</summary>
     public static void Write(string path, params (string Key, object Value)[] metadata)
     {
         using var writer = new BinaryWriter(File.Create(path));
@@ -51,6 +51,7 @@ internal static class TinyGguf
     {
         int => 5,
         float => 6,
+        bool => 7,
         string => 8,
         Array => 9,
         _ => throw new ArgumentException($"no GGUF type for {value.GetType()}"),
@@ -62,6 +63,9 @@ internal static class TinyGguf
         {
             case int number:
                 writer.Write(number);
+                break;
+            case bool flag:
+                writer.Write(flag);
                 break;
             case float number:
                 writer.Write(number);
