@@ -3,7 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Prescore.Experiments.Evidence;
-using Prescore.Experiments.Needle;
+using Prescore.Experiments.Tasks;
 
 namespace Prescore.Experiments.Reports;
 
@@ -80,8 +80,9 @@ public static class ReportJson
 [JsonSerializable(typeof(TokenizeReport))]
 [JsonSerializable(typeof(VerifyReport))]
 [JsonSerializable(typeof(VisionReport))]
-[JsonSerializable(typeof(NeedleReport))]
-[JsonSerializable(typeof(NeedleTrial))]
+[JsonSerializable(typeof(TaskReport))]
+[JsonSerializable(typeof(TaskTrial))]
+[JsonSerializable(typeof(CoverageReport))]
 [JsonSerializable(typeof(AgreementReport))]
 [JsonSerializable(typeof(AgreementRow))]
 [JsonSerializable(typeof(GenerateReport))]

@@ -13,11 +13,13 @@ public class EvidencePageTests
         new("perplexity-4k", "Quality", 1, new PerplexitySection(), ["perplexity"]),
         new("planted", "Planted", 1, new PlantedSection(), ["study", "planted"]),
         new("bench", "Time", 1, new BenchSection(), ["bench"]),
+        new("tasks", "Tasks", 1, new TaskSection(), ["study", "tasks"]),
+        new("coverage", "Coverage", 1, new CoverageSection(), ["study", "coverage"]),
         new("vision", "Images", 1, new VisionSection(), ["study", "vision"]),
     ];
 
     private static readonly StudyResult?[] Results =
-        [SampleResults.Perplexity(0.8, 0.2, 0.2, 0.3), SampleResults.Planted(0.9, 1), SampleResults.Bench(1.5), null];
+        [SampleResults.Perplexity(0.8, 0.2, 0.2, 0.3), SampleResults.Planted(0.9, 1), SampleResults.Bench(1.5), SampleResults.Tasks(), SampleResults.Coverage(), null];
 
     [Fact]
     public void The_page_is_whole_and_needs_nothing_else()
@@ -27,7 +29,7 @@ public class EvidencePageTests
         XElement html = XElement.Parse(page["<!doctype html>\n".Length..]);
         html.Descendants().Select(element => element.Name.LocalName).ShouldNotContain("script");
         html.Descendants().Attributes().Where(attribute => attribute.Name.LocalName is "src" or "onclick" or "onload").ShouldBeEmpty();
-        html.Descendants().Count(element => element.Name.LocalName == "svg").ShouldBe(3);
+        html.Descendants().Count(element => element.Name.LocalName == "svg").ShouldBe(5);
         string[] names = [.. html.Descendants().Attributes("id").Select(attribute => attribute.Value)];
         names.ShouldBeUnique();
         html.Descendants("a").Select(link => link.Attribute("href")!.Value).Where(target => target.StartsWith('#')).ShouldAllBe(target => names.Contains(target.TrimStart('#')));

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Prescore.Experiments;
 using Prescore.Experiments.Evidence;
 using Prescore.Experiments.Reports;
+using Prescore.Experiments.Tasks;
 
 namespace Prescore.Tests.Experiments.Evidence;
 
@@ -78,6 +79,45 @@ internal static class SampleResults
             Tokens = 100,
             ExactAccuracy = 0.8,
             Rows = [VisionPoint("kmeans", kmeans), VisionPoint("kmeans, CLS kept", kmeansWithCls), VisionPoint("coreset", 0.8)],
+        });
+
+    public static StudyResult Tasks() => Of(
+        "tasks",
+        ["study", "tasks"],
+        new TaskReport
+        {
+            Model = new FileIdentity("m.gguf", "00"),
+            Text = new FileIdentity("t.txt", "11"),
+            Lengths = [1024, 2048],
+            Depths = 1,
+            Passages = 1,
+            Seed = 0,
+            Threads = 2,
+            Tasks =
+            [
+                new TaskRow("needle", [.. new[] { "exact", "window" }.Select(name => TaskMethodRow.Of(name, name, "exact",
+                    [.. from spec in new[] { "exact", "window" } from length in new[] { 1024, 2048 } select new TaskTrial("needle", spec, length, 0, 0, spec == "exact", true, -1, 1)]))]),
+            ],
+        });
+
+    public static StudyResult Coverage() => Of(
+        "coverage",
+        ["study", "coverage"],
+        new CoverageReport
+        {
+            Model = new FileIdentity("m.gguf", "00"),
+            Text = new FileIdentity("t.txt", "11"),
+            Context = 2048,
+            Keys = 256,
+            Sinks = 4,
+            Window = 64,
+            Block = 128,
+            Seed = 0,
+            Threads = 2,
+            FarMass = [[0.3, 0.4]],
+            Thresholds = [0.01],
+            HeavyKeys = [2],
+            Choices = [new CoverageRow { Name = "kmeans", Mass = 0.9, FarMass = 0.5, HeavyRecall = [double.NaN], FarMassByHead = [[0.5, double.NaN]] }],
         });
 
     private static PerplexityRow Row(string name, string spec, double loss, double budget, double? error) => new()
