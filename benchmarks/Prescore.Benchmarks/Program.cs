@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Prescore.Benchmarks.LibTorch;
 using Prescore.Benchmarks.LlamaCpp;
+using Prescore.Benchmarks.Models;
 using Prescore.Benchmarks.Scoring;
 using Prescore.Benchmarks.Training;
 using Prescore.Benchmarks.Vision;
@@ -10,6 +11,8 @@ var root = new RootCommand("Benchmarks of Prescore; see docs/benchmarks.md.")
 {
     LibTorchCommand.Create(),
     LlamaCppCommand.Create(),
+    MemoryCommand.Create(),
+    RandomLlamaCommand.Create(),
     ScoringCommand.Create(),
     TrainingCommand.Create(),
     VisionCommand.Create(),

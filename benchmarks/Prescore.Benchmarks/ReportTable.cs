@@ -19,7 +19,7 @@ internal static class ReportTable
     public static void Write(Table table)
     {
         // Into a file or a pipe there is no width to keep to.
-        AnsiConsole.Profile.Width = Console.IsOutputRedirected ? 200 : AnsiConsole.Profile.Width;
+        AnsiConsole.Profile.Width = Console.IsOutputRedirected ? 400 : AnsiConsole.Profile.Width;
         AnsiConsole.Write(table);
     }
 

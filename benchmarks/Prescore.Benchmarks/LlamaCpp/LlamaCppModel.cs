@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using LLama;
 using LLama.Common;
@@ -18,7 +17,7 @@ internal sealed class LlamaCppModel : IDisposable
     public LlamaCppModel(LlamaCppSetting setting, int length, int threads)
     {
         _batchTokens = setting.Batch;
-        var parameters = new ModelParams(setting.Path())
+        var parameters = new ModelParams(setting.Path)
         {
             ContextSize = (uint)length,
             BatchSize = (uint)setting.Batch,
@@ -46,21 +45,21 @@ internal sealed class LlamaCppModel : IDisposable
     public ModelRun Run(Prompt prompt)
     {
         _context.NativeHandle.MemoryClear();
-        var top = new List<int>();
+        var logits = new List<float[]>();
         long began = Stopwatch.GetTimestamp();
         for (int first = 0; first < prompt.Tokens.Length; first += _batchTokens)
         {
             Decode(prompt.Tokens.AsSpan(first, Math.Min(_batchTokens, prompt.Tokens.Length - first)), first, prompt.Tokens.Length);
         }
-        top.Add(Top());
+        logits.Add(Logits());
         double prefill = Stopwatch.GetElapsedTime(began).TotalSeconds;
         began = Stopwatch.GetTimestamp();
         for (int i = 0; i < prompt.Following.Length; i++)
         {
             Decode(prompt.Following.AsSpan(i, 1), prompt.Tokens.Length + i, prompt.Tokens.Length + i + 1);
-            top.Add(Top());
+            logits.Add(Logits());
         }
-        return new ModelRun(prefill, Stopwatch.GetElapsedTime(began).TotalSeconds, [.. top]);
+        return new ModelRun(prefill, Stopwatch.GetElapsedTime(began).TotalSeconds, [.. logits]);
     }
 
     public void Dispose()
@@ -69,7 +68,7 @@ internal sealed class LlamaCppModel : IDisposable
         _weights.Dispose();
     }
 
-    private int Top() => TensorPrimitives.IndexOfMax<float>(_context.NativeHandle.GetLogitsIth(_batch.TokenCount - 1));
+    private float[] Logits() => _context.NativeHandle.GetLogitsIth(_batch.TokenCount - 1).ToArray();
 
     /// <summary>Runs tokens at a position; logits are wanted of the one before <paramref name="end"/>.</summary>
     private void Decode(ReadOnlySpan<int> tokens, int position, int end)

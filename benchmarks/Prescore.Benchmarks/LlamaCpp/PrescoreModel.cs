@@ -1,32 +1,39 @@
 using System.Diagnostics;
-using System.Numerics.Tensors;
 using Prescore.Attention.Contracts;
-using Prescore.Attention.Exact;
 using Prescore.Models.Families;
 using Prescore.Models.Inference;
 
 namespace Prescore.Benchmarks.LlamaCpp;
 
-/// <summary>Our side: exact attention, a session of its own for each run.</summary>
-internal sealed class PrescoreModel(CausalModel model, int threads) : IDisposable
+/// <summary>Our side: a session of its own for each run. llama.cpp does not stop at the trained context either.</summary>
+internal sealed class PrescoreModel(string path, IAttention method, int threads) : IDisposable
 {
+    private readonly CausalModel _model = CausalModel.Load(path, new ModelOptions { Threads = threads, AllowLong = true });
+
     public ModelRun Run(Prompt prompt)
     {
-        using var session = new CausalSession(model, new ExactAttention(), new AttentionOptions { Threads = threads });
-        var logits = new float[model.Configuration.VocabularySize];
-        var top = new List<int>();
+        using var session = new CausalSession(_model, method, new AttentionOptions { Threads = threads });
+        var logits = new List<float[]>();
         long began = Stopwatch.GetTimestamp();
-        session.Predict(prompt.Tokens, logits);
-        double prefill = Stopwatch.GetElapsedTime(began).TotalSeconds;
-        top.Add(TensorPrimitives.IndexOfMax<float>(logits));
+        Predict(prompt.Tokens);
+        double prefill = Stopwatch.GetElapsedTime(began).TotalSeconds, prefillAttention = session.Attention.Seconds;
         began = Stopwatch.GetTimestamp();
         foreach (int token in prompt.Following)
         {
-            session.Predict([token], logits);
-            top.Add(TensorPrimitives.IndexOfMax<float>(logits));
+            Predict([token]);
         }
-        return new ModelRun(prefill, Stopwatch.GetElapsedTime(began).TotalSeconds, [.. top]);
+        return new ModelRun(prefill, Stopwatch.GetElapsedTime(began).TotalSeconds, [.. logits])
+        {
+            PrefillAttentionSeconds = prefillAttention,
+            DecodeAttentionSeconds = session.Attention.Seconds - prefillAttention,
+        };
+
+        void Predict(ReadOnlySpan<int> tokens)
+        {
+            logits.Add(new float[_model.Configuration.VocabularySize]);
+            session.Predict(tokens, logits[^1]);
+        }
     }
 
-    public void Dispose() => model.Dispose();
+    public void Dispose() => _model.Dispose();
 }

@@ -97,7 +97,7 @@ internal sealed class DecoderBuilder(DecoderPlan plan, string path, ITensorSourc
             // Some files store the embedding twice.
             _tensors.Skip(Head);
         }
-        return _tensors.Matrix(configuration.VocabularySize, configuration.HiddenSize, tied ? Embedding : Head);
+        return _tensors.Matrix(configuration.VocabularySize, configuration.HiddenSize, options.Threads, tied ? Embedding : Head);
     }
 
     private void ReadBlocks(TransformerBlock[] blocks, CancellationToken cancellationToken)
@@ -159,7 +159,8 @@ internal sealed class DecoderBuilder(DecoderPlan plan, string path, ITensorSourc
     {
         WeightMatrix matrix = plan.Transposed
             ? _tensors.TransposedMatrix(outputs, checked((int)inputs), parts[0] + ".weight")
-            : _tensors.Matrix(outputs, checked((int)inputs), [.. parts.Select(part => part + ".weight")]);
+            // Layers are read side by side already.
+            : _tensors.Matrix(outputs, checked((int)inputs), threads: 1, [.. parts.Select(part => part + ".weight")]);
         string[] biases = [.. parts.Select(part => part + ".bias")];
         bool has = bias == Presence.Required || (bias == Presence.Optional && biases.Any(_tensors.Has));
         return new Linear(matrix, has ? _tensors.Vectors(outputs, biases) : null);

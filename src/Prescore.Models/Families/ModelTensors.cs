@@ -64,7 +64,11 @@ internal sealed class ModelTensors(ITensorSource source, TensorNames names, Simd
     }
 
     /// <summary>Matrices [rows_i, columns] under each other as one [rows, columns], multiplied as the file stores them.</summary>
-    public WeightMatrix Matrix(long rows, int columns, params ReadOnlySpan<string> parts)
+    /// <param name="rows">Rows of all parts.</param>
+    /// <param name="columns">Length of a row.</param>
+    /// <param name="threads">Threads that check the values.</param>
+    /// <param name="parts">Names.</param>
+    public WeightMatrix Matrix(long rows, int columns, int threads, params ReadOnlySpan<string> parts)
     {
         var tensors = new StoredTensor[parts.Length];
         for (int i = 0; i < parts.Length; i++)
@@ -77,7 +81,7 @@ internal sealed class ModelTensors(ITensorSource source, TensorNames names, Simd
         StoredMatrix matrix = StoredMatrix.Create(columns, simd, [.. tensors.Select(tensor => tensor.AsRows())]);
         try
         {
-            RequireFinite(matrix, tensors);
+            RequireFinite(matrix, tensors, threads);
             return matrix;
         }
         catch
@@ -143,10 +147,9 @@ internal sealed class ModelTensors(ITensorSource source, TensorNames names, Simd
         _read[tensor.Name] = true;
     }
 
-    private void RequireFinite(StoredMatrix matrix, StoredTensor[] tensors)
+    private void RequireFinite(StoredMatrix matrix, StoredTensor[] tensors, int threads)
     {
-        // Layers are read side by side already.
-        long row = matrix.FindNonFinite(threads: 1);
+        long row = matrix.FindNonFinite(threads);
         for (int i = 0; row >= 0; row -= tensors[i].Rows, i++)
         {
             if (row < tensors[i].Rows)

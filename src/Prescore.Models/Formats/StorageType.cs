@@ -34,29 +34,29 @@ public sealed class StorageType
         new("I32", 4) { Ggml = GgmlType.I32, InSafetensors = true, ToInt32 = Integers<int> },
         new("U64", 8) { InSafetensors = true, ToInt32 = Integers<ulong> },
         new("I64", 8) { Ggml = GgmlType.I64, InSafetensors = true, ToInt32 = Integers<long> },
-        new(GgmlType.Q4_0, 32, 18) { ToSingle = BlocksOf32.Q4_0, Quantize = SimpleQuantizers.Q4_0 },
-        new(GgmlType.Q4_1, 32, 20) { ToSingle = BlocksOf32.Q4_1, Quantize = SimpleQuantizers.Q4_1 },
-        new(GgmlType.Q5_0, 32, 22) { ToSingle = BlocksOf32.Q5_0, Quantize = SimpleQuantizers.Q5_0 },
-        new(GgmlType.Q5_1, 32, 24) { ToSingle = BlocksOf32.Q5_1, Quantize = SimpleQuantizers.Q5_1 },
-        new(GgmlType.Q8_0, 32, 34) { ToSingle = BlocksOf32.Q8_0, Quantize = SimpleQuantizers.Q8_0 },
+        new(GgmlType.Q4_0, 32, 18) { HalfScales = [0], ToSingle = BlocksOf32.Q4_0, Quantize = SimpleQuantizers.Q4_0 },
+        new(GgmlType.Q4_1, 32, 20) { HalfScales = [0, 2], ToSingle = BlocksOf32.Q4_1, Quantize = SimpleQuantizers.Q4_1 },
+        new(GgmlType.Q5_0, 32, 22) { HalfScales = [0], ToSingle = BlocksOf32.Q5_0, Quantize = SimpleQuantizers.Q5_0 },
+        new(GgmlType.Q5_1, 32, 24) { HalfScales = [0, 2], ToSingle = BlocksOf32.Q5_1, Quantize = SimpleQuantizers.Q5_1 },
+        new(GgmlType.Q8_0, 32, 34) { HalfScales = [0], ToSingle = BlocksOf32.Q8_0, Quantize = SimpleQuantizers.Q8_0 },
         new(GgmlType.Q8_1, 32, 36),
-        new(GgmlType.Q2_K, 256, 84) { ToSingle = KQuants.Q2_K },
-        new(GgmlType.Q3_K, 256, 110) { ToSingle = KQuants.Q3_K },
-        new(GgmlType.Q4_K, 256, 144) { ToSingle = KQuants.Q4_K, Quantize = Q4KQuantizer.Q4_K },
-        new(GgmlType.Q5_K, 256, 176) { ToSingle = KQuants.Q5_K },
-        new(GgmlType.Q6_K, 256, 210) { ToSingle = KQuants.Q6_K },
+        new(GgmlType.Q2_K, 256, 84) { HalfScales = [80, 82], ToSingle = KQuants.Q2_K },
+        new(GgmlType.Q3_K, 256, 110) { HalfScales = [108], ToSingle = KQuants.Q3_K },
+        new(GgmlType.Q4_K, 256, 144) { HalfScales = [0, 2], ToSingle = KQuants.Q4_K, Quantize = Q4KQuantizer.Q4_K },
+        new(GgmlType.Q5_K, 256, 176) { HalfScales = [0, 2], ToSingle = KQuants.Q5_K },
+        new(GgmlType.Q6_K, 256, 210) { HalfScales = [208], ToSingle = KQuants.Q6_K },
         new(GgmlType.Q8_K, 256, 292),
-        new(GgmlType.IQ1_S, 256, 50) { ToSingle = CodebookBlocks.IQ1_S },
+        new(GgmlType.IQ1_S, 256, 50) { HalfScales = [0], ToSingle = CodebookBlocks.IQ1_S },
         new(GgmlType.IQ1_M, 256, 56) { ToSingle = CodebookBlocks.IQ1_M },
-        new(GgmlType.IQ2_XXS, 256, 66) { ToSingle = CodebookBlocks.IQ2_XXS },
-        new(GgmlType.IQ2_XS, 256, 74) { ToSingle = CodebookBlocks.IQ2_XS },
-        new(GgmlType.IQ2_S, 256, 82) { ToSingle = CodebookBlocks.IQ2_S },
-        new(GgmlType.IQ3_XXS, 256, 98) { ToSingle = CodebookBlocks.IQ3_XXS },
-        new(GgmlType.IQ3_S, 256, 110) { ToSingle = CodebookBlocks.IQ3_S },
-        new(GgmlType.IQ4_NL, 32, 18) { ToSingle = NonlinearBlocks.IQ4_NL },
-        new(GgmlType.IQ4_XS, 256, 136) { ToSingle = NonlinearBlocks.IQ4_XS },
-        new(GgmlType.TQ1_0, 256, 54) { ToSingle = TernaryBlocks.TQ1_0, Quantize = TernaryQuantizers.TQ1_0 },
-        new(GgmlType.TQ2_0, 256, 66) { ToSingle = TernaryBlocks.TQ2_0, Quantize = TernaryQuantizers.TQ2_0 },
+        new(GgmlType.IQ2_XXS, 256, 66) { HalfScales = [0], ToSingle = CodebookBlocks.IQ2_XXS },
+        new(GgmlType.IQ2_XS, 256, 74) { HalfScales = [0], ToSingle = CodebookBlocks.IQ2_XS },
+        new(GgmlType.IQ2_S, 256, 82) { HalfScales = [0], ToSingle = CodebookBlocks.IQ2_S },
+        new(GgmlType.IQ3_XXS, 256, 98) { HalfScales = [0], ToSingle = CodebookBlocks.IQ3_XXS },
+        new(GgmlType.IQ3_S, 256, 110) { HalfScales = [0], ToSingle = CodebookBlocks.IQ3_S },
+        new(GgmlType.IQ4_NL, 32, 18) { HalfScales = [0], ToSingle = NonlinearBlocks.IQ4_NL },
+        new(GgmlType.IQ4_XS, 256, 136) { HalfScales = [0], ToSingle = NonlinearBlocks.IQ4_XS },
+        new(GgmlType.TQ1_0, 256, 54) { HalfScales = [52], ToSingle = TernaryBlocks.TQ1_0, Quantize = TernaryQuantizers.TQ1_0 },
+        new(GgmlType.TQ2_0, 256, 66) { HalfScales = [64], ToSingle = TernaryBlocks.TQ2_0, Quantize = TernaryQuantizers.TQ2_0 },
         new(GgmlType.MXFP4, 32, 17) { ToSingle = FourBitFloats.MXFP4, Quantize = Mxfp4Quantizer.MXFP4 },
         new(GgmlType.NVFP4, 64, 36) { ToSingle = FourBitFloats.NVFP4 },
     ];
@@ -108,7 +108,10 @@ public sealed class StorageType
         Enum.TryParse(Name, out BlockEncoding encoding) ? encoding : BlockEncoding.Other,
         BlockLength,
         BlockBytes,
-        new BlockDecoder(ToSingle ?? throw new InvalidOperationException($"{Name} holds no floats")));
+        new BlockDecoder(ToSingle ?? throw new InvalidOperationException($"{Name} holds no floats")))
+    {
+        HalfScales = HalfScales,
+    };
 
     /// <summary>Names of all types that safetensors files hold.</summary>
     internal static string SafetensorsNames { get; } = string.Join(", ", BySafetensors.Keys);
@@ -118,6 +121,9 @@ public sealed class StorageType
 
     /// <summary>Conversion to fp32; null for integers, and for types that can be listed but not read.</summary>
     internal ElementConverter<float>? ToSingle { get; private init; }
+
+    /// <summary>See <see cref="BlockFormat.HalfScales"/>.</summary>
+    internal int[] HalfScales { get; private init; } = [];
 
     /// <summary>Rounding to this type; null where it can be read only.</summary>
     internal FromSingle? Quantize { get; private init; }

@@ -8,7 +8,14 @@ public delegate void BlockDecoder(ReadOnlySpan<byte> blocks, Span<float> values)
 /// <param name="BlockLength">Values in a block.</param>
 /// <param name="BlockBytes">Bytes of a block.</param>
 /// <param name="Decode">Expands blocks where there is no vectorised expansion.</param>
-public sealed record BlockFormat(BlockEncoding Encoding, int BlockLength, int BlockBytes, BlockDecoder Decode);
+public sealed record BlockFormat(BlockEncoding Encoding, int BlockLength, int BlockBytes, BlockDecoder Decode)
+{
+    /// <summary>
+    /// Byte offsets in a block of its 16-bit float scales, where a block's values are finite exactly if these are; empty
+    /// where that is not so and the values themselves have to be looked at.
+    /// </summary>
+    public IReadOnlyList<int> HalfScales { get; init; } = [];
+}
 
 /// <summary>The block encodings that have vectorised expansions, named as ggml names them.</summary>
 public enum BlockEncoding

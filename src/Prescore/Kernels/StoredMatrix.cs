@@ -15,7 +15,7 @@ public abstract class StoredMatrix : WeightMatrix
     {
     }
 
-    /// <summary>The first row that holds a value that is not finite, or −1. Expands the whole matrix once.</summary>
+    /// <summary>The first row that holds a value that is not finite, or −1. Reads the blocks' scales, or every value of formats without.</summary>
     /// <param name="threads">Number of threads, at least 1.</param>
     public abstract int FindNonFinite(int threads);
 
@@ -102,27 +102,36 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
         int ranges = Math.Min(Rows, 16 * threads);
         ParallelItems.Run(ranges, threads, range =>
         {
-            float* values = stackalloc float[PieceLength];
             int end = (int)((long)Rows * (range + 1) / ranges);
             for (int row = (int)((long)Rows * range / ranges); row < end && row < Volatile.Read(ref found); row++)
             {
-                for (int first = 0; first < Depth; first += PieceLength)
+                Segment segment = SegmentOf(row);
+                if (!(segment.HasHalfScales ? segment.ScalesFinite(row) : ValuesFinite(segment, row)))
                 {
-                    int count = Math.Min(PieceLength, Depth - first);
-                    SegmentOf(row).Expand(row, first, count, values);
-                    if (!TKernel.AllFinite(values, count))
+                    lock (_segments)
                     {
-                        lock (_segments)
-                        {
-                            found = Math.Min(found, row);
-                        }
-                        break;
+                        found = Math.Min(found, row);
                     }
                 }
             }
         });
         GC.KeepAlive(this);
         return found == int.MaxValue ? -1 : found;
+    }
+
+    private bool ValuesFinite(Segment segment, int row)
+    {
+        float* values = stackalloc float[PieceLength];
+        for (int first = 0; first < Depth; first += PieceLength)
+        {
+            int count = Math.Min(PieceLength, Depth - first);
+            segment.Expand(row, first, count, values);
+            if (!TKernel.AllFinite(values, count))
+            {
+                return false;
+            }
+        }
+        return true;
     }
 
     private protected override void CopyRowChecked(int row, Span<float> values)
@@ -347,6 +356,25 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
 
         /// <summary>Dot products expanded in registers; null: rows are expanded first.</summary>
         public BlockDot? Dot { get; } = BlockExpanders.DotFor(part.Format, simd);
+
+        /// <summary>Whether <see cref="ScalesFinite"/> tells of the values.</summary>
+        public bool HasHalfScales => part.Format.HalfScales.Count > 0;
+
+        /// <summary>Whether no scale of a row is infinite or not a number: whether none has all bits of the exponent set.</summary>
+        public bool ScalesFinite(int row)
+        {
+            const int Exponent = 0x7C00;
+            bool finite = true;
+            foreach (int offset in part.Format.HalfScales)
+            {
+                byte* end = Row(row) + _rowBytes;
+                for (byte* block = Row(row); block < end; block += part.Format.BlockBytes)
+                {
+                    finite &= (*(ushort*)(block + offset) & Exponent) != Exponent;
+                }
+            }
+            return finite;
+        }
 
         public byte* Row(int row) => _data + (row - firstRow) * _rowBytes;
 

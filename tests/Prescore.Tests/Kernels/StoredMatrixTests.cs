@@ -82,19 +82,23 @@ public class StoredMatrixTests
     public void The_first_row_that_is_not_finite_is_found(SimdPath path)
     {
         const int Depth = 96, Rows = 50;
-        byte[] bytes = NaiveBlocks.Draw(BlockEncoding.Q8_0, Rows * Depth, new Random(5));
-        FindIn(bytes).ShouldBe(-1);
-        foreach (int row in new[] { 44, 31 })
+        BlockFormat format = NaiveBlocks.Format(BlockEncoding.Q8_0);
+        foreach (BlockFormat either in new[] { format, format with { HalfScales = [0] } })
         {
-            // The scale of the row's last block.
-            BitConverter.TryWriteBytes(bytes.AsSpan((3 * row + 2) * 34), Half.NegativeInfinity);
-            FindIn(bytes).ShouldBe(row);
+            byte[] bytes = NaiveBlocks.Draw(BlockEncoding.Q8_0, Rows * Depth, new Random(5));
+            FindIn(bytes, either).ShouldBe(-1);
+            foreach (int row in new[] { 44, 31 })
+            {
+                // The scale of the row's last block.
+                BitConverter.TryWriteBytes(bytes.AsSpan((3 * row + 2) * 34), row == 31 ? Half.NaN : Half.NegativeInfinity);
+                FindIn(bytes, either).ShouldBe(row);
+            }
         }
 
-        int FindIn(byte[] blocks)
+        int FindIn(byte[] blocks, BlockFormat stored)
         {
             using var memory = new NativeBytes(blocks);
-            using StoredMatrix matrix = StoredMatrix.Create(Depth, path, memory.Rows(Rows, NaiveBlocks.Format(BlockEncoding.Q8_0)));
+            using StoredMatrix matrix = StoredMatrix.Create(Depth, path, memory.Rows(Rows, stored));
             return matrix.FindNonFinite(threads: 2);
         }
     }

@@ -5,6 +5,9 @@ namespace Prescore.Models.Formats.Gguf;
 /// <summary>Supplies values [first, first + values.Length) of a tensor, row after row.</summary>
 public delegate void TensorFill(long first, Span<float> values);
 
+/// <summary>Supplies the next blocks of a tensor as they are stored, row after row.</summary>
+public delegate void BlockFill(Span<byte> blocks);
+
 /// <summary>
 /// Collects metadata and tensors and writes them as a GGUF file of version 3. Values are asked for, rounded to their
 /// storage type and written in pieces when the file is saved, so files larger than memory can be written.
@@ -59,6 +62,18 @@ public sealed class GgufWriter
         AddTensor(name, type, shape, (first, part) => values.Span.Slice((int)first, part.Length).CopyTo(part));
     }
 
+    /// <summary>Adds a tensor as it is stored, of any type.</summary>
+    /// <param name="name">Its name, not used before.</param>
+    /// <param name="type">How the values are stored.</param>
+    /// <param name="shape">Dimensions, outermost first; the last one is a multiple of the type's block length.</param>
+    /// <param name="fill">Supplies the blocks, in order, when the file is saved.</param>
+    /// <exception cref="ArgumentException">A name twice, an unknown type, or rows that are no whole blocks.</exception>
+    public void AddStored(string name, GgmlType type, ReadOnlySpan<long> shape, BlockFill fill)
+    {
+        StorageType storage = StorageType.Find(type) ?? throw new ArgumentException($"there is no type {type}", nameof(type));
+        Add(name, storage, shape.ToArray(), (stream, count) => WriteBlocks(stream, count / storage.BlockLength * storage.BlockBytes, storage, fill));
+    }
+
     /// <summary>Writes the file: to a temporary name first, renamed when complete.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void Save(string path) => AtomicFile.Write(path, Save);
@@ -98,6 +113,17 @@ public sealed class GgufWriter
             Span<byte> blocks = bytes.AsSpan(0, part.Length / type.BlockLength * type.BlockBytes);
             fill(first, part);
             quantize(part, blocks);
+            stream.Write(blocks);
+        }
+    }
+
+    private static void WriteBlocks(Stream stream, long count, StorageType type, BlockFill fill)
+    {
+        var bytes = new byte[Math.Min(PieceLength / type.BlockLength * type.BlockBytes, count)];
+        for (long first = 0; first < count; first += bytes.Length)
+        {
+            Span<byte> blocks = bytes.AsSpan(0, (int)Math.Min(bytes.Length, count - first));
+            fill(blocks);
             stream.Write(blocks);
         }
     }

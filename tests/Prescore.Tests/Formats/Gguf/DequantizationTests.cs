@@ -26,6 +26,32 @@ public class DequantizationTests
         Bits(actual).ShouldBe(Bits(expected));
     }
 
+    [Theory]
+    [MemberData(nameof(ReadableTypes))]
+    public void Values_are_finite_exactly_if_the_scales_are(GgmlType type)
+    {
+        StorageType info = StorageType.Find(type)!;
+        var random = new Random(8);
+        var values = new float[info.BlockLength];
+        var block = new byte[info.BlockBytes];
+        for (int i = 0; i < 200 && info.HalfScales.Length > 0; i++)
+        {
+            random.NextBytes(block);
+            // The largest finite half, so that nothing else of a block can make a value overflow.
+            foreach (int offset in info.HalfScales)
+            {
+                BitConverter.TryWriteBytes(block.AsSpan(offset), i % 2 == 0 ? Half.MaxValue : Half.MinValue);
+            }
+            info.ToSingle!(block, values);
+            values.ShouldAllBe(value => float.IsFinite(value));
+
+            int damaged = info.HalfScales[random.Next(info.HalfScales.Length)];
+            BitConverter.TryWriteBytes(block.AsSpan(damaged), i % 3 == 0 ? Half.NaN : i % 3 == 1 ? Half.PositiveInfinity : Half.NegativeInfinity);
+            info.ToSingle!(block, values);
+            values.ShouldContain(value => !float.IsFinite(value));
+        }
+    }
+
     [Fact]
     public void Block_sizes_equal_the_reference()
     {

@@ -1,4 +1,5 @@
 using Prescore.Kernels;
+using Prescore.Memory;
 using Prescore.Models.Formats;
 using Prescore.Models.Formats.Gguf;
 
@@ -9,6 +10,28 @@ public sealed class GgufWriterTests : IDisposable
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Stored_blocks_come_back_byte_for_byte()
+    {
+        // More than one piece of the writer's.
+        const int Rows = 300, Columns = 512, RowBytes = 2 * 210;
+        var blocks = new byte[Rows * RowBytes];
+        new Random(3).NextBytes(blocks);
+        int written = 0;
+        var writer = new GgufWriter();
+        writer.AddStored("a", GgmlType.Q6_K, [Rows, Columns], part =>
+        {
+            blocks.AsSpan(written, part.Length).CopyTo(part);
+            written += part.Length;
+        });
+        Should.Throw<ArgumentException>(() => writer.AddStored("b", GgmlType.Q6_K, [2, 100], _ => { }));
+        writer.Save(_folder.File("stored.gguf"));
+
+        using GgufFile file = GgufFile.Open(_folder.File("stored.gguf"));
+        using MappedBytes mapped = file.GetTensor("a").Map();
+        mapped.Slice(0, blocks.Length).ToArray().ShouldBe(blocks);
+    }
 
     [Fact]
     public void Metadata_and_tensors_come_back()
