@@ -129,7 +129,8 @@ internal static class ParallelChains
                 {
                     break;
                 }
-                wait.SpinOnce();
+                // Never asleep: who waits for all threads at the end would wait for that, a millisecond, too.
+                wait.SpinOnce(sleep1Threshold: -1);
             }
             (chain, item) = (0, 0);
             return false;

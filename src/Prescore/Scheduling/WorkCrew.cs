@@ -154,7 +154,8 @@ internal sealed class WorkCrew
             var wait = new SpinWait();
             while (Volatile.Read(ref _left) < joined)
             {
-                wait.SpinOnce();
+                // Never asleep: the least that the system sleeps is longer than most steps.
+                wait.SpinOnce(sleep1Threshold: -1);
             }
             if (_error is not null)
             {
