@@ -120,53 +120,6 @@ internal static unsafe class Dot512
         Sum(a, b, sums);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Q4_K(byte* first, byte* second, float* x, nint depth, float* sums)
-    {
-        float* halves = HalfTable.Values;
-        float* products = stackalloc float[32];
-        Vector512<float> numbers = Expand512.Sixteen;
-        Vector512<float> a = default, b = default, c = default, d = default;
-        for (float* end = x + depth; x < end; first += 144, second += 144)
-        {
-            SixBitScales.Expand(first + 4, halves[*(ushort*)first], -halves[*(ushort*)(first + 2)], products);
-            SixBitScales.Expand(second + 4, halves[*(ushort*)second], -halves[*(ushort*)(second + 2)], products + 16);
-            byte* p = first + 16, q = second + 16;
-            for (float* scales = products; scales < products + 8; scales += 2, p += 32, q += 32, x += 64)
-            {
-                Vector512<float> x0 = Vector512.Load(x), x1 = Vector512.Load(x + 16), x2 = Vector512.Load(x + 32), x3 = Vector512.Load(x + 48);
-                SubBlocks(p, numbers, scales, x0, x1, x2, x3, ref a, ref b);
-                SubBlocks(q, numbers, scales + 16, x0, x1, x2, x3, ref c, ref d);
-            }
-        }
-        Sum(a + b, c + d, sums);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Q6_K(byte* first, byte* second, float* x, nint depth, float* sums)
-    {
-        float* halves = HalfTable.Values;
-        float* scales = stackalloc float[32];
-        byte* bytes = stackalloc byte[512];
-        Vector512<float> a = default, b = default, c = default, d = default;
-        for (float* end = x + depth; x < end; first += 210, second += 210)
-        {
-            (Expand512.Signed(first + 192) * Vector512.Create(halves[*(ushort*)(first + 208)])).Store(scales);
-            (Expand512.Signed(second + 192) * Vector512.Create(halves[*(ushort*)(second + 208)])).Store(scales + 16);
-            Expand512.SixBits(first, bytes);
-            Expand512.SixBits(second, bytes + 256);
-            for (int i = 0; i < 16; i += 2, x += 32)
-            {
-                Vector512<float> x0 = Vector512.Load(x), x1 = Vector512.Load(x + 16);
-                a = Vector512.FusedMultiplyAdd(Expand512.Signed(bytes + 16 * i) * Vector512.Create(scales[i]), x0, a);
-                b = Vector512.FusedMultiplyAdd(Expand512.Signed(bytes + 16 * i + 16) * Vector512.Create(scales[i + 1]), x1, b);
-                c = Vector512.FusedMultiplyAdd(Expand512.Signed(bytes + 16 * i + 256) * Vector512.Create(scales[i + 16]), x0, c);
-                d = Vector512.FusedMultiplyAdd(Expand512.Signed(bytes + 16 * i + 272) * Vector512.Create(scales[i + 17]), x1, d);
-            }
-        }
-        Sum(a + b, c + d, sums);
-    }
-
     /// <summary>One block of 32: the low numbers of sixteen bytes with x0, the high ones with x1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Nibbles(byte* bytes, Vector512<float> table, Vector512<float> x0, Vector512<float> x1, ref Vector512<float> a, ref Vector512<float> b)
@@ -174,21 +127,6 @@ internal static unsafe class Dot512
         Vector512<int> indices = Avx512F.ConvertToVector512Int32(Vector128.Load(bytes));
         a = Vector512.FusedMultiplyAdd(Avx512F.PermuteVar16x32(table, indices), x0, a);
         b = Vector512.FusedMultiplyAdd(Avx512F.PermuteVar16x32(table, indices >>> 4), x1, b);
-    }
-
-    /// <summary>Two sub-blocks of 32 that share their bytes: low numbers first.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void SubBlocks(
-        byte* bytes, Vector512<float> numbers, float* scales,
-        Vector512<float> x0, Vector512<float> x1, Vector512<float> x2, Vector512<float> x3, ref Vector512<float> a, ref Vector512<float> b)
-    {
-        Vector512<float> low = Vector512.FusedMultiplyAdd(numbers, Vector512.Create(scales[0]), Vector512.Create(scales[8]));
-        Vector512<float> high = Vector512.FusedMultiplyAdd(numbers, Vector512.Create(scales[1]), Vector512.Create(scales[9]));
-        Vector512<int> first = Avx512F.ConvertToVector512Int32(Vector128.Load(bytes)), second = Avx512F.ConvertToVector512Int32(Vector128.Load(bytes + 16));
-        a = Vector512.FusedMultiplyAdd(Avx512F.PermuteVar16x32(low, first), x0, a);
-        b = Vector512.FusedMultiplyAdd(Avx512F.PermuteVar16x32(low, second), x1, b);
-        a = Vector512.FusedMultiplyAdd(Avx512F.PermuteVar16x32(high, first >>> 4), x2, a);
-        b = Vector512.FusedMultiplyAdd(Avx512F.PermuteVar16x32(high, second >>> 4), x3, b);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

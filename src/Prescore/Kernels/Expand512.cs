@@ -150,22 +150,29 @@ internal static unsafe class Expand512
 
     /// <summary>The 256 numbers of a block of Q6_K, less 32, as signed bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static void SixBits(byte* block, byte* bytes)
+    private static void SixBits(byte* block, byte* bytes)
+    {
+        for (int half = 0; half < 2; half++, bytes += 128)
+        {
+            (Vector512<byte> first, Vector512<byte> second) = SixBits(block, half);
+            (first - Vector512.Create((byte)32)).Store(bytes);
+            (second - Vector512.Create((byte)32)).Store(bytes + 64);
+        }
+    }
+
+    /// <summary>The 128 numbers of half a block of Q6_K, 0 … 63.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static (Vector512<byte> First, Vector512<byte> Second) SixBits(byte* block, int half)
     {
         // 16-bit shifts that bring each quarter's two upper bits to bits 4 and 5; what crosses a byte's border is masked.
         Vector512<ushort> left = Vector512.Create(Vector256.Create((ushort)4), Vector256.Create((ushort)2));
         Vector512<ushort> right = Vector512.Create(Vector256.Create((ushort)0), Vector256.Create((ushort)2));
-        Vector512<byte> fifteen = Vector512.Create((byte)15), mask = Vector512.Create((byte)0x30), offset = Vector512.Create((byte)32);
-        for (int half = 0; half < 2; half++, bytes += 128)
-        {
-            Vector512<byte> nibbles = Vector512.Load(block + 64 * half);
-            Vector256<byte> pairs = Vector256.Load(block + 128 + 32 * half);
-            Vector512<ushort> upper = Vector512.Create(pairs, pairs).AsUInt16();
-            Vector512<byte> first = Avx512BW.ShiftLeftLogicalVariable(upper, left).AsByte() & mask;
-            Vector512<byte> second = Avx512BW.ShiftRightLogicalVariable(upper, right).AsByte() & mask;
-            ((nibbles & fifteen | first) - offset).Store(bytes);
-            (((nibbles.AsUInt16() >>> 4).AsByte() & fifteen | second) - offset).Store(bytes + 64);
-        }
+        Vector512<byte> fifteen = Vector512.Create((byte)15), mask = Vector512.Create((byte)0x30), nibbles = Vector512.Load(block + 64 * half);
+        Vector256<byte> pairs = Vector256.Load(block + 128 + 32 * half);
+        Vector512<ushort> upper = Vector512.Create(pairs, pairs).AsUInt16();
+        Vector512<byte> first = Avx512BW.ShiftLeftLogicalVariable(upper, left).AsByte() & mask;
+        Vector512<byte> second = Avx512BW.ShiftRightLogicalVariable(upper, right).AsByte() & mask;
+        return (nibbles & fifteen | first, (nibbles.AsUInt16() >>> 4).AsByte() & fifteen | second);
     }
 
     /// <summary>Thirty-two values of a table by the low and the high halves of sixteen bytes.</summary>

@@ -14,12 +14,19 @@ internal static unsafe class SixBitScales
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Expand(byte* packed, float d, float min, float* products)
     {
+        (Vector128<ushort> lower, Vector128<ushort> upper) = Vector128.Widen(Unpack(packed));
+        Store(lower, d, products);
+        Store(upper, min, products + 8);
+    }
+
+    /// <summary>Eight scales, then eight minimums.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<byte> Unpack(byte* packed)
+    {
         uint first = *(uint*)packed, second = *(uint*)(packed + 4), third = *(uint*)(packed + 8);
         ulong scales = (first & 0x3F3F3F3F) | (ulong)((third & 0x0F0F0F0F) | ((first >> 2) & 0x30303030)) << 32;
         ulong minimums = (second & 0x3F3F3F3F) | (ulong)(((third >> 4) & 0x0F0F0F0F) | ((second >> 2) & 0x30303030)) << 32;
-        (Vector128<ushort> lower, Vector128<ushort> upper) = Vector128.Widen(Vector128.Create(scales, minimums).AsByte());
-        Store(lower, d, products);
-        Store(upper, min, products + 8);
+        return Vector128.Create(scales, minimums).AsByte();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

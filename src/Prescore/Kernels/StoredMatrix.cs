@@ -190,6 +190,7 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
         {
             CopyPadded(a + i * aStride, Depth, x + (nint)i * padded, padded);
         }
+        Dictionary<ActivationOrder, RoundedActivations> rounded = m == 1 ? Round(x) : [];
         // Several items a thread even out what threads take; each as large as possible.
         int items = Math.Clamp(4 * threads, 1, Math.Max(1, Rows / 8));
         ParallelItems.Run(items, threads, item =>
@@ -199,7 +200,11 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
             {
                 Segment segment = SegmentOf(row);
                 int segmentEnd = Math.Min(end, segment.FirstRow + segment.Rows);
-                if (m == 1 && segment.Dot is not null)
+                if (m == 1 && segment.Order is not null)
+                {
+                    DotRounded(segment, row, segmentEnd, rounded[segment.Order], c);
+                }
+                else if (m == 1 && segment.Dot is not null)
                 {
                     DotInPlace(segment, row, segmentEnd, x, c);
                 }
@@ -210,6 +215,37 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
                 row = segmentEnd;
             }
         });
+        foreach (RoundedActivations activations in rounded.Values)
+        {
+            activations.Dispose();
+        }
+    }
+
+    /// <summary>The activations in every order that a segment reads.</summary>
+    private Dictionary<ActivationOrder, RoundedActivations> Round(float* x)
+    {
+        var rounded = new Dictionary<ActivationOrder, RoundedActivations>();
+        foreach (Segment segment in _segments)
+        {
+            if (segment.Order is ActivationOrder order && !rounded.ContainsKey(order))
+            {
+                rounded.Add(order, new RoundedActivations(x, Depth, order));
+            }
+        }
+        return rounded;
+    }
+
+    /// <summary>Rows of one segment with one row of rounded activations, two at a time.</summary>
+    private void DotRounded(Segment segment, int row, int end, RoundedActivations x, float* c)
+    {
+        float* sums = stackalloc float[2];
+        for (; row < end; row += 2)
+        {
+            int second = Math.Min(row + 1, end - 1);
+            segment.RoundedDot!(segment.Row(row), segment.Row(second), x.Numbers, x.Factors, Depth / RoundedActivations.BlockLength, sums);
+            c[row] = sums[0];
+            c[second] = sums[second - row];
+        }
     }
 
     /// <summary>Rows of one segment with one row of A, expanded in registers, two at a time.</summary>
@@ -356,6 +392,12 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
 
         /// <summary>Dot products expanded in registers; null: rows are expanded first.</summary>
         public BlockDot? Dot { get; } = BlockExpanders.DotFor(part.Format, simd);
+
+        /// <summary>Dot products with rounded activations; null: none.</summary>
+        public RoundedDot? RoundedDot { get; } = BlockExpanders.RoundedDotFor(part.Format, simd).Dot;
+
+        /// <summary>The order in which these read them.</summary>
+        public ActivationOrder? Order { get; } = BlockExpanders.RoundedDotFor(part.Format, simd).Order;
 
         /// <summary>Whether <see cref="ScalesFinite"/> tells of the values.</summary>
         public bool HasHalfScales => part.Format.HalfScales.Count > 0;

@@ -10,7 +10,8 @@ internal static class MatrixProducts
     /// <param name="weights">Its weights, dense row-major.</param>
     /// <param name="m">Rows of the other operand.</param>
     /// <param name="random">Draws them.</param>
-    public static void ShouldMultiply(WeightMatrix matrix, float[] weights, int m, Random random)
+    /// <param name="rounded">What the matrix makes of a row before it multiplies; null: it takes rows as they are.</param>
+    public static void ShouldMultiply(WeightMatrix matrix, float[] weights, int m, Random random, Func<float[], double[]>? rounded = null)
     {
         int rows = matrix.Rows, depth = matrix.Depth, aStride = depth + 3, cStride = rows + 2;
         string shape = $"[{m}, {rows}, {depth}]";
@@ -21,12 +22,14 @@ internal static class MatrixProducts
         matrix.Multiply(a, aStride, m, again, cStride, threads: 1);
         for (int i = 0; i < m; i++)
         {
+            float[] given = a.AsSpan(i * aStride, depth).ToArray();
+            double[] row = rounded is null ? [.. given.Select(value => (double)value)] : rounded(given);
             for (int j = 0; j < rows; j++)
             {
                 double expected = 0, size = 0;
                 for (int l = 0; l < depth; l++)
                 {
-                    double product = (double)a[i * aStride + l] * weights[j * depth + l];
+                    double product = row[l] * weights[j * depth + l];
                     expected += product;
                     size += Math.Abs(product);
                 }
@@ -35,11 +38,11 @@ internal static class MatrixProducts
             }
             c.AsSpan(i * cStride + rows, cStride - rows).ToArray().ShouldAllBe(gap => float.IsNaN(gap), "the gap between rows must stay untouched");
         }
-        var row = new float[depth];
+        var copied = new float[depth];
         for (int j = 0; j < rows; j += Math.Max(1, rows / 7))
         {
-            matrix.CopyRow(j, row);
-            row.ShouldBe(weights.AsSpan(j * depth, depth).ToArray(), $"{shape} row {j}");
+            matrix.CopyRow(j, copied);
+            copied.ShouldBe(weights.AsSpan(j * depth, depth).ToArray(), $"{shape} row {j}");
         }
     }
 }
