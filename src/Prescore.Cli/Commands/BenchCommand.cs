@@ -3,6 +3,7 @@ using Prescore.Attention.Contracts;
 using Prescore.Cli.Options;
 using Prescore.Cli.Rendering;
 using Prescore.Experiments;
+using Prescore.Experiments.Decode;
 using Prescore.Experiments.Layers;
 using Prescore.Experiments.Plots;
 using Prescore.Experiments.Reports;
@@ -47,17 +48,17 @@ internal static class BenchCommand
           prescore bench --lengths 1k,2k,...,16k --methods window:w=512 prescored:scorer=norm,s=512
           prescore bench --lengths 64k,128k --text book.txt --methods clustered:error=0.1
           prescore bench --budget 0.1 --methods window hyper --lengths 8k
+          prescore bench --decode --lengths 2k,4k --methods window:w=512 clustered:error=0.1
           prescore bench --data captured.safetensors --lengths 4k --json bench.json --plot bench.png
         """;
 
     public static Command Create(ToolContext context)
     {
         Option<string[]> methods = RunOptions.Methods("Methods to compare; exact is always run.");
-        var lengths = new Option<string>("--lengths")
+        var lengths = new Option<string?>("--lengths")
         {
-            Description = "Lengths n, rising; k stands for 1,024 and dots go on with the last ratio.",
+            Description = $"Lengths n, rising; k stands for 1,024 and dots go on with the last ratio. Default: {DefaultLengths}, with --decode {BenchDecode.DefaultLengths}.",
             HelpName = "1k,2k,...",
-            DefaultValueFactory = _ => DefaultLengths,
         };
         var data = new PathOption(
             "--data",
@@ -76,20 +77,41 @@ internal static class BenchCommand
             HelpName = "SPEC",
         };
         Option<double?> budget = RunOptions.Budget("Solve the size of methods without one for this budget, at each length.");
+        var decode = new Option<bool>("--decode")
+        {
+            Description = "Time a model's next tokens instead, one at a time after contexts of the lengths, beside the speed of memory.",
+        };
+        Option<int?> tokens = NumberOptions.Whole(
+            "--tokens", $"With --decode: tokens after each context. Default: {DecodeBenchmark.DefaultTokens}, a whole block of queries.", minimum: 1);
         Option<int?> threads = RunOptions.Threads();
         Option<ulong?> seed = RunOptions.Seed();
         Option<string?> json = RunOptions.Json("rows and slopes");
         Option<string?> plot = RunOptions.Plot("time against length");
         var command = new ToolCommand("bench", "Time one attention layer against length, methods side by side.", HelpNotes)
         {
-            methods, lengths, data, model, text, captureWith, budget, threads, seed, json, plot,
+            methods, lengths, decode, tokens, data, model, text, captureWith, budget, threads, seed, json, plot,
         };
         command.SetAction(parsed =>
         {
             AttentionOptions options = RunOptions.Attention(parsed.GetValue(threads), parsed.GetValue(seed));
+            bool decodes = parsed.GetValue(decode);
             IReadOnlyList<MethodRequest> requests = MethodRequest.Parse(
-                parsed.GetValue(methods) is { Length: > 0 } specs ? specs : DefaultMethods, parsed.GetValue(budget));
-            int[] wanted = LengthList.Parse(parsed.GetValue(lengths)!);
+                parsed.GetValue(methods) is { Length: > 0 } specs ? specs : decodes ? BenchDecode.DefaultMethods : DefaultMethods, parsed.GetValue(budget));
+            int[] wanted = LengthList.Parse(parsed.GetValue(lengths) ?? (decodes ? BenchDecode.DefaultLengths : DefaultLengths));
+            if (decodes)
+            {
+                if ((parsed.GetValue(data) ?? parsed.GetValue(captureWith) ?? parsed.GetValue(plot)) is not null || parsed.GetValue(budget) is not null)
+                {
+                    throw new BadInputException("--decode runs whole models: --data, --capture-with, --budget and --plot do not go with it");
+                }
+                return BenchDecode.Run(
+                    context, parsed.GetValue(model) ?? EmbeddedFiles.Model, parsed.GetValue(text) ?? EmbeddedFiles.Text, requests, wanted,
+                    parsed.GetValue(tokens) ?? DecodeBenchmark.DefaultTokens, options, parsed.GetValue(json));
+            }
+            if (parsed.GetValue(tokens) is not null)
+            {
+                throw new BadInputException("--tokens goes with --decode");
+            }
             ILayerSource source = Source(
                 context, parsed.GetValue(data), parsed.GetValue(model), parsed.GetValue(text), parsed.GetValue(captureWith), wanted, options);
             return Run(context, source, requests, wanted, options, parsed.GetValue(json), parsed.GetValue(plot));

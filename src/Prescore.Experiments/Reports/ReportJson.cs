@@ -75,6 +75,7 @@ public static class ReportJson
 
 [JsonSerializable(typeof(PerplexityReport))]
 [JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(DecodeReport))]
 [JsonSerializable(typeof(AdviceReport))]
 [JsonSerializable(typeof(AttendReport))]
 [JsonSerializable(typeof(TokenizeReport))]

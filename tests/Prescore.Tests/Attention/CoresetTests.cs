@@ -56,6 +56,25 @@ public class CoresetTests
         Check(new AttentionTensors(shape, causal: false), 24, 0, 0, 2);
     }
 
+    /// <summary>Once a block of 256 tokens the new far keys look for their centres; only where these have grown 1.3-fold all do.</summary>
+    [Theory]
+    [InlineData("coreset:s=20,w=16")]
+    [InlineData("prescored:scorer=norm,s=12,w=16,rest=coreset,reps=20")]
+    public void A_decoded_token_clusters_nothing_anew(string spec)
+    {
+        var tensors = new AttentionTensors(AttentionTensors.ShapeOf(1600, 1600, queryHeads: 2, dimension: 8), causal: true);
+        using var cache = new CacheRun(AttentionMethods.Create(spec), tensors, Options);
+        cache.Append(tensors, 1280);
+        // Far keys at the fit of block 4 were some 1,004: the next fit is that of block 6.
+        cache.Append(tensors, 1).IndexProducts.ShouldBe(256 * 20);
+        for (int token = 1281; token < 1536; token++)
+        {
+            cache.Append(tensors, 1).IndexProducts.ShouldBe(0);
+        }
+        cache.Append(tensors, 1).IndexProducts.ShouldBeGreaterThan(1024 * 20);
+        cache.Append(tensors, 1).IndexProducts.ShouldBe(0);
+    }
+
     [Fact]
     public void Its_log_sum_exp_is_never_above_exact_attentions()
     {

@@ -55,6 +55,36 @@ public sealed class BenchTests : IDisposable
     }
 
     [Fact]
+    public void Decoding_is_timed_beside_memory()
+    {
+        string json = _folder.File("decode.json");
+
+        ToolRun run = ToolRun.Of("bench", "--decode", "--lengths", "20,40", "--tokens", "3", "--methods", "window:w=8", "--json", json);
+
+        run.ExitCode.ShouldBe(0, run.Error);
+        run.Out.ShouldContain("tokens/s");
+        JsonElement report = JsonDocument.Parse(File.ReadAllText(json)).RootElement;
+        report.GetProperty("tokens").GetInt32().ShouldBe(3);
+        JsonElement[] rows = [.. report.GetProperty("rows").EnumerateArray()];
+        rows.Select(row => $"{row.GetProperty("method").GetString()} {row.GetProperty("n").GetInt32()}")
+            .ShouldBe(["exact 20", "exact 40", "window:w=8 20", "window:w=8 40"]);
+        rows[1].GetProperty("budget").GetDouble().ShouldBe(1);
+        // 8 keys and 4 sinks of 41, 42 and 43.
+        rows[3].GetProperty("budget").GetDouble().ShouldBe(3 * 12 / (41.0 + 42 + 43), 1e-9);
+        // 30 layers of 3 key/value heads, keys and values of 64 floats, 41 of them on average.
+        rows[1].GetProperty("cache_bytes").GetInt64().ShouldBe(30 * 3 * 128 * 4 * 41);
+        rows.ShouldAllBe(row => row.GetProperty("share").GetDouble() > 0 && row.GetProperty("bytes_per_second").GetDouble() > 0);
+    }
+
+    [Theory]
+    [InlineData("--decode", "--data", "gaussian")]
+    [InlineData("--decode", "--budget", "0.5")]
+    [InlineData("--decode", "--lengths", "9000")]
+    [InlineData("--tokens", "4")]
+    public void What_does_not_go_with_decoding_is_refused(params string[] args) =>
+        ToolRun.Of(["bench", .. args]).ShouldBeBadInput(args[0] == "--tokens" ? "--decode" : args[1] == "--lengths" ? "8192" : "--decode");
+
+    [Fact]
     public void A_budget_out_of_reach_is_marked()
     {
         // 64 keys: the smallest window with its 4 sinks computes more than a hundredth.

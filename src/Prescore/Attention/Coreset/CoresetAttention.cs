@@ -98,7 +98,7 @@ public sealed class CoresetAttention : ISizedAttention
 
     /// <inheritdoc/>
     public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions options) =>
-        new MethodCache(shape, options, new SequenceMemory(shape, options), Compute);
+        new MethodCache(shape, options, new CoresetMemory(shape, options, head => CoresetOf(0, head)), Compute);
 
     private void Compute(AttentionCall call)
     {
@@ -117,7 +117,7 @@ public sealed class CoresetAttention : ISizedAttention
         int end = Math.Min(_settings.Protected, call.Shape.Keys);
         int[] kept = KeptKeys.Between(call, batch, head, 0, end);
         int[] rest = KeptKeys.Between(call, batch, head, end, call.Shape.Keys);
-        keys.Begin(batch, head, kept.Length + Math.Min(_settings.Representatives, rest.Length));
+        keys.Begin(call, batch, head, kept.Length + Math.Min(_settings.Representatives, rest.Length));
         foreach (int position in kept)
         {
             keys.AddKey(position);
@@ -127,24 +127,42 @@ public sealed class CoresetAttention : ISizedAttention
 
     private void ComputeStream(AttentionCall call)
     {
+        if (call.Memory is CoresetMemory memory)
+        {
+            ComputeStream(call, memory.Coresets);
+            return;
+        }
         int heads = call.Shape.KeyValueHeads;
+        StreamingCoreset[] coresets = [.. Enumerable.Range(0, call.Shape.Batch * heads).Select(item => CoresetOf(item / heads, item % heads).Coreset)];
+        try
+        {
+            ComputeStream(call, coresets);
+        }
+        finally
+        {
+            Array.ForEach(coresets, coreset => coreset.Dispose());
+        }
+    }
+
+    private void ComputeStream(AttentionCall call, StreamingCoreset[] coresets)
+    {
         PositionBlocks blocks = PositionBlocks.Of(call, FarKeys.BlockPositions);
-        int endBlock = blocks.FirstBlock + blocks.Count;
-        FarKeys[] far = [.. Enumerable.Range(0, blocks.Count == 0 ? 0 : call.Shape.Batch * heads)
-            .Select(item => new FarKeys(WindowAttention.Sinks, _settings.Window).Plan(call, item / heads, item % heads, endBlock))];
-        StreamingCoreset[] coresets = [.. far.Select((keys, item) =>
-            new StreamingCoreset(call, item / heads, item % heads, keys, _settings.Representatives, _settings.Steps))];
-        FarEpoch.RunAll(far, blocks.FirstBlock, call, (item, epoch) => coresets[item].Fit(epoch, far[item].Of(far[item].Epochs[epoch].FirstBlock)));
-        AttentionWorkspace.ForEachBlock(call, FarKeys.BlockPositions, () => new WeightedKeys(call), (workspace, keys, batch, head, block) =>
+        FarKeys[] far = [.. coresets.Select(coreset => coreset.Plan(call, blocks.FirstBlock + blocks.Count))];
+        FarEpoch.RunAll(far, blocks.FirstBlock, call, (item, epoch) => coresets[item].Fit(call, epoch, block => far[item].Of(block).ToArray()));
+        AttentionWorkspace.ForEachBlock(call, FarKeys.BlockPositions, () => new WeightedKeys(call.Options.Simd), (workspace, keys, batch, head, block) =>
         {
             int number = block.Start / FarKeys.BlockPositions;
-            keys.Begin(batch, head, Math.Min(_settings.Representatives, far[batch * heads + head].Of(number).Length));
-            coresets[batch * heads + head].AddTo(keys, number, without: []);
-            workspace.AttendAll(keys.Pack());
+            workspace.AttendAll(coresets[batch * call.Shape.KeyValueHeads + head].TilesOf(call, keys, number, without: []));
             workspace.Keys.AddRange(0, Math.Min(WindowAttention.Sinks, block.EndQuery));
             workspace.Keys.AddRange(FarKeys.NearStart(number, WindowAttention.Sinks, _settings.Window), block.EndQuery);
             workspace.AttendUpTo(ahead: 0);
         });
+    }
+
+    private (FarKeys Far, StreamingCoreset Coreset) CoresetOf(int batch, int head)
+    {
+        var far = new FarKeys(WindowAttention.Sinks, _settings.Window);
+        return (far, new StreamingCoreset(batch, head, far, _settings.Representatives, _settings.Steps));
     }
 
     /// <summary>Terms that the query at position t computes.</summary>

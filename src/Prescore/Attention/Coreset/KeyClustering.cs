@@ -12,19 +12,19 @@ internal sealed class KeyClustering : IDisposable
     /// <summary>Keys that centres are fitted on at most; of more, that many evenly spaced ones are taken.</summary>
     public const int FitKeys = 1024;
 
-    private readonly MatrixView _keys;
     private readonly CentreSet _centres;
+    private long _products;
 
-    private KeyClustering(MatrixView keys, ClusterFit fit)
-    {
-        (_keys, _centres, IndexProducts) = (keys, fit.Centres, fit.Products);
-    }
+    private KeyClustering(ClusterFit fit) => (_centres, _products) = (fit.Centres, fit.Products);
 
     /// <summary>Number of clusters.</summary>
     public int Count => _centres.Count;
 
-    /// <summary>Key-side products computed so far.</summary>
-    public long IndexProducts { get; private set; }
+    /// <summary>Bytes of the centres.</summary>
+    public long Bytes => 2L * sizeof(float) * _centres.Centres.Length;
+
+    /// <summary>Key-side products computed since the last call.</summary>
+    public long TakeIndexProducts() => Interlocked.Exchange(ref _products, 0);
 
     /// <summary>Fits centres.</summary>
     /// <param name="call">The call.</param>
@@ -49,18 +49,23 @@ internal sealed class KeyClustering : IDisposable
         ArrayPool<int>.Shared.Return(labels);
         ArrayPool<int>.Shared.Return(sample);
         gathered.Dispose();
-        return new KeyClustering(keys, fit);
+        return new KeyClustering(fit);
     }
 
-    /// <summary>Labels keys with their nearest centre; no cluster stays empty unless keys coincide.</summary>
+    /// <summary>Labels keys with their nearest centre.</summary>
+    /// <param name="keys">Keys of the head.</param>
     /// <param name="positions">Positions, ascending.</param>
     /// <param name="labels">Receives their labels.</param>
-    public void Assign(ReadOnlySpan<int> positions, Span<int> labels)
+    /// <param name="repairs">Whether no cluster may stay empty unless keys coincide.</param>
+    public void Assign(MatrixView keys, ReadOnlySpan<int> positions, Span<int> labels, bool repairs)
     {
-        using var gathered = new GatheredKeys(_keys, positions);
+        using var gathered = new GatheredKeys(keys, positions);
         _centres.Assign(gathered.Matrix, labels);
-        EmptyClusters.Repair(gathered.Matrix, _centres, labels);
-        IndexProducts += (long)positions.Length * Count;
+        if (repairs)
+        {
+            EmptyClusters.Repair(gathered.Matrix, _centres, labels);
+        }
+        _products += (long)positions.Length * Count;
     }
 
     public void Dispose() => _centres.Dispose();

@@ -10,13 +10,14 @@ namespace Prescore.Attention.Coreset;
 /// additive log-weight each. A cluster is one term with its weighted mean key, its weighted mean value and ln W, where
 /// W = Σe^a over its members' log-weights a: their count where there are no log-weights. One instance a thread.
 /// </summary>
-internal sealed unsafe class WeightedKeys(AttentionCall call) : IDisposable
+internal sealed unsafe class WeightedKeys(SimdPath simd) : IDisposable
 {
-    private readonly KeyValueTiles _tiles = KeyValueTiles.Create(call.Options.Simd);
+    private readonly KeyValueTiles _tiles = KeyValueTiles.Create(simd);
     private NativeBuffer? _rows;
     private float[] _logWeights = [];
     private int[] _order = [];
     private double[] _sums = [];
+    private AttentionCall? _call;
     private int _batch;
     private int _head;
 
@@ -26,15 +27,21 @@ internal sealed unsafe class WeightedKeys(AttentionCall call) : IDisposable
     /// <summary>The list as it was last packed.</summary>
     public KeyValueTiles Tiles => _tiles;
 
-    private int RowFloats => call.Shape.HeadDimension + call.Shape.ValueDimension;
+    /// <summary>Bytes held.</summary>
+    public long Bytes => _tiles.Bytes + sizeof(float) * (long)(_rows?.Length ?? 0);
+
+    private AttentionCall Call => _call ?? throw new InvalidOperationException("no list has begun");
+
+    private int RowFloats => Call.Shape.HeadDimension + Call.Shape.ValueDimension;
 
     /// <summary>Starts an empty list of a key/value head.</summary>
+    /// <param name="call">The call.</param>
     /// <param name="batch">Sequence.</param>
     /// <param name="head">Key/value head.</param>
     /// <param name="capacity">Most keys and representatives.</param>
-    public void Begin(int batch, int head, int capacity)
+    public void Begin(AttentionCall call, int batch, int head, int capacity)
     {
-        (_batch, _head, Count) = (batch, head, 0);
+        (_call, _batch, _head, Count) = (call, batch, head, 0);
         if (_logWeights.Length < capacity)
         {
             _logWeights = new float[capacity];
@@ -46,9 +53,9 @@ internal sealed unsafe class WeightedKeys(AttentionCall call) : IDisposable
     /// <summary>Adds a key as it is.</summary>
     public void AddKey(int position)
     {
-        call.Keys(_batch, _head).Row(position).CopyTo(Key(Count));
-        call.Values(_batch, _head).Row(position).CopyTo(Value(Count));
-        _logWeights[Count++] = call.HasLogWeights ? call.KeyLogWeights(_batch, _head)[position] : 0;
+        Call.Keys(_batch, _head).Row(position).CopyTo(Key(Count));
+        Call.Values(_batch, _head).Row(position).CopyTo(Value(Count));
+        _logWeights[Count++] = Call.HasLogWeights ? Call.KeyLogWeights(_batch, _head)[position] : 0;
     }
 
     /// <summary>Adds one representative for every cluster that has members.</summary>
@@ -57,7 +64,7 @@ internal sealed unsafe class WeightedKeys(AttentionCall call) : IDisposable
     /// <param name="clusters">Number of clusters.</param>
     public void AddClusters(ReadOnlySpan<int> positions, ReadOnlySpan<int> labels, int clusters)
     {
-        double[] largest = call.HasLogWeights ? LargestLogWeights(positions, labels, clusters) : [];
+        double[] largest = Call.HasLogWeights ? LargestLogWeights(positions, labels, clusters) : [];
         int width = RowFloats + 1;
         if (_sums.Length < clusters * width)
         {
@@ -65,8 +72,8 @@ internal sealed unsafe class WeightedKeys(AttentionCall call) : IDisposable
         }
         Span<double> sums = _sums.AsSpan(0, clusters * width);
         sums.Clear();
-        MatrixView keys = call.Keys(_batch, _head), values = call.Values(_batch, _head);
-        ReadOnlySpan<float> logWeights = call.KeyLogWeights(_batch, _head);
+        MatrixView keys = Call.Keys(_batch, _head), values = Call.Values(_batch, _head);
+        ReadOnlySpan<float> logWeights = Call.KeyLogWeights(_batch, _head);
         for (int i = 0; i < positions.Length; i++)
         {
             int label = labels[i];
@@ -92,18 +99,19 @@ internal sealed unsafe class WeightedKeys(AttentionCall call) : IDisposable
         }
     }
 
-    /// <summary>The list as tiles; valid until the next call.</summary>
+    /// <summary>The list as tiles; valid until the next list begins.</summary>
     public KeyValueTiles Pack()
     {
         if (_order.Length < Count)
         {
             _order = [.. Enumerable.Range(0, _logWeights.Length)];
         }
-        int d = call.Shape.HeadDimension, dv = call.Shape.ValueDimension;
+        int d = Call.Shape.HeadDimension, dv = Call.Shape.ValueDimension;
         float* rows = _rows is null ? null : _rows.Pointer;
         _tiles.Pack(
             new MatrixView(rows, Count, d, RowFloats), new MatrixView(rows + d, Count, dv, RowFloats),
             _order.AsSpan(0, Count), _logWeights.AsSpan(0, Count));
+        _call = null;
         return _tiles;
     }
 
@@ -113,15 +121,15 @@ internal sealed unsafe class WeightedKeys(AttentionCall call) : IDisposable
         _rows?.Dispose();
     }
 
-    private Span<float> Key(int row) => new(_rows!.Pointer + (nint)row * RowFloats, call.Shape.HeadDimension);
+    private Span<float> Key(int row) => new(_rows!.Pointer + (nint)row * RowFloats, Call.Shape.HeadDimension);
 
-    private Span<float> Value(int row) => new(_rows!.Pointer + (nint)row * RowFloats + call.Shape.HeadDimension, call.Shape.ValueDimension);
+    private Span<float> Value(int row) => new(_rows!.Pointer + (nint)row * RowFloats + Call.Shape.HeadDimension, Call.Shape.ValueDimension);
 
     private double[] LargestLogWeights(ReadOnlySpan<int> positions, ReadOnlySpan<int> labels, int clusters)
     {
         var largest = new double[clusters];
         Array.Fill(largest, double.NegativeInfinity);
-        ReadOnlySpan<float> logWeights = call.KeyLogWeights(_batch, _head);
+        ReadOnlySpan<float> logWeights = Call.KeyLogWeights(_batch, _head);
         for (int i = 0; i < positions.Length; i++)
         {
             if (labels[i] >= 0)

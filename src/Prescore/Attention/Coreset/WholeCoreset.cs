@@ -19,7 +19,7 @@ internal static class WholeCoreset
             ParallelItems.Run(keys.Length, call.Options.Threads, item =>
             {
                 long start = Stopwatch.GetTimestamp();
-                keys[item] = new WeightedKeys(call);
+                keys[item] = new WeightedKeys(call.Options.Simd);
                 choose(call, keys[item], item / heads, item % heads);
                 keys[item].Pack();
                 call.Work.AddIndexTime(start);
@@ -54,8 +54,8 @@ internal static class WholeCoreset
         }
         using KeyClustering clusters = KeyClustering.Fit(call, batch, head, positions, count, steps);
         var labels = new int[positions.Length];
-        clusters.Assign(positions, labels);
-        call.Work.AddIndexProducts(clusters.IndexProducts);
+        clusters.Assign(call.Keys(batch, head), positions, labels, repairs: true);
+        call.Work.AddIndexProducts(clusters.TakeIndexProducts());
         keys.AddClusters(positions, labels, clusters.Count);
     }
 }

@@ -170,7 +170,7 @@ public sealed class PreScoredAttention : ISizedAttention
         int[] ranked = KeptKeys.Between(call, batch, head, end, call.Shape.Keys);
         int[] top = Selection.Top(call, batch, head, ranked);
         int[] left = Representatives == 0 ? [] : [.. ranked.Except(top)];
-        keys.Begin(batch, head, kept.Length + top.Length + Math.Min(Representatives, left.Length));
+        keys.Begin(call, batch, head, kept.Length + top.Length + Math.Min(Representatives, left.Length));
         foreach (int position in (ReadOnlySpan<int>)[.. kept, .. top])
         {
             keys.AddKey(position);
@@ -182,56 +182,46 @@ public sealed class PreScoredAttention : ISizedAttention
     {
         if (call.Memory is StreamMemory memory)
         {
-            ComputeStream(call, memory.Selections);
+            ComputeStream(call, memory.Heads);
             return;
         }
         int heads = call.Shape.KeyValueHeads;
-        StreamingSelection[] selections =
-            [.. Enumerable.Range(0, call.Shape.Queries == 0 ? 0 : call.Shape.Batch * heads).Select(item => StreamOf(item / heads, item % heads))];
+        StreamingHead[] streams = [.. Enumerable.Range(0, call.Shape.Batch * heads).Select(item => StreamOf(item / heads, item % heads))];
         try
         {
-            ComputeStream(call, selections);
+            ComputeStream(call, streams);
         }
         finally
         {
-            Array.ForEach(selections, selection => selection.Dispose());
+            Array.ForEach(streams, stream => stream.Dispose());
         }
     }
 
-    private void ComputeStream(AttentionCall call, StreamingSelection[] selections)
+    private void ComputeStream(AttentionCall call, StreamingHead[] streams)
     {
-        int heads = call.Shape.KeyValueHeads;
         PositionBlocks blocks = PositionBlocks.Of(call, FarKeys.BlockPositions);
-        int endBlock = blocks.FirstBlock + blocks.Count;
-        Array.ForEach(selections, selection => selection.Plan(call, endBlock));
-        FarKeys[] far = [.. selections.Select(selection => selection.Far)];
-        StreamingCoreset[] coresets = [.. far.Select((keys, item) =>
-            new StreamingCoreset(call, item / heads, item % heads, keys, Representatives, CoresetAttention.DefaultSteps))];
-        FarEpoch.RunAll(far, blocks.FirstBlock, call, (item, epoch) =>
-        {
-            selections[item].Score(call, epoch);
-            if (Representatives > 0)
-            {
-                coresets[item].Fit(epoch, selections[item].LeftAt(far[item].Epochs[epoch].FirstBlock));
-            }
-        });
-        AttentionWorkspace.ForEachBlock(call, FarKeys.BlockPositions, () => new WeightedKeys(call), (workspace, keys, batch, head, block) =>
-            AttendBlock(call, workspace, keys, batch, head, block, selections[batch * heads + head], coresets[batch * heads + head]));
+        Array.ForEach(streams, stream => stream.Plan(call, blocks.FirstBlock + blocks.Count));
+        FarEpoch.RunAll([.. streams.Select(stream => stream.Selection.Far)], blocks.FirstBlock, call, (item, epoch) => streams[item].Fit(call, epoch));
+        AttentionWorkspace.ForEachBlock(call, FarKeys.BlockPositions, () => new WeightedKeys(call.Options.Simd), (workspace, keys, batch, head, block) =>
+            AttendBlock(call, workspace, keys, block, streams[batch * call.Shape.KeyValueHeads + head]));
     }
 
-    private StreamingSelection StreamOf(int batch, int head) => new(_settings.Scorer, batch, head, _settings.Selected, _settings.Window);
+    private StreamingHead StreamOf(int batch, int head)
+    {
+        var selection = new StreamingSelection(_settings.Scorer, batch, head, _settings.Selected, _settings.Window);
+        return new StreamingHead(
+            selection,
+            Representatives == 0 ? null : new StreamingCoreset(batch, head, selection.Far, Representatives, CoresetAttention.DefaultSteps));
+    }
 
-    private void AttendBlock(
-        AttentionCall call, AttentionWorkspace workspace, WeightedKeys keys, int batch, int head, PositionBlock block, StreamingSelection selection, StreamingCoreset coreset)
+    private void AttendBlock(AttentionCall call, AttentionWorkspace workspace, WeightedKeys keys, PositionBlock block, StreamingHead stream)
     {
         int number = block.Start / FarKeys.BlockPositions;
-        ReadOnlySpan<int> far = selection.Far.Of(number);
-        ReadOnlySpan<int> top = selection.Select(call, number);
-        if (Representatives > 0)
+        ReadOnlySpan<int> far = stream.Selection.Far.Of(number);
+        ReadOnlySpan<int> top = stream.Selection.Select(call, number);
+        if (stream.Coreset is not null)
         {
-            keys.Begin(batch, head, Math.Min(Representatives, far.Length));
-            coreset.AddTo(keys, number, without: top);
-            workspace.AttendAll(keys.Pack());
+            workspace.AttendAll(stream.Coreset.TilesOf(call, keys, number, without: top));
         }
         workspace.Keys.AddRange(0, Math.Min(WindowAttention.Sinks, block.EndQuery));
         foreach (int index in top)

@@ -79,14 +79,15 @@ internal sealed class StreamingSelection(IKeyScorer scorer, int batch, int head,
         return indices.AsSpan(0, result.Count);
     }
 
-    /// <summary>Forgets what needs keys from position <paramref name="length"/> on.</summary>
-    public void Truncate(int length)
+    /// <summary>Forgets what needs keys from position <paramref name="length"/> on; returns how many blocks are left.</summary>
+    public int Truncate(int length)
     {
         int blocks = Far.Truncate(length);
         _scores.Skip(Far.Epochs.Count).ToList().ForEach(epoch => epoch.Fitted?.Dispose());
         _scores.RemoveRange(Far.Epochs.Count, _scores.Count - Far.Epochs.Count);
         _scores.ForEach(epoch => epoch.Block = Math.Min(epoch.Block, blocks - 1));
         _last = _last?.Block < blocks ? _last : null;
+        return blocks;
     }
 
     /// <summary>Positions of the far keys of a block that are not selected, ascending.</summary>
