@@ -65,7 +65,7 @@ internal static class ScoreCommand
                 "score", "what a clustering's distances are made of", formula => formula, (_, value) => value,
                 ("sensitivity", "sensitivity"), ("far", "far"), ("near", "near"), ("share", "share"))
             .Read(spec);
-        return KeyScorers.Create(formula == "sensitivity" ? spec.Name : $"{spec.Name}-{formula}");
+        return KeyScorers.CreateForKeys(formula == "sensitivity" ? spec.Name : $"{spec.Name}-{formula}");
     }
 
     private static void Print(ToolContext context, IKeyScorer scorer, KeyHeads keys, KeyScores scores)

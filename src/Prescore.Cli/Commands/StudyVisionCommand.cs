@@ -59,7 +59,7 @@ internal static class StudyVisionCommand
             string? probePath = parsed.GetValue(probe), path = parsed.GetValue(json);
             string[] names = parsed.GetValue(scorers) is { Length: > 0 } given ? given : DefaultScorers;
             int[] counts = parsed.GetValue(keys) is { Length: > 0 } wanted ? wanted : [16, 32, 64, 128];
-            Array.ForEach(names, name => KeyScorers.Create(name));
+            Array.ForEach(names, name => KeyScorers.CreateForKeys(name));
             VisionForm[] chosen = Chosen(VisionForm.Standard(names), parsed.GetValue(forms) ?? []);
             var options = RunOptions.Attention(parsed.GetValue(threads), null);
             using VisionModel loaded = VisionModel.Load(folder, new ModelOptions { Threads = options.Threads });

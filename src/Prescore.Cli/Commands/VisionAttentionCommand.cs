@@ -38,7 +38,7 @@ internal static class VisionAttentionCommand
         }
         command.SetAction(parsed =>
         {
-            IKeyScorer keyScorer = KeyScorers.Create(parsed.GetValue(scorer)!);
+            IKeyScorer keyScorer = KeyScorers.CreateForKeys(parsed.GetValue(scorer)!);
             using VisionModel model = options.LoadModel(parsed);
             int chosen = parsed.GetValue(layer) ?? model.Blocks.Count - 1;
             if (chosen >= model.Blocks.Count)

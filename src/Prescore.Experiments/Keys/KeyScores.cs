@@ -40,7 +40,7 @@ public sealed class KeyScores
         for (int head = 0; head < keys.Heads; head++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var context = new ScoringContext(seed, Layer: 0, head, FirstPosition: 0, topCount, SimdPaths.Best);
+            var context = new ScoringContext(seed, layer: 0, head, firstPosition: 0, topCount, SimdPaths.Best);
             int start = head * keys.Count;
             using IFittedScorer fitted = scorer.Fit(keys[head], context);
             fitted.Score(keys[head], 0, scores.AsSpan(start, keys.Count));

@@ -112,7 +112,7 @@ public sealed class PlantedStudy(IReadOnlyList<string> scorers, int seeds, int k
     {
         var matrix = new KeyMatrix { Values = drawn, Count = model.Keys, Dimension = model.Dimension };
         var scores = new float[model.Keys];
-        using IFittedScorer fitted = KeyScorers.Create(name)
+        using IFittedScorer fitted = KeyScorers.CreateForKeys(name)
             .Fit(matrix, new ScoringContext((ulong)seed, 0, 0, 0, model.SignalKeys, SimdPaths.Best));
         fitted.Score(matrix, 0, scores);
         var selected = new int[model.SignalKeys];

@@ -27,7 +27,7 @@ public static class KeyDiagnosis
     public static KeyDiagnosisRow[] Of(
         VisionModel model, VisionTask task, int images, IReadOnlyList<string> scorers, int keys, AttentionOptions options, CancellationToken cancellationToken)
     {
-        IKeyScorer[] ranked = [.. scorers.Select(KeyScorers.Create)];
+        IKeyScorer[] ranked = [.. scorers.Select(KeyScorers.CreateForKeys)];
         Sums[] sums = [.. scorers.Select(_ => new Sums())];
         var session = new VisionSession(model, AttentionMethods.Create("exact"), options)
         {

@@ -15,8 +15,8 @@ public static class AttentionModules
         .Integer("w", "keys up to and including the query's own", window => window, (_, value) => value);
 
     private static readonly MethodOptions<Selection> PreScoredOptions = new MethodOptions<Selection>(
-        "prescored", "the s keys with the best scores", new Selection(KeyScorers.Create(PreScoredAttention.DefaultScorer)))
-        .Named("scorer", "how keys are ranked", "a scorer", selection => selection.Scorer.Name, (selection, value) => selection with { Scorer = KeyScorers.Create(value) })
+        "prescored", "the s keys with the best scores", new Selection(KeyScorers.CreateForKeys(PreScoredAttention.DefaultScorer)))
+        .Named("scorer", "how keys are ranked", "a scorer", selection => selection.Scorer.Name, (selection, value) => selection with { Scorer = KeyScorers.CreateForKeys(value) })
         .Integer("s", "keys selected", selection => selection.Count, (selection, value) => selection with { Count = value }, minimum: 1)
         .Choice(
             "rest", "`coreset`: the other keys stay in the softmax as weighted representatives",

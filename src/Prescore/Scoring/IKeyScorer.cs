@@ -1,30 +1,19 @@
-using Prescore.Kernels;
 using Prescore.Numerics;
 
 namespace Prescore.Scoring;
 
-/// <summary>What a scorer may depend on besides the keys.</summary>
-/// <param name="Seed">Seed of the run.</param>
-/// <param name="Layer">Model layer.</param>
-/// <param name="Head">Key/value head.</param>
-/// <param name="FirstPosition">Absolute position of the first key.</param>
-/// <param name="Selected">How many keys will be selected (s); clustering takes k = min(d + 1, ⌊s/2⌋).</param>
-/// <param name="Simd">SIMD path.</param>
-public readonly record struct ScoringContext(ulong Seed, int Layer, int Head, int FirstPosition, int Selected, SimdPath Simd)
-{
-    /// <summary>Where random numbers are counted from.</summary>
-    internal RandomOrigin Origin => new(Seed, Layer, Head, FirstPosition);
-}
-
-/// <summary>Gives every key of a head a query-independent importance. Stateless and safe to share between threads.</summary>
+/// <summary>Gives every key of a head an importance, from the keys alone unless it asks for more. Stateless and safe to share between threads.</summary>
 public interface IKeyScorer
 {
     /// <summary>The scorer in the grammar of method specs, such as <c>kmeans</c> or <c>kmeans-far</c>.</summary>
     string Name { get; }
 
+    /// <summary>What it asks for beside keys and positions; who cannot give that refuses the scorer.</summary>
+    ScorerNeeds Needs => ScorerNeeds.None;
+
     /// <summary>Fits the scorer on some keys. The fitted scorer scores these and later keys of the same head.</summary>
     /// <param name="keys">Keys to fit on, [n, d], n ≥ 1.</param>
-    /// <param name="context">Seed, layer, head, selection size.</param>
+    /// <param name="context">Seed, layer, head, selection size, and what the scorer asks for.</param>
     IFittedScorer Fit(in KeyMatrix keys, in ScoringContext context);
 }
 
@@ -43,6 +32,12 @@ public interface IFittedScorer : IDisposable
     /// <param name="firstPosition">Absolute position of the first key.</param>
     /// <param name="scores">Receives [n] scores, all finite.</param>
     void Score(in KeyMatrix keys, int firstPosition, Span<float> scores);
+
+    /// <summary>The same for a scorer that asks for more than keys.</summary>
+    /// <param name="keys">Keys [n, d].</param>
+    /// <param name="context">Position of the first key, and what the scorer asks for: the values of these keys. Queries come with the fit.</param>
+    /// <param name="scores">Receives [n] scores, all finite.</param>
+    void Score(in KeyMatrix keys, in ScoringContext context, Span<float> scores) => Score(keys, context.FirstPosition, scores);
 
     /// <summary>Key-side products (key·centroid, key·key) that fitting and scoring have computed so far.</summary>
     long IndexProducts { get; }

@@ -29,6 +29,10 @@ public static class KeyScorers
         ("medoids", () => new LandmarkScorer("medoids", MedoidLandmarks.Choose)),
         ("balanced", () => new LandmarkScorer("balanced", BalancedLandmarks.Choose)),
         ("random", () => new RandomScorer()),
+        ("kmeans-value", () => new ValueWeightedScorer("kmeans-value", Create("kmeans"))),
+        ("leverage-value", () => new ValueWeightedScorer("leverage-value", new LeverageScorer())),
+        ("observed", () => new ObservedScorer()),
+        ("observed-value", () => new ValueWeightedScorer("observed-value", new ObservedScorer())),
     ];
 
     private static readonly NameRegistry<Func<IKeyScorer>> Registry = new("scorer", BuiltIn);
@@ -45,4 +49,10 @@ public static class KeyScorers
     /// <summary>Creates a scorer by name.</summary>
     /// <exception cref="MethodSpecException">Unknown scorer, named with the nearest known one.</exception>
     public static IKeyScorer Create(string name) => Registry.Find(name)();
+
+    /// <summary>Creates a scorer by name for a caller who has keys and nothing else.</summary>
+    /// <exception cref="MethodSpecException">Unknown scorer, or one that asks for more than keys.</exception>
+    public static IKeyScorer CreateForKeys(string name) => Create(name) is { Needs: ScorerNeeds.None } scorer
+        ? scorer
+        : throw new MethodSpecException($"scorer '{name}' asks for {Create(name).Needs.ToString().ToLowerInvariant()}, and there are only keys here");
 }

@@ -27,6 +27,9 @@ public class MethodPropertyTests
         "prescored:scorer=kmeans,s=24,w=16",
         "prescored:scorer=leverage,s=60,w=100",
         "prescored:scorer=random,s=24,w=0",
+        "prescored:scorer=observed,s=24,w=16",
+        "prescored:scorer=observed-value,s=12,w=0,inner=exact,rest=coreset,reps=9",
+        "prescored:scorer=leverage-value,s=20,inner=hyper,block=8,sample=6,min=16",
         "prescored:scorer=kmeans,s=12,w=16,inner=exact,rest=coreset,reps=9,protect=1",
         "prescored:scorer=kmeans-far,s=20,inner=hyper,block=8,sample=6,min=16",
         "prescored:scorer=keydiff,s=40,inner=hyper,block=8,sample=6,min=60",
@@ -96,8 +99,8 @@ public class MethodPropertyTests
         {
             AttentionTensors whole = Whole(keys, seed);
             whole.Run(method);
-            // What probes have measured is part of the state of a method that measures itself: only its cache continues.
-            foreach ((int first, int count) in method is ClusteredAttention ? [(0, cut)] : new[] { (0, cut), (cut, keys - cut), (cut, 1) })
+            // What probes have measured, or queries seen, is part of the state of a method that looks at them: only its cache continues.
+            foreach ((int first, int count) in method is ClusteredAttention || spec.Contains("observed") ? [(0, cut)] : new[] { (0, cut), (cut, keys - cut), (cut, 1) })
             {
                 CheckPiece(method, whole, first, count);
             }

@@ -22,6 +22,8 @@ public class OwnershipTests
         "clustered:error=0.1,block=64",
         "clustered:budget=0.5,block=64",
         "prescored:scorer=kmedian,s=20,w=30,rest=coreset,reps=10",
+        "prescored:scorer=observed-value,s=20,w=30",
+        "prescored:scorer=kmeans-value,s=20,inner=hyper,block=16,sample=16,min=64",
         .. ScoringKeys.OwnScorers.Select(scorer => $"prescored:scorer={scorer},s=20,w=30"),
         .. ScoringKeys.OwnScorers.Select(scorer => $"prescored:scorer={scorer},s=20,inner=hyper,block=16,sample=16,min=64"),
     ];

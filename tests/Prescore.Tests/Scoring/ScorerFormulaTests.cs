@@ -15,7 +15,7 @@ public class ScorerFormulaTests
 
     private readonly float[] _keys = ScoringKeys.Clustered(Fitted + 65, D, 11, clusters: 9);
 
-    private readonly ScoringContext _context = ScoringKeys.Context(24);
+    private static ScoringContext Context => ScoringKeys.Context(24);
 
     [Theory]
     [InlineData("", ClusterScore.Sensitivity)]
@@ -26,9 +26,9 @@ public class ScorerFormulaTests
     {
         const int K = 12; // min(d + 1, ⌊24/2⌋)
         var labels = new int[Fitted];
-        ClusterFit means = KMeans.Fit(ScoringKeys.Matrix(_keys[..(Fitted * D)], D), K, _context.Origin, labels, 2, SimdPaths.Best);
+        ClusterFit means = KMeans.Fit(ScoringKeys.Matrix(_keys[..(Fitted * D)], D), K, Context.Origin, labels, 2, SimdPaths.Best);
         Check("kmeans" + suffix, formula, means, labels);
-        ClusterFit medians = KMedian.Fit(ScoringKeys.Matrix(_keys[..(Fitted * D)], D), K, _context.Origin, labels, 2, SimdPaths.Best);
+        ClusterFit medians = KMedian.Fit(ScoringKeys.Matrix(_keys[..(Fitted * D)], D), K, Context.Origin, labels, 2, SimdPaths.Best);
         Check("kmedian" + suffix, formula, medians, labels);
     }
 
@@ -42,7 +42,7 @@ public class ScorerFormulaTests
         const int K = 12;
         KeyMatrix fitted = ScoringKeys.Matrix(_keys[..(Fitted * D)], D);
         var labels = new int[Fitted];
-        KMeansSeeding.Choose(fitted, K, _context.Origin, new int[K], labels).ShouldBe(K);
+        KMeansSeeding.Choose(fitted, K, Context.Origin, new int[K], labels).ShouldBe(K);
         var kernel = new GaussianKernel(fitted);
         KernelKMeans.Refine(kernel, K, labels, 8);
         double[][] keys = NaiveClustering.Rows(_keys, D);
@@ -77,7 +77,7 @@ public class ScorerFormulaTests
         }
         Matrix<double> dense = Rows(keys);
         double[] expected = [.. dense.Svd().U.EnumerateRows().Select(row => row.SubVector(0, 11).DotProduct(row.SubVector(0, 11)))];
-        ScoringKeys.Score(new LeverageScorer(), keys, D, _context).ToDoubles().ShouldMatchEach(expected, 2e-3);
+        ScoringKeys.Score(new LeverageScorer(), keys, D, Context).ToDoubles().ShouldMatchEach(expected, 2e-3);
     }
 
     [Fact]
@@ -89,7 +89,7 @@ public class ScorerFormulaTests
             keys[i] = i % D < 11 ? keys[i] : 0;
         }
         var scores = new float[100];
-        new LeverageScorer().Fit(ScoringKeys.Matrix(keys[..(99 * D)], D), _context).Score(ScoringKeys.Matrix(keys, D), 0, scores);
+        new LeverageScorer().Fit(ScoringKeys.Matrix(keys[..(99 * D)], D), Context).Score(ScoringKeys.Matrix(keys, D), 0, scores);
         scores[99].ShouldBeGreaterThan(1000 * scores[..99].Max());
     }
 
@@ -166,8 +166,8 @@ public class ScorerFormulaTests
     {
         var scores = new float[_keys.Length / D];
         scores.AsSpan().Fill(float.NaN);
-        KeyScorers.Create(name).Fit(ScoringKeys.Matrix(_keys[..(Fitted * D)], D), _context)
-            .Score(ScoringKeys.Matrix(_keys, D), _context.FirstPosition, scores);
+        KeyScorers.Create(name).Fit(ScoringKeys.Matrix(_keys[..(Fitted * D)], D), Context)
+            .Score(ScoringKeys.Matrix(_keys, D), Context.FirstPosition, scores);
         return scores.ToDoubles();
     }
 

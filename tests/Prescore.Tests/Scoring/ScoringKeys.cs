@@ -9,9 +9,9 @@ internal static class ScoringKeys
 {
     public const int Dimension = 64;
 
-    /// <summary>The library's own scorers: other tests register further ones, at any time of the run.</summary>
-    public static string[] OwnScorers { get; } =
-        [.. KeyScorers.Names.Where(name => KeyScorers.Create(name).GetType().Assembly == typeof(KeyScorers).Assembly)];
+    /// <summary>The library's own scorers of keys alone: other tests register further ones, at any time of the run.</summary>
+    public static string[] OwnScorers { get; } = [.. KeyScorers.Names
+        .Where(name => KeyScorers.Create(name) is { Needs: ScorerNeeds.None } scorer && scorer.GetType().Assembly == typeof(KeyScorers).Assembly)];
 
     /// <summary>Keys from a few well separated Gaussian clusters with a common mean, as real keys have one.</summary>
     public static float[] Clustered(int count, int dimension, ulong seed, int clusters = 5, double scale = 1)
@@ -33,7 +33,7 @@ internal static class ScoringKeys
         new() { Values = values, Count = values.Length / dimension, Dimension = dimension };
 
     public static ScoringContext Context(int selected, ulong seed = 1, SimdPath? simd = null) =>
-        new(seed, Layer: 3, Head: 2, FirstPosition: 100, selected, simd ?? SimdPaths.Best);
+        new(seed, layer: 3, head: 2, firstPosition: 100, selected, simd ?? SimdPaths.Best);
 
     /// <summary>Fits on the keys and scores the same keys into a poisoned buffer.</summary>
     public static float[] Score(IKeyScorer scorer, float[] values, int dimension, ScoringContext context)

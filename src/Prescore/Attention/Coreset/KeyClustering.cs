@@ -42,7 +42,7 @@ internal sealed class KeyClustering : IDisposable
             sample[i] = positions[EvenSpacing.Index(i, fitted, positions.Length)];
         }
         MatrixView keys = call.Keys(batch, head);
-        var gathered = new GatheredKeys(keys, sample.AsSpan(0, fitted));
+        var gathered = new GatheredRows(keys, sample.AsSpan(0, fitted));
         int[] labels = ArrayPool<int>.Shared.Rent(fitted);
         var origin = new RandomOrigin(call.Options.Seed, call.Options.Layer, head, positions[0]);
         ClusterFit fit = KMeans.Fit(gathered.Matrix, count, origin, labels.AsSpan(0, fitted), steps, call.Options.Simd);
@@ -59,7 +59,7 @@ internal sealed class KeyClustering : IDisposable
     /// <param name="repairs">Whether no cluster may stay empty unless keys coincide.</param>
     public void Assign(MatrixView keys, ReadOnlySpan<int> positions, Span<int> labels, bool repairs)
     {
-        using var gathered = new GatheredKeys(keys, positions);
+        using var gathered = new GatheredRows(keys, positions);
         _centres.Assign(gathered.Matrix, labels);
         if (repairs)
         {
@@ -69,36 +69,4 @@ internal sealed class KeyClustering : IDisposable
     }
 
     public void Dispose() => _centres.Dispose();
-
-    /// <summary>Listed rows as one matrix: in place where they are neighbours, else copied.</summary>
-    private readonly ref struct GatheredKeys
-    {
-        private readonly float[]? _copied;
-
-        public GatheredKeys(MatrixView keys, ReadOnlySpan<int> rows)
-        {
-            if (rows.Length > 0 && rows[^1] - rows[0] == rows.Length - 1)
-            {
-                MatrixView run = keys.Slice(rows[0], rows.Length);
-                Matrix = new KeyMatrix { Values = run.Span, Count = run.Rows, Dimension = run.Columns, Stride = checked((int)run.Stride) };
-                return;
-            }
-            _copied = ArrayPool<float>.Shared.Rent(rows.Length * keys.Columns);
-            for (int i = 0; i < rows.Length; i++)
-            {
-                keys.Row(rows[i]).CopyTo(_copied.AsSpan(i * keys.Columns));
-            }
-            Matrix = new KeyMatrix { Values = _copied.AsSpan(0, rows.Length * keys.Columns), Count = rows.Length, Dimension = keys.Columns };
-        }
-
-        public KeyMatrix Matrix { get; }
-
-        public void Dispose()
-        {
-            if (_copied is not null)
-            {
-                ArrayPool<float>.Shared.Return(_copied);
-            }
-        }
-    }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Prescore.Attention.Core;
 using Prescore.Memory;
 using Prescore.Numerics;
@@ -13,13 +12,13 @@ internal sealed class HeadScorer : IDisposable
     public const int FitKeys = 1024;
 
     private readonly int _head;
+    private readonly int _selected;
+    private readonly bool _takesValues;
     private readonly IFittedScorer _fitted;
     private long _taken;
 
-    private HeadScorer(int head, IFittedScorer fitted)
-    {
-        (_head, _fitted) = (head, fitted);
-    }
+    private HeadScorer(int head, int selected, bool takesValues, IFittedScorer fitted) =>
+        (_head, _selected, _takesValues, _fitted) = (head, selected, takesValues, fitted);
 
     /// <summary>Key-side products computed since the last call.</summary>
     public long TakeIndexProducts()
@@ -36,30 +35,27 @@ internal sealed class HeadScorer : IDisposable
     /// <param name="head">Key/value head.</param>
     /// <param name="positions">Positions of the keys to fit on, ascending, at least one.</param>
     /// <param name="selected">How many keys will be selected.</param>
-    public static HeadScorer Fit(IKeyScorer scorer, AttentionCall call, int batch, int head, ReadOnlySpan<int> positions, int selected)
+    /// <param name="queries">Queries seen so far, where the scorer asks for them.</param>
+    public static HeadScorer Fit(
+        IKeyScorer scorer, AttentionCall call, int batch, int head, ReadOnlySpan<int> positions, int selected, KeyMatrix queries)
     {
-        MatrixView keys = call.Keys(batch, head);
-        var context = new ScoringContext(call.Options.Seed, call.Options.Layer, head, positions[0], selected, call.Options.Simd);
-        if (positions.Length <= FitKeys && IsRun(positions))
-        {
-            return new HeadScorer(head, scorer.Fit(Matrix(keys.Slice(positions[0], positions.Length)), context));
-        }
+        bool takesValues = scorer.Needs.HasFlag(ScorerNeeds.Values);
         int count = Math.Min(positions.Length, FitKeys);
-        float[] gathered = ArrayPool<float>.Shared.Rent(count * keys.Columns);
+        int[] sample = new int[count];
         for (int i = 0; i < count; i++)
         {
-            keys.Row(positions[EvenSpacing.Index(i, count, positions.Length)]).CopyTo(gathered.AsSpan(i * keys.Columns));
+            sample[i] = positions[EvenSpacing.Index(i, count, positions.Length)];
         }
-        var matrix = new KeyMatrix { Values = gathered.AsSpan(0, count * keys.Columns), Count = count, Dimension = keys.Columns };
-        var fitted = new HeadScorer(head, scorer.Fit(matrix, context));
-        ArrayPool<float>.Shared.Return(gathered);
-        return fitted;
+        using var keys = new GatheredRows(call.Keys(batch, head), sample);
+        using var values = new GatheredRows(call.Values(batch, head), takesValues ? sample : []);
+        ScoringContext context = Context(call, head, positions[0], selected) with { Positions = sample, Values = values.Matrix, Queries = queries };
+        return new HeadScorer(head, selected, takesValues, scorer.Fit(keys.Matrix, context));
     }
 
     /// <summary>Scores the keys at ascending positions, runs of neighbours together.</summary>
     public void Score(AttentionCall call, int batch, ReadOnlySpan<int> positions, Span<float> scores)
     {
-        MatrixView keys = call.Keys(batch, _head);
+        MatrixView keys = call.Keys(batch, _head), values = call.Values(batch, _head);
         for (int start = 0, end; start < positions.Length; start = end)
         {
             end = start + 1;
@@ -67,20 +63,17 @@ internal sealed class HeadScorer : IDisposable
             {
                 end++;
             }
-            int first = positions[start];
-            _fitted.Score(Matrix(keys.Slice(first, end - start)), first, scores[start..end]);
+            ScoringContext context = Context(call, _head, positions[start], _selected);
+            if (_takesValues)
+            {
+                context = context with { Values = GatheredRows.InPlace(values.Slice(positions[start], end - start)) };
+            }
+            _fitted.Score(GatheredRows.InPlace(keys.Slice(positions[start], end - start)), context, scores[start..end]);
         }
     }
 
     public void Dispose() => _fitted.Dispose();
 
-    private static bool IsRun(ReadOnlySpan<int> positions) => positions[^1] - positions[0] == positions.Length - 1;
-
-    private static KeyMatrix Matrix(MatrixView rows) => new()
-    {
-        Values = rows.Span,
-        Count = rows.Rows,
-        Dimension = rows.Columns,
-        Stride = checked((int)rows.Stride),
-    };
+    private static ScoringContext Context(AttentionCall call, int head, int firstPosition, int selected) =>
+        new(call.Options.Seed, call.Options.Layer, head, firstPosition, selected, call.Options.Simd);
 }

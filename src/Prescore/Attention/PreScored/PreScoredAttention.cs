@@ -3,6 +3,7 @@ using Prescore.Attention.Core;
 using Prescore.Attention.Coreset;
 using Prescore.Attention.Hyper;
 using Prescore.Attention.Window;
+using Prescore.Numerics;
 using Prescore.Scoring;
 using Prescore.Specs;
 
@@ -89,7 +90,14 @@ public sealed class PreScoredAttention : ISizedAttention
         }
     }
 
-    private PreScoredAttention(Settings settings, bool explicitSize) => (_settings, HasExplicitSize) = (settings, explicitSize);
+    private PreScoredAttention(Settings settings, bool explicitSize)
+    {
+        if (settings.IsHyper && settings.Scorer.Needs.HasFlag(ScorerNeeds.Queries))
+        {
+            throw new MethodSpecException($"scorer '{settings.Scorer.Name}' asks for queries, which goes with inner=exact");
+        }
+        (_settings, HasExplicitSize) = (settings, explicitSize);
+    }
 
     /// <summary>Name, summary and options.</summary>
     public static OptionTable Options => Table;
@@ -168,7 +176,9 @@ public sealed class PreScoredAttention : ISizedAttention
         int end = Math.Min(_settings.Protected, call.Shape.Keys);
         int[] kept = KeptKeys.Between(call, batch, head, 0, end);
         int[] ranked = KeptKeys.Between(call, batch, head, end, call.Shape.Keys);
-        int[] top = Selection.Top(call, batch, head, ranked);
+        float[] seen = _settings.Scorer.Needs.HasFlag(ScorerNeeds.Queries) ? ObservedQueries.Spread(call, batch, head) : [];
+        int d = call.Shape.HeadDimension;
+        int[] top = Selection.Top(call, batch, head, ranked, new KeyMatrix { Values = seen, Count = seen.Length / d, Dimension = d });
         int[] left = Representatives == 0 ? [] : [.. ranked.Except(top)];
         keys.Begin(call, batch, head, kept.Length + top.Length + Math.Min(Representatives, left.Length));
         foreach (int position in (ReadOnlySpan<int>)[.. kept, .. top])

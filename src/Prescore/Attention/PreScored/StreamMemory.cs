@@ -24,4 +24,12 @@ internal sealed class StreamMemory(CacheShape shape, AttentionOptions options, F
     }
 
     protected override SequenceMemory Empty() => new StreamMemory(Shape, Options, create);
+
+    protected override void CopyTo(SequenceMemory fork)
+    {
+        for (int head = 0; head < Heads.Length; head++)
+        {
+            Heads[head].Selection.CopyTo(((StreamMemory)fork).Heads[head].Selection);
+        }
+    }
 }

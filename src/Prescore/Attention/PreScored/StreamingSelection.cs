@@ -13,17 +13,19 @@ namespace Prescore.Attention.PreScored;
 internal sealed class StreamingSelection(IKeyScorer scorer, int batch, int head, int selected, int window) : IDisposable
 {
     private readonly List<EpochScores> _scores = [];
+    private readonly ObservedQueries? _observed = scorer.Needs.HasFlag(ScorerNeeds.Queries) ? new ObservedQueries(batch, head) : null;
     private Choice? _last;
 
     /// <summary>The far keys of each block.</summary>
     public FarKeys Far { get; } = new(WindowAttention.Sinks, window);
 
     /// <summary>Bytes held.</summary>
-    public long Bytes => Far.Bytes + sizeof(float) * _scores.Sum(epoch => (long)epoch.Values.Length);
+    public long Bytes => Far.Bytes + (_observed?.Bytes ?? 0) + sizeof(float) * _scores.Sum(epoch => (long)epoch.Values.Length);
 
-    /// <summary>Plans the selections of the blocks up to <paramref name="endBlock"/>.</summary>
+    /// <summary>Plans the selections of the blocks up to <paramref name="endBlock"/>, and keeps queries for a scorer that asks for them.</summary>
     public void Plan(AttentionCall call, int endBlock)
     {
+        _observed?.Take(call);
         Far.Plan(call, batch, head, endBlock);
         while (_scores.Count < Far.Epochs.Count)
         {
@@ -48,7 +50,8 @@ internal sealed class StreamingSelection(IKeyScorer scorer, int batch, int head,
         {
             scores.Block = firstBlock;
             known = Far.Of(firstBlock).Length;
-            scores.Fitted = HeadScorer.Fit(scorer, call, batch, head, all[..known], selected);
+            scores.Fitted = HeadScorer.Fit(
+                scorer, call, batch, head, all[..known], selected, _observed is null ? default : _observed.Before(firstBlock, call.Shape.HeadDimension));
             scores.Fitted.Score(call, batch, all[..known], scores.Values);
         }
         for (; scores.Block < endBlock - 1; scores.Block++)
@@ -83,6 +86,7 @@ internal sealed class StreamingSelection(IKeyScorer scorer, int batch, int head,
     public int Truncate(int length)
     {
         int blocks = Far.Truncate(length);
+        _observed?.Truncate(length);
         _scores.Skip(Far.Epochs.Count).ToList().ForEach(epoch => epoch.Fitted?.Dispose());
         _scores.RemoveRange(Far.Epochs.Count, _scores.Count - Far.Epochs.Count);
         _scores.ForEach(epoch => epoch.Block = Math.Min(epoch.Block, blocks - 1));
@@ -110,6 +114,15 @@ internal sealed class StreamingSelection(IKeyScorer scorer, int batch, int head,
             }
         }
         return left;
+    }
+
+    /// <summary>Hands on what is not derived from the keys.</summary>
+    public void CopyTo(StreamingSelection fork)
+    {
+        if (fork._observed is not null)
+        {
+            _observed?.CopyTo(fork._observed);
+        }
     }
 
     public void Dispose() => _scores.ForEach(epoch => epoch.Fitted?.Dispose());

@@ -2,6 +2,7 @@ using System.Buffers;
 using Prescore.Attention.Core;
 using Prescore.Attention.Hyper;
 using Prescore.Attention.Window;
+using Prescore.Numerics;
 using Prescore.Scoring;
 
 namespace Prescore.Attention.PreScored;
@@ -30,13 +31,18 @@ internal sealed class TopOfSegment(IKeyScorer scorer, int selected) : ISegmentSe
     }
 
     /// <summary>The top s of listed keys, ascending; all where there are no more.</summary>
-    public int[] Top(AttentionCall call, int batch, int head, int[] positions)
+    /// <param name="call">The call.</param>
+    /// <param name="batch">Sequence.</param>
+    /// <param name="head">Key/value head.</param>
+    /// <param name="positions">Positions of the keys, ascending.</param>
+    /// <param name="queries">Queries seen, where the scorer asks for them.</param>
+    public int[] Top(AttentionCall call, int batch, int head, int[] positions, KeyMatrix queries = default)
     {
         if (selected >= positions.Length)
         {
             return positions;
         }
-        using HeadScorer fitted = HeadScorer.Fit(scorer, call, batch, head, positions, selected);
+        using HeadScorer fitted = HeadScorer.Fit(scorer, call, batch, head, positions, selected, queries);
         float[] scores = ArrayPool<float>.Shared.Rent(positions.Length);
         fitted.Score(call, batch, positions, scores.AsSpan(0, positions.Length));
         int[] top = new int[selected];
