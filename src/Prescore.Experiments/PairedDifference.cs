@@ -43,4 +43,24 @@ public readonly record struct PairedDifference(double Mean, double StandardError
         double standardError = blocks < 2 ? double.NaN : Math.Sqrt(squares * blocks / (blocks - 1)) / method.Length;
         return new PairedDifference(mean, standardError);
     }
+
+    /// <summary>Compares two series of which the summed differences of blocks are known.</summary>
+    /// <param name="blockSums">Sums over blocks of <see cref="BlockTokens"/> tokens; the last may be shorter.</param>
+    /// <param name="tokens">Number of tokens.</param>
+    public static PairedDifference OfBlocks(ReadOnlySpan<double> blockSums, int tokens)
+    {
+        double sum = 0, squares = 0;
+        foreach (double block in blockSums)
+        {
+            sum += block;
+        }
+        double mean = sum / tokens;
+        for (int i = 0; i < blockSums.Length; i++)
+        {
+            double deviation = blockSums[i] - mean * Math.Min(BlockTokens, tokens - i * BlockTokens);
+            squares += deviation * deviation;
+        }
+        int blocks = blockSums.Length;
+        return new PairedDifference(mean, blocks < 2 ? double.NaN : Math.Sqrt(squares * blocks / (blocks - 1)) / tokens);
+    }
 }

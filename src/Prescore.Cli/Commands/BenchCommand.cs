@@ -8,7 +8,6 @@ using Prescore.Experiments.Layers;
 using Prescore.Experiments.Plots;
 using Prescore.Experiments.Reports;
 using Prescore.Kernels;
-using Prescore.Models.Formats;
 using Spectre.Console;
 
 namespace Prescore.Cli.Commands;
@@ -16,8 +15,6 @@ namespace Prescore.Cli.Commands;
 /// <summary><c>prescore bench</c>: one attention layer, methods side by side, against length.</summary>
 internal static class BenchCommand
 {
-    private const string Gaussian = "gaussian";
-
     private const string DefaultLengths = "1k,2k,4k,8k,16k,32k";
 
     private static readonly string[] DefaultMethods =
@@ -60,22 +57,7 @@ internal static class BenchCommand
             Description = $"Lengths n, rising; k stands for 1,024 and dots go on with the last ratio. Default: {DefaultLengths}, with --decode {BenchDecode.DefaultLengths}.",
             HelpName = "1k,2k,...",
         };
-        var data = new PathOption(
-            "--data",
-            "A .safetensors file with q [h_q,n,d], k and v [h_kv,n,d], or 'gaussian'. "
-                + "Default: captured from layers 4, 12 and 20 of the embedded model (of another: at the same depths).",
-            PathUse.File)
-        {
-            HelpName = "FILE|gaussian",
-            Words = [Gaussian],
-        };
-        Option<string?> model = RunOptions.Model();
-        Option<string?> text = RunOptions.Text();
-        var captureWith = new Option<string?>("--capture-with")
-        {
-            Description = $"Method of the layers below the captured ones. Default: exact up to 32k tokens, {CapturedLayers.BeyondExact} beyond.",
-            HelpName = "SPEC",
-        };
+        var data = new LayerDataOptions("layers 4, 12 and 20");
         Option<double?> budget = RunOptions.Budget("Solve the size of methods without one for this budget, at each length.");
         var decode = new Option<bool>("--decode")
         {
@@ -89,8 +71,9 @@ internal static class BenchCommand
         Option<string?> plot = RunOptions.Plot("time against length");
         var command = new ToolCommand("bench", "Time one attention layer against length, methods side by side.", HelpNotes)
         {
-            methods, lengths, decode, tokens, data, model, text, captureWith, budget, threads, seed, json, plot,
+            methods, lengths, decode, tokens, budget, threads, seed, json, plot,
         };
+        data.AddTo(command);
         command.SetAction(parsed =>
         {
             AttentionOptions options = RunOptions.Attention(parsed.GetValue(threads), parsed.GetValue(seed));
@@ -100,42 +83,22 @@ internal static class BenchCommand
             int[] wanted = LengthList.Parse(parsed.GetValue(lengths) ?? (decodes ? BenchDecode.DefaultLengths : DefaultLengths));
             if (decodes)
             {
-                if ((parsed.GetValue(data) ?? parsed.GetValue(captureWith) ?? parsed.GetValue(plot)) is not null || parsed.GetValue(budget) is not null)
+                if (data.IsOfLayers(parsed) || parsed.GetValue(plot) is not null || parsed.GetValue(budget) is not null)
                 {
                     throw new BadInputException("--decode runs whole models: --data, --capture-with, --budget and --plot do not go with it");
                 }
                 return BenchDecode.Run(
-                    context, parsed.GetValue(model) ?? EmbeddedFiles.Model, parsed.GetValue(text) ?? EmbeddedFiles.Text, requests, wanted,
+                    context, data.Model(parsed) ?? EmbeddedFiles.Model, data.Text(parsed) ?? EmbeddedFiles.Text, requests, wanted,
                     parsed.GetValue(tokens) ?? DecodeBenchmark.DefaultTokens, options, parsed.GetValue(json));
             }
             if (parsed.GetValue(tokens) is not null)
             {
                 throw new BadInputException("--tokens goes with --decode");
             }
-            ILayerSource source = Source(
-                context, parsed.GetValue(data), parsed.GetValue(model), parsed.GetValue(text), parsed.GetValue(captureWith), wanted, options);
+            ILayerSource source = data.Open(context, parsed, layers: null, wanted, options);
             return Run(context, source, requests, wanted, options, parsed.GetValue(json), parsed.GetValue(plot));
         });
         return command;
-    }
-
-    private static ILayerSource Source(
-        ToolContext context, string? data, string? model, string? text, string? captureWith, int[] lengths, AttentionOptions options)
-    {
-        if (data is not null && (model ?? text ?? captureWith) is not null)
-        {
-            throw new BadInputException("--data brings its own tensors; --model, --text and --capture-with say how else to capture them");
-        }
-        if (data is null)
-        {
-            using TextInput input = TextInputs.Open(context, text ?? EmbeddedFiles.Text);
-            return new CapturedLayers(model ?? EmbeddedFiles.Model, input, layers: null, lengths, options, captureWith);
-        }
-        return data switch
-        {
-            Gaussian => new GaussianLayers(options.Seed),
-            _ => new FileLayers(data, lengths),
-        };
     }
 
     private static int Run(

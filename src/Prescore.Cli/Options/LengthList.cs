@@ -19,7 +19,9 @@ internal static class LengthList
                 fill = true;
                 continue;
             }
-            int length = ParseOne(part, text);
+            int length = TryParse(part, out int parsed)
+                ? parsed
+                : throw new BadInputException($"--lengths '{text}': '{part}' is no length; write 1k,2k,4096 or 1k,2k,...,32k");
             if (fill)
             {
                 AddPowers(lengths, length);
@@ -44,15 +46,19 @@ internal static class LengthList
         }
     }
 
-    private static int ParseOne(string part, string whole)
+    /// <summary>Parses one length.</summary>
+    /// <param name="option">The option that has it, for the message.</param>
+    /// <param name="text">The length.</param>
+    /// <exception cref="BadInputException">Not a length.</exception>
+    public static int ParseOne(string option, string text) =>
+        TryParse(text, out int length) ? length : throw new BadInputException($"{option} '{text}' is no length; write 4096 or 4k");
+
+    private static bool TryParse(string text, out int length)
     {
-        bool thousands = part.EndsWith('k') || part.EndsWith('K');
-        string digits = thousands ? part[..^1] : part;
-        if (int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int value)
-            && value >= 1 && value <= int.MaxValue / 1024)
-        {
-            return thousands ? value * 1024 : value;
-        }
-        throw new BadInputException($"--lengths '{whole}': '{part}' is no length; write 1k,2k,4096 or 1k,2k,...,32k");
+        bool thousands = text.EndsWith('k') || text.EndsWith('K');
+        string digits = thousands ? text[..^1] : text;
+        bool valid = int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= 1 && value <= int.MaxValue / 1024;
+        length = thousands ? value * 1024 : value;
+        return valid;
     }
 }

@@ -11,6 +11,9 @@ internal static class PathOptions
     /// <summary>A text to read, with <see cref="TextInputs"/>: a file or a pipe, and <c>-</c> is the standard input.</summary>
     public static PathOption Text(string name, string description) => new(name, description, PathUse.Text);
 
+    /// <summary>Texts to read, regular files.</summary>
+    public static PathListOption Texts(string name, string description) => new(name, description);
+
     /// <summary>A file to read in place, such as a model or tensors: a regular file.</summary>
     public static PathOption Input(string name, string description) => new(name, description, PathUse.File);
 
@@ -80,6 +83,20 @@ internal sealed class PathOption : Option<string?>, IPathSymbol
     public PathUse Use { get; }
 
     public IReadOnlyList<string> Words { get; init; } = [];
+}
+
+/// <summary>An option whose values are paths of regular files to read.</summary>
+internal sealed class PathListOption : Option<string[]>, IPathSymbol
+{
+    public PathListOption(string name, string description)
+        : base(name)
+    {
+        Description = description;
+        HelpName = "FILE";
+        AllowMultipleArgumentsPerToken = true;
+    }
+
+    public PathUse Use => PathUse.File;
 }
 
 /// <summary>An argument that is a path.</summary>

@@ -6,10 +6,6 @@ namespace Prescore.Experiments.Layers;
 /// <summary>Times attention methods side by side on the same layers, each checked against exact in the same run.</summary>
 public sealed class LayerBenchmark
 {
-    // Short runs are repeated: their median is shown.
-    private const int MaximumRepetitions = 5;
-    private const double RepetitionSeconds = 1;
-
     // Enough to have the code compiled; whole long layers would cost as much as the measurement.
     private const int WarmUpTokens = 4096;
 
@@ -58,12 +54,12 @@ public sealed class LayerBenchmark
                 WarmUp(layers, cancellationToken);
                 warm = true;
             }
-            Measured? exact = null;
+            LayerMeasurement? exact = null;
             for (int i = 0; i < _methods.Count; i++)
             {
                 progress?.Report(new StudyProgress(done + share * (0.5 + 0.5 * i / _methods.Count), $"{_methods[i].Text}, n = {n}"));
                 IAttention method = _methods[i].Resolve(layers[0].Shape, causal: true);
-                Measured measured = Measure(method, layers, cancellationToken);
+                LayerMeasurement measured = LayerMeasurement.Of(layers, layer => LayerRun.Of(method, layer, causal: true, _options, cancellationToken));
                 exact ??= measured;
                 yield return Row(_methods[i].Text, method, n, layers[0].Shape, measured, exact);
             }
@@ -120,44 +116,8 @@ public sealed class LayerBenchmark
         }
     }
 
-    private Measured Measure(IAttention method, IReadOnlyList<LayerTensors> layers, CancellationToken cancellationToken)
+    private static BenchRow Row(string text, IAttention method, int n, AttentionShape shape, LayerMeasurement measured, LayerMeasurement exact)
     {
-        var outputs = new float[layers.Count][];
-        var report = new AttentionReport();
-        double seconds = 0;
-        double indexSeconds = 0;
-        for (int layer = 0; layer < layers.Count; layer++)
-        {
-            var times = new List<double>();
-            LayerRun run;
-            do
-            {
-                run = LayerRun.Of(method, layers[layer], causal: true, _options, cancellationToken);
-                times.Add(run.Report.Seconds);
-            }
-            while (times.Count < MaximumRepetitions && times.Sum() < RepetitionSeconds);
-            if (times.Count > 1)
-            {
-                // The first of several runs may still meet new code and cold caches.
-                times.RemoveAt(0);
-            }
-            times.Sort();
-            double median = 0.5 * (times[(times.Count - 1) / 2] + times[times.Count / 2]);
-            seconds += median;
-            indexSeconds += median * run.Report.IndexSeconds / run.Report.Seconds;
-            report += run.Report;
-            outputs[layer] = run.Output;
-        }
-        return new Measured(outputs, report with { Seconds = seconds, IndexSeconds = indexSeconds });
-    }
-
-    private static BenchRow Row(string text, IAttention method, int n, AttentionShape shape, Measured measured, Measured exact)
-    {
-        var error = new RelativeError();
-        for (int layer = 0; layer < measured.Outputs.Length; layer++)
-        {
-            error += RelativeError.Of(measured.Outputs[layer], exact.Outputs[layer]);
-        }
         double operations = 2.0 * measured.Report.Interactions * (shape.HeadDimension + shape.ValueDimension);
         return new BenchRow
         {
@@ -166,12 +126,10 @@ public sealed class LayerBenchmark
             Seconds = measured.Report.Seconds,
             Gflops = operations / measured.Report.Seconds / 1e9,
             Budget = measured.Report.Budget,
-            RelativeError = error.Value,
+            RelativeError = measured.ErrorAgainst(exact),
             Speedup = exact.Report.Seconds / measured.Report.Seconds,
             IndexShare = measured.Report.IndexSeconds / measured.Report.Seconds,
             Certificate = CertificateReport.Of(method, [measured.Report.Certificates ?? []]),
         };
     }
-
-    private sealed record Measured(float[][] Outputs, AttentionReport Report);
 }

@@ -88,6 +88,10 @@ public static class ReportJson
 [JsonSerializable(typeof(AgreementRow))]
 [JsonSerializable(typeof(GenerateReport))]
 [JsonSerializable(typeof(PlantedReport))]
+[JsonSerializable(typeof(LayerStudyReport))]
+[JsonSerializable(typeof(LayerStudyPoint))]
+[JsonSerializable(typeof(BudgetReport))]
+[JsonSerializable(typeof(BudgetCell))]
 [JsonSerializable(typeof(StudyResult))]
 [JsonSerializable(typeof(VerdictList))]
 internal sealed partial class ReportJsonContext : JsonSerializerContext;
