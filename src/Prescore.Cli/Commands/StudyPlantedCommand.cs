@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Prescore.Cli.Options;
 using Prescore.Cli.Rendering;
+using Prescore.Experiments;
 using Prescore.Experiments.Planted;
 using Prescore.Experiments.Plots;
 using Prescore.Experiments.Reports;
@@ -22,13 +23,15 @@ internal static class StudyPlantedCommand
         with the signal keys, over seeds. Shown are recovered keys in percent, and in brackets the share of seeds in which all
         of them and no others were selected. "signal x" has x times the norm from which on leverage must recover all
         (docs/planted.md); "inside both" {PlantedStudy.Inside} times the one from which on clustering must too. The rows below break one
-        assumption each, from there.
+        assumption each, from there, and "at {PlantedStudy.SignalName(PlantedStudy.Inside)}" from inside leverage's condition alone. --phases adds phase diagrams (noise ×
+        cosine between directions, n × d) to the JSON and the report.
 
         Scorers: {string.Join(", ", KeyScorers.Names)}
 
         Examples:
           prescore study planted
           prescore study planted --seeds 20 --scorers kmeans leverage --plot recovery.png
+          prescore study planted --points "inside both" --scorers kmeans kmedian leverage ridge
         """;
 
     public static Command Create(ToolContext context)
@@ -41,12 +44,19 @@ internal static class StudyPlantedCommand
         };
         Option<int?> seeds = NumberOptions.Whole("--seeds", $"Draws of every point. Default: {DefaultSeeds}.", 1, maximum: 100_000);
         Option<int?> keys = NumberOptions.Whole("--keys", $"Number n of keys. Default: {DefaultKeys}.", 1_000, maximum: 1_000_000);
+        var points = new Option<string[]>("--points")
+        {
+            Description = "Run these points alone, such as \"inside both\" and \"signal 1.2\". Default: all.",
+            HelpName = "NAME",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var phases = new Option<bool>("--phases") { Description = "Make phase diagrams too, a tenth of the draws a cell." };
         Option<int?> threads = RunOptions.Threads();
         Option<string?> json = RunOptions.Json("recovery at every point");
         Option<string?> plot = PathOptions.Output("--plot", $"Draw recovery against the signal, d = {Dimensions[^1]}, as a PNG file.");
         var command = new ToolCommand("planted", "Planted heavy keys: which scorers recover them, and from which signal on.", HelpNotes)
         {
-            scorers, seeds, keys, threads, json, plot,
+            scorers, seeds, keys, points, phases, threads, json, plot,
         };
         command.SetAction(parsed =>
         {
@@ -56,12 +66,17 @@ internal static class StudyPlantedCommand
             {
                 throw MethodSpecException.Unknown("scorer", unknown, KeyScorers.Names);
             }
+            string[] wanted = parsed.GetValue(points) ?? [];
+            if (wanted.FirstOrDefault(name => !PlantedStudy.PointNames.Contains(name)) is string wrong)
+            {
+                throw new BadInputException(UnknownName.Describe("point", wrong, [.. PlantedStudy.PointNames]));
+            }
             var study = new PlantedStudy(
                 names, parsed.GetValue(seeds) ?? DefaultSeeds, parsed.GetValue(keys) ?? DefaultKeys, Dimensions, parsed.GetValue(threads) ?? Environment.ProcessorCount);
             PlantedReport report;
             using (var progress = new ProgressLine(context))
             {
-                report = study.Run(progress, context.CancellationToken);
+                report = study.Run(wanted, parsed.GetValue(phases), progress, context.CancellationToken);
             }
             Print(context, report);
             OutputFiles.WriteJson(parsed.GetValue(json), report);

@@ -16,7 +16,34 @@ public sealed record PlantedReport
     public required IReadOnlyList<string> Scorers { get; init; }
 
     public required IReadOnlyList<PlantedRow> Points { get; init; }
+
+    /// <summary>Where recovery breaks, over two quantities at a time; empty where they were not asked for.</summary>
+    public IReadOnlyList<PhaseDiagram> Phases { get; init; } = [];
 }
+
+/// <summary>Recovery over two quantities.</summary>
+public sealed record PhaseDiagram
+{
+    /// <summary>What the columns vary.</summary>
+    public required string Columns { get; init; }
+
+    public required IReadOnlyList<double> ColumnValues { get; init; }
+
+    /// <summary>What the rows vary.</summary>
+    public required string Rows { get; init; }
+
+    public required IReadOnlyList<double> RowValues { get; init; }
+
+    /// <summary>Draws a cell.</summary>
+    public required int Seeds { get; init; }
+
+    public required IReadOnlyList<PhaseScorer> Scorers { get; init; }
+}
+
+/// <summary>What one scorer recovers.</summary>
+/// <param name="Scorer">Its name.</param>
+/// <param name="Recall">Mean fraction of signal keys that are selected, [rows][columns]; null where there is no boundary to start from.</param>
+public sealed record PhaseScorer(string Scorer, IReadOnlyList<double[]> Recall);
 
 /// <summary>One point of the planted model.</summary>
 public sealed record PlantedRow

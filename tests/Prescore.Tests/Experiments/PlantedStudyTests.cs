@@ -5,7 +5,7 @@ namespace Prescore.Tests.Experiments;
 
 public class PlantedStudyTests
 {
-    private static readonly PlantedReport Report = new PlantedStudy(["kmeans", "kmedian", "leverage", "ridge", "random"], 8, 2000, [8], 2).Run();
+    private static readonly PlantedReport Report = new PlantedStudy(["kmeans", "kmedian", "leverage", "ridge", "random"], 8, 2000, [8], 2).Run([], phases: false);
 
     [Theory]
     [InlineData("kmeans")]
@@ -70,6 +70,20 @@ public class PlantedStudyTests
         }
         plain[..8].ShouldBe(turned[..8]);
         plain[8..16].ShouldNotBe(turned[8..16]);
+    }
+
+    [Fact]
+    public void Phase_diagrams_show_where_recovery_breaks()
+    {
+        PlantedReport report = new PlantedStudy(["leverage"], 10, 2000, [8], 2).Run([PlantedStudy.InsideName], phases: true);
+
+        report.Points.Count.ShouldBe(1);
+        report.Phases.Count.ShouldBe(2);
+        double[] orthogonal = report.Phases[0].Scorers[0].Recall[0];
+        orthogonal[1].ShouldBe(1);
+        orthogonal[^1].ShouldBeLessThan(0.9);
+        // At 1.2 times its boundary leverage finds all, whatever n and d, but where there is none.
+        report.Phases[1].Scorers[0].Recall.ShouldAllBe(row => row.All(recall => double.IsNaN(recall) || recall == 1));
     }
 
     [Fact]

@@ -7,6 +7,9 @@ namespace Prescore.Experiments.Evidence.Sections;
 /// <summary>Recovery of planted heavy keys.</summary>
 public sealed class PlantedSection : ReportSection<PlantedReport>
 {
+    // Two pictures of each diagram are enough.
+    private static readonly string[] Drawn = ["kmeans", "leverage"];
+
     /// <inheritdoc/>
     public override string Introduction =>
         "A few keys lie along directions of their own, all others are noise: which scorers' top keys are just those? Shown is the share of them that is found, and in brackets the share of the draws in which nothing else is. “signal x” has x times the norm from which on leverage must find them; “inside both” meets clustering's stronger condition too, and the rows below it break one assumption each.";
@@ -32,5 +35,17 @@ public sealed class PlantedSection : ReportSection<PlantedReport>
                 ["point", .. report.Scorers],
                 size.Select(row => row.Scorers.Select(scorer => $"{Html.Percent(scorer.Recall)} ({Html.Fixed(100 * scorer.Exact, 0)} %)").Prepend(row.Name)));
         }
+        foreach (PhaseDiagram phase in report.Phases)
+        {
+            foreach (PhaseScorer scorer in phase.Scorers.Where(scorer => Drawn.Contains(scorer.Scorer)))
+            {
+                yield return Html.Table(
+                    $"{scorer.Scorer}: planted keys found, {phase.Rows} (rows) × {phase.Columns} (columns), from 1.2 times leverage's boundary, {phase.Seeds} draws a cell",
+                    [phase.Rows, .. phase.ColumnValues.Select(Number)],
+                    scorer.Recall.Select((row, i) => row.Select(Html.Percent).Prepend(Number(phase.RowValues[i]))));
+            }
+        }
     }
+
+    private static string Number(double value) => value.ToString("0.##", System.Globalization.CultureInfo.InvariantCulture);
 }
