@@ -22,12 +22,13 @@ internal static class ReportStudies
     public static IReadOnlyList<ReportStudy> Full { get; } =
     [
         new("perplexity-4k", "Quality at a quarter of the work, 4,096 tokens", 2, new PerplexitySection(), ["perplexity"]),
-        new("perplexity-8k", "Quality at 8,192 tokens", 5, new PerplexitySection(), ["perplexity", "--context", "8192", "--budget", "0.15", "--methods", "window", "hyper", "prescored:scorer=kmeans,inner=exact", "prescored:scorer=leverage,inner=exact", "prescored:scorer=random,inner=exact", "prescored:scorer=kmeans,inner=hyper", "prescored:scorer=leverage,inner=hyper", "prescored:scorer=random,inner=hyper", "clustered:error=0.05", "clustered:error=0.1", "clustered:error=0.15"]),
-        new("planted", "Planted heavy keys", 20, new PlantedSection(), ["study", "planted"]),
-        new("bench", "Time against length", 8, new BenchSection(), ["bench"]),
-        new("coverage", "Attention that a few keys hold", 5, new CoverageSection(), ["study", "coverage", "--context", "4096"]),
-        new("needle", "Facts in long texts", 60, new TaskSection(), ["needle", "--lengths", "2k,4k,8k", "--passages", "21", "--methods", "clustered:error=0.05", "clustered:error=0.1", "window:w=1024"]) { ResumeOption = "--resume" },
-        new("tasks", "Tasks in long texts", 30, new TaskSection(), ["study", "tasks"]) { ResumeOption = "--resume" },
+        new("perplexity-8k", "Quality at a seventh of the work, 8,192 tokens", 4, new PerplexitySection(), ["perplexity", "--context", "8192", "--budget", "0.15", "--methods", "window", "hyper", "prescored:scorer=kmeans,inner=exact", "prescored:scorer=kmeans,inner=hyper", "clustered:error=0.05", "clustered:error=0.1", "clustered:error=0.15"]),
+        new("bench", "Time against length", 5, new BenchSection(), ["bench", "--lengths", "1k,2k,4k,8k,16k"]),
+        new("planted-inside", "Planted heavy keys inside the conditions", 2, new PlantedSection(), ["study", "planted", "--points", "inside both", "signal 1.2", "--scorers", "kmeans", "kmedian", "leverage", "ridge"]),
+        new("planted", "Planted heavy keys", 10, new PlantedSection(), ["study", "planted", "--seeds", "40", "--phases"]),
+        new("coverage", "Attention that a few keys hold", 2, new CoverageSection(), ["study", "coverage"]),
+        new("needle", "Facts in long texts", 20, new TaskSection(), ["needle", "--lengths", "2k,4k,8k", "--depths", "16", "--passages", "11"]) { ResumeOption = "--resume" },
+        new("tasks", "Tasks in long texts", 15, new TaskSection(), ["study", "tasks", "--lengths", "2k", "--passages", "8"]) { ResumeOption = "--resume" },
         new("vision", "A vision transformer with a few keys a query", 10, new VisionSection(), ["study", "vision", "--images", "200"]) { ResumeOption = "--json" },
     ];
 }

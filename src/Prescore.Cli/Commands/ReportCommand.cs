@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
+using Prescore.Cli.Options;
 using Prescore.Cli.Rendering;
 using Prescore.Experiments;
 using Prescore.Experiments.Evidence;
@@ -31,6 +32,7 @@ internal static class ReportCommand
           prescore report --full --folder evidence
           prescore report --full --list
           prescore report --only planted --again
+          prescore report --full --page --folder docs/report --document README.md
         """;
 
     public static Command Create(ToolContext context)
@@ -40,10 +42,12 @@ internal static class ReportCommand
         var folder = new Option<string>("--folder") { Description = $"Folder of results and page. Default: {DefaultFolder}.", HelpName = "FOLDER", DefaultValueFactory = _ => DefaultFolder };
         var only = new Option<string[]>("--only") { Description = "Run these studies alone; others that are finished are shown all the same.", HelpName = "STUDY", AllowMultipleArgumentsPerToken = true };
         var again = new Option<bool>("--again") { Description = "Run finished studies anew." };
+        var page = new Option<bool>("--page") { Description = "Run nothing: write the page anew from what is finished." };
+        PathOption document = PathOptions.Output("--document", "Write this report's figures into a Markdown file, between its marks <!-- report: STUDY --> and <!-- end of report -->.");
         var list = new Option<bool>("--list") { Description = "List the studies, which are finished and how long the others take; run none." };
         var command = new ToolCommand("report", "Run the studies and write their results, with verdicts on the paper's claims, as one page.", HelpNotes)
         {
-            quick, full, folder, only, again, list,
+            quick, full, folder, only, again, page, document, list,
         };
         command.Validators.Add(result =>
         {
@@ -68,11 +72,20 @@ internal static class ReportCommand
             }
             ResultFolder results = ResultFolder.Open(path);
             Announce(context, studies, results);
-            var run = new Run(context, results, chosen, parsed.GetValue(again));
-            return run.All(studies);
+            var run = new Run(context, results, parsed.GetValue(page) ? [] : Wanted(studies, results, chosen, parsed.GetValue(again)));
+            int code = run.All(studies);
+            if (parsed.GetValue(document) is string markdown)
+            {
+                AtomicFile.WriteText(markdown, DocumentFigures.Update(File.ReadAllText(markdown), results));
+            }
+            return code;
         });
         return command;
     }
+
+    /// <summary>The studies to run: those that were chosen, or all, as far as they are not finished.</summary>
+    private static ReportStudy[] Wanted(IReadOnlyList<ReportStudy> studies, ResultFolder folder, string[] chosen, bool again) =>
+        [.. studies.Where(study => chosen.Length == 0 || chosen.Contains(study.Name)).Where(study => again || folder.Find(study.Name, study.Command) is null)];
 
     private static void Announce(ToolContext context, IReadOnlyList<ReportStudy> studies, ResultFolder? folder)
     {
@@ -91,16 +104,14 @@ internal static class ReportCommand
     /// <summary>One run of the report.</summary>
     /// <param name="context">The tool.</param>
     /// <param name="folder">Where results are kept.</param>
-    /// <param name="chosen">Studies to run; empty: all.</param>
-    /// <param name="again">Whether finished ones are run anew.</param>
-    private sealed class Run(ToolContext context, ResultFolder folder, IReadOnlyCollection<string> chosen, bool again)
+    /// <param name="wanted">Studies to run.</param>
+    private sealed class Run(ToolContext context, ResultFolder folder, IReadOnlyList<ReportStudy> wanted)
     {
         private readonly Dictionary<string, string> _whyMissing = [];
 
         /// <summary>Runs what is missing and writes the page, which an interrupted run has too.</summary>
         public int All(IReadOnlyList<ReportStudy> studies)
         {
-            ReportStudy[] wanted = [.. studies.Where(study => chosen.Count == 0 || chosen.Contains(study.Name)).Where(study => again || folder.Find(study.Name, study.Command) is null)];
             double all = wanted.Sum(study => study.Minutes), done = 0;
             bool interrupted = false;
             using (var bar = new ProgressLine(context))

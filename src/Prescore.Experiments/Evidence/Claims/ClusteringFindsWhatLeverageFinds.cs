@@ -16,12 +16,16 @@ internal sealed class ClusteringFindsWhatLeverageFinds : IClaim
     /// <inheritdoc/>
     public Verdict Judge(IReadOnlyList<StudyResult> results)
     {
-        StudyResult? source = results.LastOrDefault(result => result.Command is ["study", "planted", ..]);
-        if (source is null)
+        (StudyResult Source, PlantedReport Report)[] all =
+        [
+            .. results.Where(result => result.Command is ["study", "planted", ..]).Select(result => (result, result.Read<PlantedReport>()))
+                .Where(one => At(one.Item2, PlantedStudy.InsideName).Length > 0),
+        ];
+        if (all.Length == 0)
         {
             return PaperClaims.NotRun(Number, Claim, Rule, "'prescore study planted'");
         }
-        PlantedReport report = source.Read<PlantedReport>();
+        (StudyResult source, PlantedReport report) = all.MaxBy(one => one.Report.Seeds);
         PlantedRow[] leverages = At(report, PlantedStudy.SignalName(PlantedStudy.Inside)), both = At(report, PlantedStudy.InsideName);
         bool Recovers(PlantedRow[] rows, string scorer) => rows.Length > 0 && rows.All(row => Of(row, scorer)?.Exact == 1);
         Outcome outcome = Recovers(leverages, "leverage") && Recovers(leverages, "kmeans") ? Outcome.Reproduced
