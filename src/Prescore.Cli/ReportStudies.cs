@@ -29,6 +29,6 @@ internal static class ReportStudies
         new("coverage", "Attention that a few keys hold", 2, new CoverageSection(), ["study", "coverage"]),
         new("needle", "Facts in long texts", 20, new TaskSection(), ["needle", "--lengths", "2k,4k,8k", "--depths", "16", "--passages", "11"]) { ResumeOption = "--resume" },
         new("tasks", "Tasks in long texts", 15, new TaskSection(), ["study", "tasks", "--lengths", "2k", "--passages", "8"]) { ResumeOption = "--resume" },
-        new("vision", "A vision transformer with a few keys a query", 10, new VisionSection(), ["study", "vision", "--images", "200"]) { ResumeOption = "--json" },
+        new("vision", "A vision transformer with a few keys a query", 6, new VisionSection(), ["study", "vision", "--images", "200", "--scorers", "random", "kmeans", "leverage", "--keys", "16", "64"]) { ResumeOption = "--json" },
     ];
 }
