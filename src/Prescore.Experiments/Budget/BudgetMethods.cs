@@ -9,14 +9,21 @@ namespace Prescore.Experiments.Budget;
 /// <summary>The methods of a budget study.</summary>
 public static class BudgetMethods
 {
+    /// <summary>Blocks and exact leaves so small that HyperAttention keeps a budget of a quarter from 2,048 tokens on.</summary>
+    private const string HyperSizes = "block=32,min=128";
+
+    /// <summary>The paper's comparison: HyperAttention alone, and behind clustering, leverage and, as a control, random keys.</summary>
+    public static IReadOnlyList<string> Paper { get; } =
+    [
+        "hyper:" + HyperSizes,
+        .. new[] { "kmeans", "leverage", "random" }.Select(scorer => $"prescored:scorer={scorer},inner=hyper,{HyperSizes}"),
+    ];
+
     /// <summary>The paper's methods and controls, the rivals and ours: minutes.</summary>
     public static IReadOnlyList<string> Few { get; } =
     [
         "window",
-        "hyper",
-        "prescored:scorer=kmeans,inner=hyper",
-        "prescored:scorer=leverage,inner=hyper",
-        "prescored:scorer=random,inner=hyper",
+        .. Paper,
         "prescored:scorer=kmeans,inner=exact",
         "prescored:scorer=leverage,inner=exact",
         "prescored:scorer=random,inner=exact",
@@ -30,8 +37,8 @@ public static class BudgetMethods
     public static IReadOnlyList<string> All { get; } =
     [
         "window",
-        "hyper",
-        .. new[] { "hyper", "exact" }.SelectMany(inner =>
+        Paper[0],
+        .. new[] { "hyper," + HyperSizes, "exact" }.SelectMany(inner =>
             new[] { "kmeans", "kmedian", "leverage", "ridge", "norm", "keydiff", "random" }.Select(scorer => $"prescored:scorer={scorer},inner={inner}")),
         "prescored:scorer=kmeans,inner=exact,rest=coreset",
         "coreset",

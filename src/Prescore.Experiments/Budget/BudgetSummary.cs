@@ -5,14 +5,6 @@ namespace Prescore.Experiments.Budget;
 /// <summary>What the cells of a budget study say together.</summary>
 internal static class BudgetSummary
 {
-    private static readonly string[] PaperMethods =
-    [
-        "hyper",
-        "prescored:scorer=kmeans,inner=hyper",
-        "prescored:scorer=leverage,inner=hyper",
-        "prescored:scorer=random,inner=hyper",
-    ];
-
     /// <summary>A row for each length, method and wanted budget: means over texts and seeds.</summary>
     public static IReadOnlyList<BudgetRow> Rows(IReadOnlyList<BudgetCell> cells) =>
     [
@@ -37,9 +29,9 @@ internal static class BudgetSummary
     public static IReadOnlyList<PaperRow> Paper(IReadOnlyList<BudgetCell> cells) =>
     [
         .. from cell in cells
-           where PaperMethods.Contains(cell.Name) && cell.WantedBudget is not null
+           where BudgetMethods.Paper.Contains(cell.Name) && cell.WantedBudget is not null
            let same = cells.Where(other => other.TextSha256 == cell.TextSha256 && other.N == cell.N && other.WantedBudget == cell.WantedBudget && other.Seed == cell.Seed)
-           let hyper = same.FirstOrDefault(other => other.Name == PaperMethods[0])
+           let hyper = same.FirstOrDefault(other => other.Name == BudgetMethods.Paper[0])
            let leverage = same.FirstOrDefault(other => other.Name == cell.Name.Replace("kmeans", "leverage", StringComparison.Ordinal))
            select new PaperRow
            {

@@ -43,9 +43,9 @@ public sealed class BudgetStudyTests : IDisposable
     {
         IReadOnlyList<PaperRow> rows = BudgetSummary.Paper(
         [
-            Cell(1) with { Name = "hyper", BlockSums = [64, 64] },
-            Cell(0.5) with { Name = "prescored:scorer=kmeans,inner=hyper", BlockSums = [30, 34] },
-            Cell(0.75) with { Name = "prescored:scorer=leverage,inner=hyper", BlockSums = [46, 50] },
+            Cell(1) with { Name = BudgetMethods.Paper[0], BlockSums = [64, 64] },
+            Cell(0.5) with { Name = BudgetMethods.Paper[1], BlockSums = [30, 34] },
+            Cell(0.75) with { Name = BudgetMethods.Paper[2], BlockSums = [46, 50] },
         ]);
         rows[0].Perplexity.ShouldBe(Math.Exp(3), 1e-9);
         rows[0].PublishedStyle.ShouldBe(8, 1e-9);
