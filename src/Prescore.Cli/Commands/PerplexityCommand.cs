@@ -68,7 +68,7 @@ internal static class PerplexityCommand
         Option<string?> json = RunOptions.Json("all figures");
         Option<string?> plot = RunOptions.Plot("quality against budget");
         Option<string?> heatMap = PathOptions.Output(
-            "--report", "Draw what clustered certified, heat maps over layers × heads, as a PNG file; one row a clustered method.");
+            "--report", "Draw the certified errors of every head (measured estimates, not bounds) as heat maps over layers × heads, a PNG file; one row a clustered method.");
         var command = new ToolCommand("perplexity", "Compare attention methods on a language model and a text.", HelpNotes)
         {
             model, text, length, windows, budget, methods, skip, rope, allowLong, threads, seed, json, plot, heatMap,
@@ -80,7 +80,7 @@ internal static class PerplexityCommand
                 parsed.GetValue(methods) is { Length: > 0 } specs ? specs : WithClustered(wanted), wanted, DefaultBudget);
             if (parsed.GetValue(heatMap) is not null && !requests.Any(request => request.Attention is ICertifiedAttention))
             {
-                throw new BadInputException("--report draws certified errors, but no method certifies any; add clustered:error=0.1 to --methods");
+                throw new BadInputException("--report draws certified errors (measured estimates, not bounds), but no method certifies any; add clustered:error=0.1 to --methods");
             }
             using TextInput input = TextInputs.Open(context, parsed.GetValue(text) ?? EmbeddedFiles.Text);
             var settings = new PerplexitySettings

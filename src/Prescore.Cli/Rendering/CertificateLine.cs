@@ -9,7 +9,7 @@ internal static class CertificateLine
     {
         if (certificate.CertifiedHeads == 0)
         {
-            return $"{method}: nothing to certify, the text is too short for a far part";
+            return $"{method}: no certificate, a measured estimate and not a bound: the text is too short for a far part";
         }
         CertifiedHead worst = certificate.Worst()!;
         string target = certificate.TargetError is double error ? $", target {Numbers.Short(error)}" : "";

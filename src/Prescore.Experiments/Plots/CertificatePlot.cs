@@ -42,7 +42,7 @@ public static class CertificatePlot
             Draw(surface.Canvas, ErrorPanel(rows[i], grids[i]), 0, top, width, height);
             Draw(surface.Canvas, BudgetPanel(rows[i], grids[i]), width, top, width, height);
         }
-        Write(surface.Canvas, $"What clustered attention certified: {report.Model.File}, {report.Text.File}, context {report.Context}", 20, 30);
+        Write(surface.Canvas, $"What clustered attention certified, measured estimates and not bounds: {report.Model.File}, {report.Text.File}, context {report.Context}", 20, 30);
         Write(
             surface.Canvas,
             "□ exact at the end    × kept from its target by the budget    grey: never probed    numbers: log₂ of the share from which a key is computed (–: none)",
@@ -66,7 +66,7 @@ public static class CertificatePlot
         // Without a target, or with nothing probed, white is the median or the default target.
         double centre = target ?? (row.Certificate.MedianError is double median && median > 0 ? median : 0.1);
         string white = target is null ? $"median {Number(centre)}" : $"target ε = {Number(centre)}";
-        Plot plot = PlotStyle.Create($"{row.Name}, {white}: certified relative error", "layer", "head");
+        Plot plot = PlotStyle.Create($"{row.Name}, {white}: certified relative error (estimate)", "layer", "head");
         double[] factors = [0.25, 0.5, 1, 2, 4];
         var ticks = new NumericManual(
             [.. factors.Select(Math.Log2)],

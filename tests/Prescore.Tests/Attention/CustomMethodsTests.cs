@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using CustomMethods;
 using Prescore.Attention;
 using Prescore.Attention.Contracts;
@@ -8,7 +9,7 @@ using Prescore.Specs;
 namespace Prescore.Tests.Attention;
 
 /// <summary>A scorer and a method of another assembly, which sees only what is public.</summary>
-public class CustomMethodsTests
+public partial class CustomMethodsTests
 {
     static CustomMethodsTests() => CustomMethodsSample.Register();
 
@@ -51,4 +52,29 @@ public class CustomMethodsTests
         Should.Throw<ArgumentException>(() => AttentionMethods.Register(ExactAttention.Options, DilatedAttention.FromSpec)).Message.ShouldContain("already");
         Should.Throw<ArgumentException>(() => KeyScorers.Register("No name", () => new SpreadScorer()));
     }
+
+    /// <summary>With PRESCORE_WRITE_DOCS=1 the page is written anew instead.</summary>
+    [Fact]
+    public void The_page_for_contributors_shows_this_code()
+    {
+        string path = Path.Combine(SharedData.Repository, "CONTRIBUTING.md");
+        string page = File.ReadAllText(path);
+        var shown = new List<string>();
+        string expected = CodeOfFile().Replace(page, match =>
+        {
+            shown.Add(match.Groups["file"].Value);
+            string code = File.ReadAllText(Path.Combine(SharedData.Repository, shown[^1])).Trim();
+            return $"<!-- {shown[^1]} -->\n```csharp\n{code}\n```";
+        });
+        if (Environment.GetEnvironmentVariable("PRESCORE_WRITE_DOCS") == "1")
+        {
+            File.WriteAllText(path, expected);
+            return;
+        }
+        page.ShouldBe(expected, "run the tests with PRESCORE_WRITE_DOCS=1 to write CONTRIBUTING.md anew");
+        shown.ShouldBe(["samples/CustomMethods/SpreadScorer.cs", "samples/CustomMethods/DilatedAttention.cs"]);
+    }
+
+    [GeneratedRegex("<!-- (?<file>[A-Za-z/]+\\.cs) -->\n```csharp\n.*?\n```", RegexOptions.Singleline)]
+    private static partial Regex CodeOfFile();
 }

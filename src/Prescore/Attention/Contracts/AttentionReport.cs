@@ -4,7 +4,7 @@ namespace Prescore.Attention.Contracts;
 public readonly record struct AttentionReport
 {
     /// <summary>
-    /// Query-side logits computed: member keys, centroids, samples, probes (design, section 2). A key of which only a
+    /// Query-side logits computed: selected keys, centroids, samples, probes (design, section 2). A key of which only a
     /// sketch was read counts as the sketch's part of the bytes of key and value.
     /// </summary>
     public long Interactions { get; init; }

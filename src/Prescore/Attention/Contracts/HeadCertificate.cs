@@ -2,7 +2,7 @@ namespace Prescore.Attention.Contracts;
 
 /// <summary>
 /// What exact probe queries measured about one query head of Clustered attention. The errors are out of sample: every
-/// probe was judged at the effort that earlier probes had chosen. An estimate with its count and interval, not a bound.
+/// probe was judged at the threshold that earlier probes had chosen. An estimate with its count and interval, not a bound.
 /// </summary>
 public record HeadCertificate
 {
@@ -42,7 +42,7 @@ public record HeadCertificate
     /// <summary>Sketches read.</summary>
     public required long Screened { get; init; }
 
-    /// <summary>Logits computed for this head: near, centroids, members and probes; a sketch read counts as its part of the bytes of a key and value.</summary>
+    /// <summary>Logits computed for this head: near, centroids, selected keys and probes; a sketch read counts as its part of the bytes of a key and value.</summary>
     public required long Interactions { get; init; }
 
     /// <summary>What exact attention would have computed.</summary>
@@ -51,7 +51,7 @@ public record HeadCertificate
     /// <summary>Blocks of queries that had a far part.</summary>
     public required int Blocks { get; init; }
 
-    /// <summary>Of these, blocks that were exact: no effort reached the target, nothing had been probed, or exact was cheaper.</summary>
+    /// <summary>Of these, blocks that were exact: no threshold reached the target, nothing had been probed, or exact was cheaper.</summary>
     public required int ExactBlocks { get; init; }
 
     /// <summary>Blocks in which the budget kept queries from keys that the target asked for.</summary>

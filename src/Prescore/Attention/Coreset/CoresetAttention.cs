@@ -116,13 +116,13 @@ public sealed class CoresetAttention : ISizedAttention
     {
         int end = Math.Min(_settings.Protected, call.Shape.Keys);
         int[] kept = KeptKeys.Between(call, batch, head, 0, end);
-        int[] rest = KeptKeys.Between(call, batch, head, end, call.Shape.Keys);
-        keys.Begin(call, batch, head, kept.Length + Math.Min(_settings.Representatives, rest.Length));
+        int[] others = KeptKeys.Between(call, batch, head, end, call.Shape.Keys);
+        keys.Begin(call, batch, head, kept.Length + Math.Min(_settings.Representatives, others.Length));
         foreach (int position in kept)
         {
             keys.AddKey(position);
         }
-        WholeCoreset.AddRepresentatives(call, keys, batch, head, rest, _settings.Representatives, _settings.Steps);
+        WholeCoreset.AddRepresentatives(call, keys, batch, head, others, _settings.Representatives, _settings.Steps);
     }
 
     private void ComputeStream(AttentionCall call)

@@ -31,7 +31,7 @@ internal static class ResidualSample
     }
 
     /// <summary>
-    /// What to add to the logits of a sample so that the samples' sum estimates that of all the rest without bias: ln(rest/samples).
+    /// What to add to the logits of a sample so that the samples' sum estimates that of the whole residual without bias: ln(residual/samples).
     /// </summary>
-    public static float LogWeight(int rest, int samples) => (float)Math.Log((double)rest / samples);
+    public static float LogWeight(int residual, int samples) => (float)Math.Log((double)residual / samples);
 }

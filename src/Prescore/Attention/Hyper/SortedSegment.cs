@@ -26,7 +26,7 @@ internal sealed class SortedSegment
     public SortedSegment(HyperSettings settings, AttentionOptions options, int head, ushort[]? codes, SegmentKeys keys)
     {
         (_keys, _always) = (keys.Hashed, keys.Always);
-        // A sample as large as the rest is the rest: then all keys are one block.
+        // A sample as large as the residual is the residual: then all keys are one block.
         bool exact = settings.Terms(_keys.Length) == _keys.Length;
         _blockKeys = exact ? _keys.Length : settings.Block;
         _samples = exact ? 0 : settings.Sample;
