@@ -46,6 +46,12 @@ internal unsafe interface IKernelPath
     /// <summary>row[i] = e^(row[i] − maximum), returning their sum. Elements are at most <paramref name="maximum"/>.</summary>
     static abstract float ExpSum(float* row, float maximum, nint count);
 
+    /// <summary><see cref="Max"/> of four rows, <paramref name="stride"/> floats apart.</summary>
+    static abstract void MaxFour(float* rows, nint stride, nint count, float* maxima);
+
+    /// <summary><see cref="ExpSum"/> of four rows, <paramref name="stride"/> floats apart, with the same bits; sums are added to <paramref name="sums"/>.</summary>
+    static abstract void ExpFour(float* rows, nint stride, nint count, float* maxima, float* sums);
+
     /// <summary>Whether every element is finite; <paramref name="count"/> may be any number.</summary>
     static abstract bool AllFinite(float* row, nint count);
 

@@ -144,6 +144,22 @@ internal readonly unsafe partial struct Kernel256 : IKernelPath
         return Vector256.Sum(s0 + s1);
     }
 
+    public static void MaxFour(float* rows, nint stride, nint count, float* maxima)
+    {
+        for (nint i = 0; i < 4; i++)
+        {
+            maxima[i] = Max(rows + i * stride, count);
+        }
+    }
+
+    public static void ExpFour(float* rows, nint stride, nint count, float* maxima, float* sums)
+    {
+        for (nint i = 0; i < 4; i++)
+        {
+            sums[i] += ExpSum(rows + i * stride, maxima[i], count);
+        }
+    }
+
     /// <summary>The largest |x|: infinite or NaN where an element is. Magnitudes compare as their bits do.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float LargestMagnitude(float* row, nint count)

@@ -1,7 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace Prescore.Kernels;
 
@@ -126,12 +125,20 @@ internal readonly unsafe partial struct Kernel512 : IKernelPath
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Max(float* row, nint count)
     {
-        Vector512<float> m = Vector512.Load(row);
-        for (nint i = 16; i < count; i += 16)
+        Vector512<float> m0 = Vector512.Load(row), m1 = m0, m2 = m0, m3 = m0;
+        nint i = 0;
+        for (; i + 64 <= count; i += 64)
         {
-            m = Vector512.MaxNative(m, Vector512.Load(row + i));
+            m0 = Vector512.MaxNative(m0, Vector512.Load(row + i));
+            m1 = Vector512.MaxNative(m1, Vector512.Load(row + i + 16));
+            m2 = Vector512.MaxNative(m2, Vector512.Load(row + i + 32));
+            m3 = Vector512.MaxNative(m3, Vector512.Load(row + i + 48));
         }
-        return Largest(m);
+        for (; i < count; i += 16)
+        {
+            m0 = Vector512.MaxNative(m0, Vector512.Load(row + i));
+        }
+        return Largest(Vector512.MaxNative(Vector512.MaxNative(m0, m1), Vector512.MaxNative(m2, m3)));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -145,7 +152,46 @@ internal readonly unsafe partial struct Kernel512 : IKernelPath
             e.Store(row + i);
             sum += e;
         }
-        return Vector512.Sum(sum);
+        // Summed as in ExpFour: a row's bits do not depend on those beside it.
+        return Sums(sum, sum, sum, sum).ToScalar();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void MaxFour(float* rows, nint stride, nint count, float* maxima)
+    {
+        float* r1 = rows + stride, r2 = rows + 2 * stride, r3 = rows + 3 * stride;
+        Vector512<float> m0 = Vector512.Load(rows), m1 = Vector512.Load(r1), m2 = Vector512.Load(r2), m3 = Vector512.Load(r3);
+        for (nint i = 16; i < count; i += 16)
+        {
+            m0 = Vector512.MaxNative(m0, Vector512.Load(rows + i));
+            m1 = Vector512.MaxNative(m1, Vector512.Load(r1 + i));
+            m2 = Vector512.MaxNative(m2, Vector512.Load(r2 + i));
+            m3 = Vector512.MaxNative(m3, Vector512.Load(r3 + i));
+        }
+        Largest(m0, m1, m2, m3).Store(maxima);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ExpFour(float* rows, nint stride, nint count, float* maxima, float* sums)
+    {
+        float* r1 = rows + stride, r2 = rows + 2 * stride, r3 = rows + 3 * stride;
+        Vector512<float> m0 = Vector512.Create(maxima[0]), m1 = Vector512.Create(maxima[1]);
+        Vector512<float> m2 = Vector512.Create(maxima[2]), m3 = Vector512.Create(maxima[3]);
+        Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
+        for (nint i = 0; i < count; i += 16)
+        {
+            Vector512<float> e0 = Exp(Vector512.Load(rows + i) - m0), e1 = Exp(Vector512.Load(r1 + i) - m1);
+            Vector512<float> e2 = Exp(Vector512.Load(r2 + i) - m2), e3 = Exp(Vector512.Load(r3 + i) - m3);
+            e0.Store(rows + i);
+            e1.Store(r1 + i);
+            e2.Store(r2 + i);
+            e3.Store(r3 + i);
+            s0 += e0;
+            s1 += e1;
+            s2 += e2;
+            s3 += e3;
+        }
+        (Vector128.Load(sums) + Sums(s0, s1, s2, s3)).Store(sums);
     }
 
     public static bool AllFinite(float* row, nint count) => Kernel256.AllFinite(row, count);
@@ -167,15 +213,35 @@ internal readonly unsafe partial struct Kernel512 : IKernelPath
         return h.ToScalar();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Quarter(Vector512<float> v)
+    {
+        Vector256<float> half = v.GetLower() + v.GetUpper();
+        return half.GetLower() + half.GetUpper();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> LargestQuarter(Vector512<float> v)
+    {
+        Vector256<float> half = Vector256.MaxNative(v.GetLower(), v.GetUpper());
+        return Vector128.MaxNative(half.GetLower(), half.GetUpper());
+    }
+
     /// <summary>The sums of four vectors' lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<float> Sums(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d)
     {
-        Vector512<float> ab = Avx512F.UnpackLow(a, b) + Avx512F.UnpackHigh(a, b);
-        Vector512<float> cd = Avx512F.UnpackLow(c, d) + Avx512F.UnpackHigh(c, d);
-        Vector512<float> abcd = Avx512F.Shuffle(ab, cd, 0x44) + Avx512F.Shuffle(ab, cd, 0xEE);
-        Vector256<float> half = abcd.GetLower() + abcd.GetUpper();
-        return half.GetLower() + half.GetUpper();
+        (Vector128<float> t0, Vector128<float> t1, Vector128<float> t2, Vector128<float> t3) = Transpose.Four(Quarter(a), Quarter(b), Quarter(c), Quarter(d));
+        return (t0 + t2) + (t1 + t3);
+    }
+
+    /// <summary>The largest of four vectors' lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Largest(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d)
+    {
+        (Vector128<float> t0, Vector128<float> t1, Vector128<float> t2, Vector128<float> t3) =
+            Transpose.Four(LargestQuarter(a), LargestQuarter(b), LargestQuarter(c), LargestQuarter(d));
+        return Vector128.MaxNative(Vector128.MaxNative(t0, t1), Vector128.MaxNative(t2, t3));
     }
 
     /// <summary>e^x for x ≤ 0; see <see cref="ExpConstants"/>. (Vector512.Exp of the framework widens to double.)</summary>

@@ -91,6 +91,22 @@ internal readonly unsafe partial struct KernelScalar : IKernelPath
         return sum;
     }
 
+    public static void MaxFour(float* rows, nint stride, nint count, float* maxima)
+    {
+        for (nint i = 0; i < 4; i++)
+        {
+            maxima[i] = Max(rows + i * stride, count);
+        }
+    }
+
+    public static void ExpFour(float* rows, nint stride, nint count, float* maxima, float* sums)
+    {
+        for (nint i = 0; i < 4; i++)
+        {
+            sums[i] += ExpSum(rows + i * stride, maxima[i], count);
+        }
+    }
+
     public static bool AllFinite(float* row, nint count)
     {
         for (nint i = 0; i < count; i++)

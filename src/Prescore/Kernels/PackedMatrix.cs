@@ -61,9 +61,12 @@ internal sealed unsafe class PackedMatrix<TKernel> : PackedMatrix
         _sliceDepth = (depth + _slices - 1) / _slices;
         _panels = (rows + TKernel.PanelWidth - 1) / TKernel.PanelWidth;
         _memory = NativeBuffer.Allocate((nint)_panels * TKernel.PanelWidth * depth);
-        for (int panel = 0; panel < _panels; panel++)
+        fixed (float* first = matrix)
         {
-            PackPanel(matrix, panel);
+            for (int panel = 0; panel < _panels; panel++)
+            {
+                PackPanel(first, panel);
+            }
         }
     }
 
@@ -114,18 +117,31 @@ internal sealed unsafe class PackedMatrix<TKernel> : PackedMatrix
         return _memory.Pointer + (nint)firstDepth * _panels * TKernel.PanelWidth + (nint)panel * depth * TKernel.PanelWidth;
     }
 
-    private void PackPanel(ReadOnlySpan<float> matrix, int panel)
+    private void PackPanel(float* matrix, int panel)
     {
         int width = TKernel.PanelWidth;
+        float** eight = stackalloc float*[8];
         for (int slice = 0; slice < _slices; slice++)
         {
             float* target = Panel(slice, panel, out int depth);
-            for (int j = 0; j < width; j++)
+            for (int j = 0; j < width; j += 8)
             {
-                int row = panel * width + j;
-                for (int l = 0; l < depth; l++)
+                for (int i = 0; i < 8; i++)
                 {
-                    target[(nint)l * width + j] = row < Rows ? matrix[row * Depth + slice * _sliceDepth + l] : 0;
+                    eight[i] = matrix + (panel * width + j + i) * (nint)Depth + slice * _sliceDepth;
+                }
+                if (depth % 8 == 0 && panel * width + j + 8 <= Rows)
+                {
+                    TKernel.Transpose8(eight, depth, target + j);
+                    continue;
+                }
+                for (int i = 0; i < 8; i++)
+                {
+                    bool present = panel * width + j + i < Rows;
+                    for (int l = 0; l < depth; l++)
+                    {
+                        target[(nint)l * width + j + i] = present ? eight[i][l] : 0;
+                    }
                 }
             }
         }

@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace Prescore.Kernels;
 
 /// <summary>Moves the valid part of a register tile at the edge of a matrix.</summary>
@@ -8,10 +10,15 @@ internal static unsafe class TileEdge
     {
         for (int i = 0; i < rows; i++)
         {
-            for (int j = 0; j < columns; j++)
+            var from = new ReadOnlySpan<float>(tile + i * tileStride, columns);
+            var to = new Span<float>(c + i * cStride, columns);
+            if (accumulate)
             {
-                float value = tile[i * tileStride + j];
-                c[i * cStride + j] = accumulate ? c[i * cStride + j] + value : value;
+                TensorPrimitives.Add(to, from, to);
+            }
+            else
+            {
+                from.CopyTo(to);
             }
         }
     }

@@ -1,4 +1,4 @@
-using System.Numerics;
+using System.Runtime.Intrinsics;
 
 namespace Prescore.Numerics;
 
@@ -9,17 +9,17 @@ internal static unsafe class DoubleSum
     public static void Add(ReadOnlySpan<float> row, double factor, Span<double> sum)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(sum.Length, row.Length);
-        var f = new Vector<double>(factor);
-        int width = Vector<double>.Count;
+        Vector512<double> f = Vector512.Create(factor);
+        int width = Vector512<double>.Count;
         fixed (float* from = row)
         fixed (double* to = sum)
         {
             int i = 0;
             for (; i + 2 * width <= row.Length; i += 2 * width)
             {
-                Vector.Widen(Vector.Load(from + i), out Vector<double> low, out Vector<double> high);
-                (Vector.Load(to + i) + low * f).Store(to + i);
-                (Vector.Load(to + i + width) + high * f).Store(to + i + width);
+                (Vector512<double> low, Vector512<double> high) = Vector512.Widen(Vector512.Load(from + i));
+                (Vector512.Load(to + i) + low * f).Store(to + i);
+                (Vector512.Load(to + i + width) + high * f).Store(to + i + width);
             }
             for (; i < row.Length; i++)
             {

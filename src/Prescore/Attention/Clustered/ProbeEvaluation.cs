@@ -1,4 +1,6 @@
+using System.Numerics;
 using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
 using Prescore.Attention.Core;
 using Prescore.Kernels;
 using Prescore.Storage;
@@ -20,11 +22,14 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
     private const double LeastShare = 0.5;
 
     private const int Steps = EffortLadder.Steps;
+    private const int Lanes = 16;
 
     private readonly QueryBlock _block = queries.Block;
     private readonly FarAttention _far = queries.Far;
     private readonly float[] _rest = new float[CodedKeys.Padded(queries.Block.ValueDimension)];
-    private readonly float[] _least = new float[Steps];
+
+    /// <summary>Least products of the steps of one row, descending; whole vectors.</summary>
+    private readonly float[] _least = new float[(Steps + Lanes - 1) / Lanes * Lanes];
     private ProbeMembers[] _found = [];
     private KeyGeneration _generation = null!;
     private int _cluster;
@@ -123,6 +128,8 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
         if (_leastRow != row)
         {
             _far.LeastProducts(row, _generation.FirstCluster + _cluster, _thresholds.AsSpan(row * Steps, _lastStep + 1), _least);
+            // What passes no step before it comes with the last.
+            _least.AsSpan(_lastStep).Fill(float.NegativeInfinity);
             _leastRow = row;
         }
         int reaching = 1;
@@ -133,13 +140,7 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
         }
         for (int i = 0; i < numbers.Length; i++)
         {
-            int step = reaching;
-            for (int end = _lastStep; step < end;)
-            {
-                int middle = (step + end) / 2;
-                (step, end) = _least[middle] <= products[i] ? (step, middle) : (middle + 1, end);
-            }
-            _found[row].Add(numbers[i], step);
+            _found[row].Add(numbers[i], Math.Max(reaching, StepsAbove(products[i])));
         }
     }
 
@@ -224,7 +225,8 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
             return;
         }
         found.Sort();
-        _far.KeyLogits(row, _generation, found.Numbers, found.Places, _logSumExps[row], found.Scales, found.Logits, found.Running);
+        _far.KeyLogits(row, _generation, found.Numbers, found.Places, _logSumExps[row], found.Scales, found.Logits, found.Masses);
+        SetMasses(index, found);
         double restWeight = weight, restLogits = (double)weight * logit;
         fixed (float* rest = _rest)
         {
@@ -249,6 +251,31 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
         }
     }
 
+    /// <summary>Number of steps that a product does not pass.</summary>
+    private int StepsAbove(float product)
+    {
+        Vector512<float> passing = Vector512.Create(product);
+        int steps = 0;
+        for (int step = 0; step < _least.Length; step += Lanes)
+        {
+            steps += BitOperations.PopCount(Vector512.GreaterThan(Vector512.Create<float>(_least.AsSpan(step)), passing).ExtractMostSignificantBits());
+        }
+        return steps;
+    }
+
+    private void SetMasses(KeyIndex index, ProbeMembers found)
+    {
+        CodedKeys store = index.Store;
+        for (int i = 0; store.HasLogWeights && i < found.Places; i++)
+        {
+            found.Logits[i] += store.LogWeight(_generation.FirstKey + found.Numbers[i]);
+        }
+        for (int i = 0; i < found.Places; i += Lanes)
+        {
+            Kernel512.Exp(Vector512.Load(found.Logits + i)).Store(found.Masses + i);
+        }
+    }
+
     /// <summary>Sets the weights of some members and takes them from the rest; returns their mass.</summary>
     private double Weigh(KeyIndex index, ProbeMembers found, int start, int count, float logWeight, ref double restWeight, ref double restLogits)
     {
@@ -257,10 +284,10 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
         {
             float own = index.Store.HasLogWeights ? index.Store.LogWeight(_generation.FirstKey + found.Numbers[i]) : 0;
             double taken = index.Store.HasLogWeights ? Math.Exp(own - logWeight) : 1;
-            float part = MathF.Exp(found.Logits[i] + own), scale = found.Scales[2 * i + 1];
+            float part = found.Masses[i], scale = found.Scales[2 * i + 1];
             mass += part;
             restWeight -= taken;
-            restLogits -= taken * found.Logits[i];
+            restLogits -= taken * (found.Logits[i] - own);
             found.Weights[i] = part * scale;
             found.Taken[i] = (float)-taken * scale;
         }
@@ -269,8 +296,12 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
 
     private void AddRest(int row, int step, double unit, double weight)
     {
+        Vector512<float> factor = Vector512.Create((float)unit);
         Span<float> output = OutputChange(row, step);
-        TensorPrimitives.MultiplyAdd(_rest, (float)unit, output, output);
+        for (int i = 0; i < output.Length; i += Lanes)
+        {
+            Vector512.FusedMultiplyAdd(factor, Vector512.Create<float>(_rest.AsSpan(i)), Vector512.Create<float>(output[i..])).CopyTo(output[i..]);
+        }
         _massChanges[row * Steps + step] += unit * weight;
     }
 

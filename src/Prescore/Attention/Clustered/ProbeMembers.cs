@@ -34,8 +34,8 @@ internal sealed unsafe class ProbeMembers : IDisposable
     /// <summary>Logits.</summary>
     public float* Logits => _memory + 2 * _room;
 
-    /// <summary>Running sums of logits; nobody needs them.</summary>
-    public float* Running => _memory + 3 * _room;
+    /// <summary>e^logit, times the key's own weight where it has one.</summary>
+    public float* Masses => _memory + 3 * _room;
 
     /// <summary>Weights with which values are added.</summary>
     public float* Weights => _memory + 4 * _room;

@@ -93,6 +93,9 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
 {
     private const int BlockKeys = KeyValueTiles.BlockKeys;
 
+    /// <summary>Rows whose softmax is computed together where they see the same keys.</summary>
+    private const int RowsTogether = 4;
+
     /// <summary>Whether keys were attended that may carry <see cref="QueryBlock.RemovedKey"/>.</summary>
     private bool _mayHoldRemoved;
 
@@ -293,16 +296,50 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
     private void SoftmaxRows(float* bias, float* outputs, float* maxima, float* sums, ReadOnlySpan<int> limits, ReadOnlySpan<int> reach)
     {
         int padded = (limits.Length + TileRows - 1) / TileRows * TileRows;
-        for (int i = 0; i < padded; i++)
+        for (int i = 0, together; i < padded; i += together)
         {
-            float* row = _logits + i * BlockKeys;
-            int limit = i < limits.Length ? limits[i] : 0;
-            if (limit > 0)
+            together = 1;
+            if (bias == null && !CheckLogits && WholeVectors(limits, i))
             {
-                SoftmaxRow(row, limit, bias, outputs + i * _outputStride, maxima + i, sums + i);
+                together = RowsTogether;
+                SoftmaxFour(_logits + i * BlockKeys, limits[i], outputs + i * _outputStride, maxima + i, sums + i);
             }
-            new Span<float>(row + limit, Math.Max(0, reach[i / TileRows] - limit)).Clear();
+            else if (i < limits.Length && limits[i] > 0)
+            {
+                SoftmaxRow(_logits + i * BlockKeys, limits[i], bias, outputs + i * _outputStride, maxima + i, sums + i);
+            }
+            for (int row = i; row < i + together; row++)
+            {
+                int limit = row < limits.Length ? limits[row] : 0, hidden = reach[row / TileRows] - limit;
+                if (hidden > 0)
+                {
+                    new Span<float>(_logits + row * BlockKeys + limit, hidden).Clear();
+                }
+            }
         }
+    }
+
+    /// <summary>Whether the rows from one on that are computed together see equally many keys, in whole vectors.</summary>
+    private static bool WholeVectors(ReadOnlySpan<int> limits, int first)
+    {
+        if (first + RowsTogether > limits.Length || limits[first] == 0 || limits[first] % TKernel.Lanes != 0)
+        {
+            return false;
+        }
+        ReadOnlySpan<int> together = limits.Slice(first, RowsTogether);
+        return together.IndexOfAnyExcept(together[0]) < 0;
+    }
+
+    /// <summary><see cref="SoftmaxRow"/> for neighbouring rows, with the same bits: their chains of operations hide each other's latencies.</summary>
+    private void SoftmaxFour(float* rows, int keys, float* outputs, float* maxima, float* sums)
+    {
+        float* largest = stackalloc float[RowsTogether];
+        TKernel.MaxFour(rows, BlockKeys, keys, largest);
+        for (int i = 0; i < RowsTogether; i++)
+        {
+            Raise(largest[i], outputs + i * _outputStride, maxima + i, sums + i);
+        }
+        TKernel.ExpFour(rows, BlockKeys, keys, maxima, sums);
     }
 
     private void SoftmaxRow(float* row, int limit, float* bias, float* output, float* maximum, float* sum)
@@ -320,7 +357,14 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         {
             row[j] = float.NegativeInfinity;
         }
-        float largest = TKernel.Max(row, padded);
+        Raise(TKernel.Max(row, padded), output, maximum, sum);
+        // A masked element adds at most 1.3e-38 to a sum of at least 1: it rounds away.
+        *sum += TKernel.ExpSum(row, *maximum, padded);
+    }
+
+    /// <summary>Makes a row's sum and output relative to a larger maximum.</summary>
+    private void Raise(float largest, float* output, float* maximum, float* sum)
+    {
         if (largest > *maximum)
         {
             if (*sum > 0)
@@ -331,7 +375,5 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
             }
             *maximum = largest;
         }
-        // A masked element adds at most 1.3e-38 to a sum of at least 1: it rounds away.
-        *sum += TKernel.ExpSum(row, *maximum, padded);
     }
 }
