@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 
 namespace Prescore.Kernels;
 
-/// <summary>512-bit path: a 6×64 register tile (24 accumulators of 32 registers); broadcasts fold into the multiply-adds.</summary>
+/// <summary>512-bit path: a 6×64 register tile (24 accumulators of 32 registers); a broadcast serves four multiply-adds.</summary>
 internal readonly unsafe partial struct Kernel512 : IKernelPath
 {
     public static int PanelWidth => 64;
