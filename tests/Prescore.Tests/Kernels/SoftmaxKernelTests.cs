@@ -46,7 +46,7 @@ public unsafe class SoftmaxKernelTests
             {
                 float[] logits = single[(i * stride)..(i * stride + count)];
                 sums[i].ShouldBe(i + TKernel.ExpSum(others + i * stride, maxima[i], count));
-                sums[i].ShouldBe(i + logits.Sum(logit => Math.Exp(logit - maxima[i])), 1e-5);
+                ((double)sums[i]).ShouldBe(i + logits.Sum(logit => Math.Exp(logit - maxima[i])), 1e-5);
             }
         }
         together.ShouldBe(single);
