@@ -24,6 +24,8 @@ internal static class ReportStudies
         new("perplexity-4k", "Quality at a quarter of the work, 4,096 tokens", 2, new PerplexitySection(), ["perplexity"]),
         new("perplexity-8k", "Quality at a seventh of the work, 8,192 tokens", 4, new PerplexitySection(), ["perplexity", "--context", "8192", "--budget", "0.15", "--methods", "window", "hyper", "prescored:scorer=kmeans,inner=exact", "prescored:scorer=kmeans,inner=hyper", "clustered:error=0.05", "clustered:error=0.1", "clustered:error=0.15"]),
         new("bench", "Time against length", 5, new BenchSection(), ["bench", "--lengths", "1k,2k,4k,8k,16k"]),
+        new("layer", "Speed-up at equal error", 30, new LayerSection(), ["study", "layer"]) { ResumeOption = "--resume" },
+        new("budget", "Loss against budget", 60, new BudgetSection(), ["study", "budget"]) { ResumeOption = "--resume" },
         new("planted-inside", "Planted heavy keys inside the conditions", 2, new PlantedSection(), ["study", "planted", "--points", "inside both", "signal 1.2", "--scorers", "kmeans", "kmedian", "leverage", "ridge"]),
         new("planted", "Planted heavy keys", 10, new PlantedSection(), ["study", "planted", "--seeds", "40", "--phases"]),
         new("coverage", "Attention that a few keys hold", 2, new CoverageSection(), ["study", "coverage"]),

@@ -26,7 +26,7 @@ internal sealed class PrescoringHelpsHyper : IClaim
         bool scoresHelp = random.Count > 0 && random.All(pair => pair.FirstIsBetter);
         StudyResult[] sources = [.. plain.Select(pair => pair.First.Source).Distinct()];
         string figures = string.Join("; ", plain.Select(pair =>
-            $"{pair.Where}: perplexity {Html.Fixed(pair.Second.Perplexity, 1)} → {Html.Fixed(pair.First.Perplexity, 1)} at budget {Html.Fixed(pair.First.Budget, 2)} (exact {Html.Fixed(Exact(points, pair.Where), 1)})"));
+            $"{pair.Where}: perplexity {Html.Fixed(pair.Second.Perplexity, 1)} → {Html.Fixed(pair.First.Perplexity, 1)} at budget {Html.Fixed(pair.First.Budget, 2)} {Exact(points, pair.Where)}"));
         string control = random.Count == 0 ? "" : " Against randomly chosen keys in place of k-means's the loss differs by "
             + string.Join("; ", random.Select(pair => pair.InWords())) + " nats a token" + (scoresHelp ? "." : ": the gain is not the scores'.");
         return new Verdict
@@ -43,5 +43,6 @@ internal sealed class PrescoringHelpsHyper : IClaim
         };
     }
 
-    private static double Exact(IReadOnlyList<QualityPoint> points, string where) => points.First(point => point.Where == where && point.Is("exact")).Perplexity;
+    private static string Exact(IReadOnlyList<QualityPoint> points, string where) =>
+        points.FirstOrDefault(point => point.Where == where && point.Is("exact")) is { } exact ? $"(exact {Html.Fixed(exact.Perplexity, 1)})" : "";
 }

@@ -13,7 +13,10 @@ internal sealed record QualityPoint(StudyResult Source, string Where, string Spe
 {
     /// <summary>The points of all results that have some.</summary>
     public static IReadOnlyList<QualityPoint> Of(IReadOnlyList<StudyResult> results) =>
-        [.. results.Where(result => result.Command[0] == "perplexity").SelectMany(OfPerplexity)];
+    [
+        .. results.Where(result => result.Command[0] == "perplexity").SelectMany(OfPerplexity),
+        .. results.Where(result => result.Command is ["study", "budget", ..]).SelectMany(OfBudget),
+    ];
 
     /// <summary>Whether the method is of this kind: its name and some of its options.</summary>
     public bool Is(string method, params ReadOnlySpan<string> options)
@@ -28,6 +31,9 @@ internal sealed record QualityPoint(StudyResult Source, string Where, string Spe
         }
         return parts[0] == method;
     }
+
+    private static IEnumerable<QualityPoint> OfBudget(StudyResult result) => result.Read<BudgetReport>().Cells.Select(cell => new QualityPoint(
+        result, $"{cell.Text}, {Html.Count(cell.N)} tokens, seed {cell.Seed}", cell.Spec, cell.Budget, Math.Exp(cell.Nll), new PairedDifference(cell.DeltaNll, cell.DeltaNllSe)));
 
     private static IEnumerable<QualityPoint> OfPerplexity(StudyResult result)
     {

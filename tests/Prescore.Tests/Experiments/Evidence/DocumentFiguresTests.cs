@@ -23,7 +23,8 @@ public sealed class DocumentFiguresTests : IDisposable
         string updated = DocumentFigures.Update(Document, results);
 
         updated.ShouldStartWith("before\n<!-- report: perplexity-4k -->\n| method | budget |");
-        updated.ShouldContain("| hyper | 0.250 | 44.70 | +0.8000 ± 0.0100 | 90.0 % | 1.00 s | 1.00× |\n<!-- end of report -->\nbetween\n");
+        updated.ShouldContain("| hyper | 0.250 | 44.70 | +0.8000 ± 0.0100 | 90.0 % | 1.00 s | 1.00× |\n");
+        updated.ShouldContain(" |\n<!-- end of report -->\nbetween\n<!-- report: bench -->\n| method |");
         updated.ShouldContain("| `prescored:s=64` | 1.00 s, 0.10 |");
         updated.ShouldEndWith("<!-- end of report -->\nafter\n");
         DocumentFigures.Update(updated, results).ShouldBe(updated);

@@ -1,0 +1,43 @@
+using System.Xml.Linq;
+using Prescore.Experiments.Evidence.Charts;
+using Prescore.Experiments.Reports;
+
+namespace Prescore.Experiments.Evidence.Sections;
+
+/// <summary>What an error costs by each method, in one layer.</summary>
+public sealed class LayerSection : ReportSection<LayerStudyReport>
+{
+    /// <inheritdoc/>
+    public override string Introduction =>
+        "One layer, every method at many settings: the speed-up over exact attention of the fastest setting whose relative error is at most the named one, in the same run. A method without an entry reaches that error at none of its settings.";
+
+    /// <inheritdoc/>
+    protected override IEnumerable<XElement> Show(LayerStudyReport report)
+    {
+        int longest = report.Lengths.Max();
+        yield return Html.Figure(
+            Chart.Lines(
+                new ChartAxis("relative error", AxisKind.Logarithmic),
+                new ChartAxis("speed-up over exact", AxisKind.Logarithmic),
+                [.. report.Points.Where(point => point.N == longest && !point.IsExact).GroupBy(point => point.Method).Select(method => new Series(
+                    method.Key, [.. method.OrderBy(point => point.RelativeError).Select(point => new ChartPoint(point.RelativeError, point.ExactSeconds / point.Seconds))]))]),
+            $"{report.Data}, {Html.Count(longest)} tokens, {report.Threads} threads. Higher and further left is better.");
+        double[] errors = [.. report.EqualError.Select(row => row.Error).Distinct().Order()];
+        foreach (int length in report.Lengths)
+        {
+            yield return Html.Table(
+                $"Speed-up over exact at equal error, {Html.Count(length)} tokens",
+                ["method", .. errors.Select(error => $"error {error:0.##}"), "least error"],
+                report.EqualError.Where(row => row.N == length).GroupBy(row => row.Method).Select(method => (string[])
+                [
+                    method.Key,
+                    .. errors.Select(error => method.FirstOrDefault(row => row.Error == error)?.Speedup is double speedup ? $"{Html.Fixed(speedup, 2)}×" : ""),
+                    Html.Fixed(method.Min(row => row.LeastError), 3),
+                ]));
+        }
+        yield return Html.Table(
+            "Exponent of time against length",
+            ["method", "at error", "exponent", "lengths"],
+            report.Slopes.Select(slope => new[] { slope.Method, slope.Error is double error ? $"{error:0.##}" : "", Html.Fixed(slope.Exponent, 2), Html.Count(slope.Lengths) }));
+    }
+}
