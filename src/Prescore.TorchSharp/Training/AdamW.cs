@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Prescore.TorchSharp.Training;
@@ -36,18 +37,19 @@ internal sealed class AdamW : IDisposable
     {
         using var noGradient = no_grad();
         Steps++;
-        double correction1 = 1 - Math.Pow(Beta1, Steps), correction2 = 1 - Math.Pow(Beta2, Steps);
+        using Scalar decay = 1 - rate * _weightDecay, step = -rate / (1 - Math.Pow(Beta1, Steps)), correction = 1 - Math.Pow(Beta2, Steps);
+        using Scalar beta1 = Beta1, others1 = 1 - Beta1, beta2 = Beta2, others2 = 1 - Beta2, epsilon = Epsilon;
         foreach ((_, Tensor value, Tensor first, Tensor second) in _parameters)
         {
             using Tensor gradient = value.grad!;
             if (value.dim() > 1)
             {
-                value.mul_(1 - rate * _weightDecay);
+                value.mul_(decay);
             }
-            first.mul_(Beta1).add_(gradient, alpha: 1 - Beta1);
-            second.mul_(Beta2).addcmul_(gradient, gradient, 1 - Beta2);
-            using Tensor deviation = (second / correction2).sqrt_().add_(Epsilon);
-            value.addcdiv_(first, deviation, -rate / correction1);
+            first.mul_(beta1).add_(gradient, alpha: others1);
+            second.mul_(beta2).addcmul_(gradient, gradient, others2);
+            using Tensor deviation = second.div(correction).sqrt_().add_(epsilon);
+            value.addcdiv_(first, deviation, step);
             gradient.zero_();
         }
     }

@@ -31,8 +31,8 @@ internal sealed class VisionLayer : nn.Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor input)
     {
-        Tensor attended = input + Attention.call(_before.call(input));
-        return attended + _outer.call(nn.functional.gelu(_inner.call(_after.call(attended))));
+        Tensor attended = input.Plus(Attention.call(_before.call(input)));
+        return attended.Plus(_outer.call(nn.functional.gelu(_inner.call(_after.call(attended)))));
     }
 
     /// <summary>Parameters by the names that Hugging Face's ViT gives them, without the layer's prefix.</summary>

@@ -34,8 +34,8 @@ public sealed class VisionTransformer : nn.Module<Tensor, Tensor>
         : base(nameof(VisionTransformer))
     {
         Settings = settings;
-        _class = new Parameter(randn(1, 1, settings.HiddenSize) * InitialDeviation);
-        _positions = new Parameter(randn(1, settings.Tokens, settings.HiddenSize) * InitialDeviation);
+        _class = new Parameter(randn(1, 1, settings.HiddenSize).Times(InitialDeviation));
+        _positions = new Parameter(randn(1, settings.Tokens, settings.HiddenSize).Times(InitialDeviation));
         _patches = nn.Conv2d(settings.Channels, settings.HiddenSize, settings.PatchSize, stride: settings.PatchSize);
         _layers = [.. Enumerable.Range(0, settings.Layers).Select(layer => new VisionLayer(settings, Module(method, seed, layer)))];
         _norm = nn.LayerNorm(settings.HiddenSize, settings.NormEpsilon);
@@ -73,8 +73,8 @@ public sealed class VisionTransformer : nn.Module<Tensor, Tensor>
     /// <param name="kept">Patches that are kept, numbers from 0 on; null keeps all.</param>
     public Tensor Forward(Tensor images, Tensor? kept)
     {
-        Tensor patches = _patches.call(images).flatten(2).transpose(1, 2) + _positions.narrow(1, 1, Settings.Tokens - 1);
-        Tensor first = (_class + _positions.narrow(1, 0, 1)).expand(images.shape[0], -1, -1);
+        Tensor patches = _patches.call(images).flatten(2).transpose(1, 2).Plus(_positions.narrow(1, 1, Settings.Tokens - 1));
+        Tensor first = _class.Plus(_positions.narrow(1, 0, 1)).expand(images.shape[0], -1, -1);
         Tensor stream = cat([first, kept is null ? patches : patches.index_select(1, kept)], 1);
         foreach (VisionLayer layer in _layers)
         {
