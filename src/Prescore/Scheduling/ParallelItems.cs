@@ -51,11 +51,6 @@ internal static class ParallelItems
             Work();
             return;
         }
-        if (WorkCrew.Shared.TryRun(workers - 1, Work))
-        {
-            return;
-        }
-        // Within other parallel work: the pool shares its threads out.
         try
         {
             Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, _ => Work());
