@@ -1,7 +1,7 @@
-using Prescore.Attention.Contracts;
-using Prescore.Attention.Hyper;
 using Prescore.Attention.Clustered;
+using Prescore.Attention.Contracts;
 using Prescore.Attention.Coreset;
+using Prescore.Attention.Hyper;
 using Prescore.Attention.PreScored;
 
 namespace Prescore.Experiments.Budget;

@@ -121,8 +121,8 @@ public sealed class PerplexityTests : IDisposable
         Number(certificate, "target_error").ShouldBe(0.2);
         JsonElement[] heads = [.. certificate.GetProperty("heads").EnumerateArray()];
         heads[0].EnumerateObject().Select(field => field.Name).ShouldBe(
-            ["window", "layer", "head", "error", "error_low", "error_high", "percentile95", "worst", "probes", "share", "budget",
-                "blocks", "exact_blocks", "unmet_blocks", "state"]);
+            ["window", "state", "layer", "head", "probes", "error", "error_low", "error_high", "percentile95", "worst", "share",
+                "screened", "interactions", "exact_interactions", "blocks", "exact_blocks", "unmet_blocks", "budget"]);
         heads.Select(head => (Number(head, "window"), Number(head, "layer"), Number(head, "head"))).ShouldBe(
             from window in Enumerable.Range(0, 2)
             from layer in Enumerable.Range(0, 3)
