@@ -68,17 +68,8 @@ internal static class AgreementCommand
             };
             AttentionOptions options = RunOptions.Attention(parsed.GetValue(threads), parsed.GetValue(seed));
             using AgreementStudy study = AgreementStudy.Prepare(settings, options, context.CancellationToken);
-            var rows = new List<AgreementRow>();
-            try
-            {
-                using var progress = new ProgressLine(context);
-                rows.AddRange(study.Run(requests, progress, context.CancellationToken));
-            }
-            finally
-            {
-                // An interrupted run still shows what it has.
-                Print(context, settings, rows);
-            }
+            List<AgreementRow> rows = LongRun.Rows(
+                context, progress => study.Run(requests, progress, context.CancellationToken), finished => Print(context, settings, finished));
             if (parsed.GetValue(json) is string path)
             {
                 OutputFiles.WriteJson(path, study.Report(rows));
@@ -88,7 +79,7 @@ internal static class AgreementCommand
         return command;
     }
 
-    private static void Print(ToolContext context, AgreementSettings settings, List<AgreementRow> rows)
+    private static void Print(ToolContext context, AgreementSettings settings, IReadOnlyList<AgreementRow> rows)
     {
         Table table = Tables.Create(context, "method", "prompt at", "same tokens", "gap there", "smallest gap", "moved", "exact", "method", "same top", "budget");
         foreach (AgreementRow row in rows)

@@ -111,36 +111,22 @@ internal static class BenchCommand
         string? plot)
     {
         double peak = FmaPeak.MeasureGigaflops(options.Threads, options.Simd);
-        var rows = new List<BenchRow>();
-        bool finished = false;
-        try
+        BenchReport Report(IReadOnlyList<BenchRow> rows) => new()
         {
-            using var progress = new ProgressLine(context);
-            var benchmark = new LayerBenchmark(source, requests, options);
-            foreach (BenchRow row in benchmark.Run(lengths, progress, context.CancellationToken))
-            {
-                rows.Add(row);
-            }
-            finished = true;
-        }
-        finally
-        {
-            // An interrupted run still shows its finished rows.
-            var report = new BenchReport
-            {
-                Threads = options.Threads,
-                PeakGflops = peak,
-                Data = source.Description,
-                Rows = rows,
-                Slopes = LayerBenchmark.Slopes(rows),
-            };
-            Print(context, report, requests);
-            if (finished)
-            {
-                OutputFiles.WriteJson(json, report);
-                OutputFiles.WriteBytes(plot, () => TimePlot.Render(report));
-            }
-        }
+            Threads = options.Threads,
+            PeakGflops = peak,
+            Data = source.Description,
+            Rows = rows,
+            Slopes = LayerBenchmark.Slopes(rows),
+        };
+
+        List<BenchRow> rows = LongRun.Rows(
+            context,
+            progress => new LayerBenchmark(source, requests, options).Run(lengths, progress, context.CancellationToken),
+            finished => Print(context, Report(finished), requests));
+        BenchReport report = Report(rows);
+        OutputFiles.WriteJson(json, report);
+        OutputFiles.WriteBytes(plot, () => TimePlot.Render(report));
         return ExitCodes.Done;
     }
 

@@ -108,23 +108,9 @@ internal static class PerplexityCommand
         Files files)
     {
         using PerplexityStudy study = PerplexityStudy.Prepare(settings, options, context.CancellationToken);
-        var rows = new List<PerplexityRow>();
-        bool finished = false;
-        try
-        {
-            using var progress = new ProgressLine(context);
-            foreach (PerplexityRow row in study.Run(requests, progress, context.CancellationToken))
-            {
-                rows.Add(row);
-            }
-            finished = true;
-        }
-        finally
-        {
-            // An interrupted run still shows its finished rows.
-            Print(context, settings, study, requests, rows);
-        }
-        if (finished && (files.Json ?? files.Plot ?? files.Report) is not null)
+        List<PerplexityRow> rows = LongRun.Rows(
+            context, progress => study.Run(requests, progress, context.CancellationToken), finished => Print(context, settings, study, requests, finished));
+        if ((files.Json ?? files.Plot ?? files.Report) is not null)
         {
             PerplexityReport report = study.Report(rows);
             OutputFiles.WriteJson(files.Json, report);
@@ -135,7 +121,7 @@ internal static class PerplexityCommand
     }
 
     private static void Print(
-        ToolContext context, PerplexitySettings settings, PerplexityStudy study, IReadOnlyList<MethodRequest> requests, List<PerplexityRow> rows)
+        ToolContext context, PerplexitySettings settings, PerplexityStudy study, IReadOnlyList<MethodRequest> requests, IReadOnlyList<PerplexityRow> rows)
     {
         if (rows.Count == 0)
         {

@@ -100,28 +100,11 @@ internal static class StudyBudgetCommand
 
     private static int Run(ToolContext context, BudgetStudy study, string? json, string? plot)
     {
-        var cells = new List<BudgetCell>();
-        bool finished = false;
-        try
-        {
-            using var progress = new ProgressLine(context);
-            foreach (BudgetCell cell in study.Run(progress, context.CancellationToken))
-            {
-                cells.Add(cell);
-            }
-            finished = true;
-        }
-        finally
-        {
-            // An interrupted run still shows what it has.
-            BudgetReport report = study.Report(cells);
-            Print(context, report);
-            if (finished)
-            {
-                OutputFiles.WriteJson(json, report);
-                OutputFiles.WriteBytes(plot, () => BudgetPlot.Render(report));
-            }
-        }
+        List<BudgetCell> cells = LongRun.Rows(
+            context, progress => study.Run(progress, context.CancellationToken), finished => Print(context, study.Report(finished)));
+        BudgetReport report = study.Report(cells);
+        OutputFiles.WriteJson(json, report);
+        OutputFiles.WriteBytes(plot, () => BudgetPlot.Render(report));
         return ExitCodes.Done;
     }
 

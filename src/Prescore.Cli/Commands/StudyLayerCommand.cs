@@ -91,28 +91,11 @@ internal static class StudyLayerCommand
 
     private static int Run(ToolContext context, LayerStudy study, string? json, string? plot)
     {
-        var points = new List<LayerStudyPoint>();
-        bool finished = false;
-        try
-        {
-            using var progress = new ProgressLine(context);
-            foreach (LayerStudyPoint point in study.Run(progress, context.CancellationToken))
-            {
-                points.Add(point);
-            }
-            finished = true;
-        }
-        finally
-        {
-            // An interrupted run still shows what it has.
-            LayerStudyReport report = study.Report(points);
-            Print(context, report);
-            if (finished)
-            {
-                OutputFiles.WriteJson(json, report);
-                OutputFiles.WriteBytes(plot, () => EqualErrorPlot.Render(report));
-            }
-        }
+        List<LayerStudyPoint> points = LongRun.Rows(
+            context, progress => study.Run(progress, context.CancellationToken), finished => Print(context, study.Report(finished)));
+        LayerStudyReport report = study.Report(points);
+        OutputFiles.WriteJson(json, report);
+        OutputFiles.WriteBytes(plot, () => EqualErrorPlot.Render(report));
         return ExitCodes.Done;
     }
 

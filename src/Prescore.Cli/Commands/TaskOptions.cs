@@ -63,17 +63,8 @@ internal sealed class TaskOptions(string[] defaultMethods, string defaultLengths
         };
         AttentionOptions options = RunOptions.Attention(parsed.GetValue(_threads), parsed.GetValue(_seed));
         using TaskStudy study = TaskStudy.Prepare(settings, options, context.CancellationToken);
-        var trials = new List<TaskTrial>();
-        try
-        {
-            using var progress = new ProgressLine(context);
-            trials.AddRange(study.Run(requests, progress, context.CancellationToken));
-        }
-        finally
-        {
-            // An interrupted run still shows what it has.
-            Print(context, study.Report(requests, trials));
-        }
+        List<TaskTrial> trials = LongRun.Rows(
+            context, progress => study.Run(requests, progress, context.CancellationToken), finished => Print(context, study.Report(requests, finished)));
         TaskReport report = study.Report(requests, trials);
         OutputFiles.WriteJson(parsed.GetValue(_json), report);
         OutputFiles.WriteBytes(parsed.GetValue(_plot), () => TaskPlot.Render(report));
