@@ -68,7 +68,7 @@ public sealed class PerplexityStudy : IDisposable
     public IEnumerable<PerplexityRow> Run(
         IReadOnlyList<MethodRequest> methods, IProgress<StudyProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        AttentionShape shape = LayerShape();
+        AttentionShape shape = _model.Configuration.LayerShape(Context);
         IAttention[] resolved = [.. methods.Select(method => method.Resolve(shape, causal: true))];
         PerplexityRun? exact = null;
         for (int i = 0; i < methods.Count; i++)
@@ -96,15 +96,6 @@ public sealed class PerplexityStudy : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _model.Dispose();
-
-    private AttentionShape LayerShape() => new()
-    {
-        QueryHeads = _model.Configuration.QueryHeads,
-        KeyValueHeads = _model.Configuration.KeyValueHeads,
-        Queries = Context,
-        Keys = Context,
-        HeadDimension = _model.Configuration.HeadDimension,
-    };
 
     private PerplexityRow Row(string name, IAttention method, PerplexityRun run, PerplexityRun exact)
     {

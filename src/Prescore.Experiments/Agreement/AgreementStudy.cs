@@ -60,7 +60,8 @@ public sealed class AgreementStudy : IDisposable
     public IEnumerable<AgreementRow> Run(
         IReadOnlyList<MethodRequest> methods, IProgress<StudyProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        (MethodRequest Request, IAttention Attention)[] resolved = [.. methods.Select(method => (method, method.Resolve(Shape(), causal: true)))];
+        AttentionShape shape = _model.Configuration.LayerShape(_settings.Context + _settings.Tokens);
+        (MethodRequest Request, IAttention Attention)[] resolved = [.. methods.Select(method => (method, method.Resolve(shape, causal: true)))];
         var finished = _file.Finished.ToLookup(row => (row.Spec, row.Start));
         double share = 1.0 / (_settings.Prompts * (methods.Count + 1));
         for (int prompt = 0; prompt < _settings.Prompts; prompt++)
@@ -156,15 +157,6 @@ public sealed class AgreementStudy : IDisposable
             Budget = own.Budget,
         };
     }
-
-    private AttentionShape Shape() => new()
-    {
-        QueryHeads = _model.Configuration.QueryHeads,
-        KeyValueHeads = _model.Configuration.KeyValueHeads,
-        Queries = _settings.Context + _settings.Tokens,
-        Keys = _settings.Context + _settings.Tokens,
-        HeadDimension = _model.Configuration.HeadDimension,
-    };
 
     private sealed record Continuation(Step[] Steps, double Budget);
 

@@ -119,7 +119,7 @@ public sealed class BudgetStudy
         foreach (double budget in settings.Budgets)
         {
             MethodRequest request = MethodRequest.Parse([method], budget).Last();
-            IAttention attention = request.Resolve(size.Shape(length), causal: true);
+            IAttention attention = request.Resolve(size.Configuration.LayerShape(length), causal: true);
             int seeds = BudgetMethods.IsRandom(attention) ? settings.Seeds : 1;
             for (int seed = 0; seed < seeds; seed++)
             {

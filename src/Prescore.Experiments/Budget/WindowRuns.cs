@@ -24,7 +24,7 @@ internal sealed class WindowRuns : IDisposable
     public static WindowRuns Load(
         string modelPath, int[] tokens, int length, ModelSize size, AttentionOptions options, IProgress<StudyProgress> progress, CancellationToken cancellationToken)
     {
-        RopeScaling? scaling = length > size.TrainedContext ? new YarnScaling((double)length / size.TrainedContext) : null;
+        RopeScaling? scaling = length > size.Configuration.TrainedContext ? new YarnScaling((double)length / size.Configuration.TrainedContext) : null;
         CausalModel model = CausalModel.Load(
             modelPath, new ModelOptions { Rope = scaling, AllowLong = true, Threads = options.Threads, Simd = options.Simd }, cancellationToken);
         try

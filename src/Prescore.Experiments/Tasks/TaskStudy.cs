@@ -117,7 +117,7 @@ public sealed class TaskStudy : IDisposable
     private TaskTrial[] RunPassage(ITask task, MethodRequest method, int length, int number, IProgress<double> progress, CancellationToken cancellationToken)
     {
         TaskPassage passage = task.Create(new PassageSource(_text, _tokenizer, length, number, _options.Seed), _settings.Depths);
-        IAttention attention = method.Resolve(Shape(length), causal: true);
+        IAttention attention = method.Resolve(_model.Configuration.LayerShape(length), causal: true);
         using var session = new CausalSession(_model, attention, _options);
         session.Append(passage.Tokens, [], progress, cancellationToken);
         double budget = session.Attention.Budget;
@@ -148,13 +148,4 @@ public sealed class TaskStudy : IDisposable
         }
         return largest + Math.Log(sum);
     }
-
-    private AttentionShape Shape(int length) => new()
-    {
-        QueryHeads = _model.Configuration.QueryHeads,
-        KeyValueHeads = _model.Configuration.KeyValueHeads,
-        Queries = length,
-        Keys = length,
-        HeadDimension = _model.Configuration.HeadDimension,
-    };
 }

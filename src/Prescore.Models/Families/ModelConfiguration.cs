@@ -1,3 +1,5 @@
+using Prescore.Attention.Contracts;
+
 namespace Prescore.Models.Families;
 
 /// <summary>Sizes of a decoder-only transformer.</summary>
@@ -29,4 +31,15 @@ public sealed record ModelConfiguration
 
     /// <summary>Longest context the model was trained on, in tokens.</summary>
     public required int TrainedContext { get; init; }
+
+    /// <summary>Shape of a layer's attention over the first tokens.</summary>
+    /// <param name="tokens">Number of tokens, at least 1.</param>
+    public AttentionShape LayerShape(int tokens) => new()
+    {
+        QueryHeads = QueryHeads,
+        KeyValueHeads = KeyValueHeads,
+        Queries = tokens,
+        Keys = tokens,
+        HeadDimension = HeadDimension,
+    };
 }
