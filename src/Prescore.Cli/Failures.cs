@@ -39,6 +39,7 @@ internal static class Failures
         or MethodSpecException
         or ModelFormatException
         or ContextLimitException
+        or LogitOverflowException
         or UnsupportedChatException
         or SessionNotSavableException
         or TensorValueException

@@ -37,6 +37,19 @@ public sealed class AttendTests : IDisposable
     }
 
     [Fact]
+    public void Products_beyond_single_precision_are_bad_input_that_names_head_and_row()
+    {
+        string data = _folder.File("large.safetensors");
+        var writer = new SafetensorsWriter();
+        writer.Add("q", new float[] { 1e20f, 0, 1e20f, 0 }, 1, 2, 2);
+        writer.Add("k", new float[] { 3e20f, 0, 2e20f, 0 }, 1, 2, 2);
+        writer.Add("v", new float[] { 1, 2, 3, 4 }, 1, 2, 2);
+        writer.Save(data);
+
+        ToolRun.Of("attend", data, "--method", "exact").ShouldBeBadInput("query head 0", "row 0");
+    }
+
+    [Fact]
     public void A_window_has_the_budget_that_its_size_gives_and_some_error()
     {
         string data = Save(1, 1, 512, 512, 16);
