@@ -8,7 +8,7 @@ namespace Prescore.Cli.Rendering;
 /// <summary>A progress bar with the time left on the error stream; silent where that is no terminal.</summary>
 internal sealed class ProgressLine : IProgress<StudyProgress>, IDisposable
 {
-    private const int BarWidth = 28;
+    private const int UsualBarWidth = 28;
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
     private readonly ToolContext _context;
@@ -42,7 +42,7 @@ internal sealed class ProgressLine : IProgress<StudyProgress>, IDisposable
             }
             _lastActivity = value.Activity;
             _lastDrawn = _elapsed.Elapsed;
-            string line = Describe(value, _elapsed.Elapsed);
+            string line = Cut(Describe(value, _elapsed.Elapsed, Math.Min(UsualBarWidth, _context.Width / 4)));
             _context.UnescapedError.Write('\r' + line.PadRight(_drawnLength));
             _drawnLength = line.Length;
         }
@@ -62,15 +62,18 @@ internal sealed class ProgressLine : IProgress<StudyProgress>, IDisposable
     }
 
     /// <summary>The bar as text: filled part, percentage, time left, activity.</summary>
-    internal static string Describe(StudyProgress progress, TimeSpan elapsed)
+    internal static string Describe(StudyProgress progress, TimeSpan elapsed, int barWidth = UsualBarWidth)
     {
         double fraction = Math.Clamp(progress.Fraction, 0, 1);
-        int filled = (int)Math.Round(fraction * BarWidth);
-        string bar = new string('█', filled) + new string('░', BarWidth - filled);
+        int filled = (int)Math.Round(fraction * barWidth);
+        string bar = new string('█', filled) + new string('░', barWidth - filled);
         // The first percents say too little about the rest.
         string left = fraction < 0.02 ? "" : ", " + Clock(elapsed * ((1 - fraction) / fraction)) + " left";
         return string.Create(CultureInfo.InvariantCulture, $"{bar} {100 * fraction,3:0} %{left}  {VisibleText.Line(progress.Activity)}");
     }
+
+    // A line that fills the terminal would wrap, and '\r' return to its second half only.
+    private string Cut(string line) => line.Length < _context.Width ? line : line[..Math.Max(0, _context.Width - 2)] + "…";
 
     private static string Clock(TimeSpan time) =>
         time.TotalHours >= 1

@@ -24,6 +24,20 @@ public class ProgressLineTests
         tool.Error.ShouldBe("");
     }
 
+    [Theory]
+    [InlineData(10)]
+    [InlineData(40)]
+    [InlineData(80)]
+    public void Stays_on_one_line_of_a_narrow_terminal(int width)
+    {
+        var tool = new ToolRun();
+        using (var progress = new ProgressLine(tool.Context with { ErrorIsTerminal = true, Width = width }))
+        {
+            progress.Report(new StudyProgress(0.5, new string('x', 100)));
+        }
+        tool.Error.Split('\r', StringSplitOptions.RemoveEmptyEntries).ShouldAllBe(line => line.Length < width);
+    }
+
     [Fact]
     public void Wipes_itself_and_draws_nothing_after_its_end()
     {
