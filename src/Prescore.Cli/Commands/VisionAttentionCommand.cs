@@ -24,7 +24,7 @@ internal static class VisionAttentionCommand
 
     public static Command Create(ToolContext context)
     {
-        var image = new Argument<string>("IMAGE") { Description = "A PNG or JPEG file." };
+        Argument<string> image = PathOptions.ImageArgument("IMAGE", "A PNG or JPEG file.");
         var options = new VisionOptions();
         var scorer = new Option<string>("--scorer") { Description = "The scorer.", HelpName = "NAME", DefaultValueFactory = _ => "kmeans" };
         Option<int?> keys = NumberOptions.Whole("--keys", $"Keys that the scorer keeps, CLS among those ranked. Default: {DefaultKeys}.", 1, "S");

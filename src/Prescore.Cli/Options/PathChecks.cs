@@ -72,6 +72,8 @@ internal static partial class PathChecks
             case FileKind.Socket:
             case FileKind.Pipe or FileKind.Device when input.Use is PathUse.File or PathUse.Model:
                 return $"'{input.Path}' is {entry.Describe()}, not a regular file; it is read in place, so copy it to a file first";
+            case FileKind.Device when input.Use == PathUse.Image:
+                return $"'{input.Path}' is {entry.Describe()}, not an image";
             case FileKind.Regular:
                 if (!isStandardInput)
                 {

@@ -29,6 +29,12 @@ internal static class PathOptions
     /// <summary>A file that is read as a text or in place, as its content asks for.</summary>
     public static PathArgument TextOrFileArgument(string name, string description) => new(name, description, PathUse.TextOrFile);
 
+    /// <summary>An image: a file or a pipe, read whole.</summary>
+    public static PathArgument ImageArgument(string name, string description) => new(name, description, PathUse.Image);
+
+    /// <summary>Images: files or pipes, each read whole.</summary>
+    public static PathListArgument ImageArguments(string name, string description, ArgumentArity arity) => new(name, description, PathUse.Image) { Arity = arity };
+
     /// <summary>A file to write, as an argument.</summary>
     public static PathArgument OutputArgument(string name, string description) => new(name, description, PathUse.Output);
 
@@ -50,6 +56,9 @@ internal enum PathUse
 
     /// <summary>As <see cref="Text"/> or as <see cref="File"/>.</summary>
     TextOrFile,
+
+    /// <summary>Reads it whole, once.</summary>
+    Image,
 
     /// <summary>Writes it.</summary>
     Output,
@@ -111,6 +120,19 @@ internal sealed class PathArgument : Argument<string>, IPathSymbol
         {
             CustomParser = result => ModelPaths.Resolve(result.Tokens[0].Value);
         }
+    }
+
+    public PathUse Use { get; }
+}
+
+/// <summary>An argument whose values are paths.</summary>
+internal sealed class PathListArgument : Argument<string[]>, IPathSymbol
+{
+    public PathListArgument(string name, string description, PathUse use)
+        : base(name)
+    {
+        Description = description;
+        Use = use;
     }
 
     public PathUse Use { get; }

@@ -29,11 +29,7 @@ internal sealed class VisionOptions
     public IEnumerable<Option> All => [_model, _attention, _size, _threads, _seed];
 
     /// <summary>The images of a command.</summary>
-    public static Argument<string[]> Images(ArgumentArity arity) => new("IMAGE")
-    {
-        Description = "PNG or JPEG files.",
-        Arity = arity,
-    };
+    public static Argument<string[]> Images(ArgumentArity arity) => PathOptions.ImageArguments("IMAGE", "PNG or JPEG files.", arity);
 
     /// <summary>Loads the model.</summary>
     public VisionModel LoadModel(ParseResult parsed) =>

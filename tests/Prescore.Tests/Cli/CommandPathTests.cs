@@ -12,7 +12,6 @@ public sealed class CommandPathTests : IDisposable
         ["--context"] = "64",
         ["--method"] = "exact",
         ["--scorer"] = "norm",
-        ["IMAGE"] = "picture.png",
         ["REPO[:FILE]"] = "owner/name",
     };
 
@@ -40,6 +39,36 @@ public sealed class CommandPathTests : IDisposable
         }
     }
 
+    /// <summary>Every output of every command, named as each of its inputs and as its other outputs.</summary>
+    [Theory]
+    [MemberData(nameof(Commands))]
+    public void No_output_is_an_input_or_another_output(string path)
+    {
+        Command command = CommandTree.Leaves().Single(leaf => leaf.Path == path).Command;
+        File.WriteAllText(_folder.File("input"), "some text");
+        File.WriteAllText(_folder.File("given"), "another text");
+        string link = _folder.File("link");
+        File.CreateSymbolicLink(link, _folder.File("given"));
+        Symbol[] outputs = [.. Paths(command).Where(symbol => ((IPathSymbol)symbol).Use == PathUse.Output)];
+        foreach (Symbol output in outputs)
+        {
+            foreach (Symbol other in Paths(command).Where(symbol => symbol != output))
+            {
+                ToolRun run = ToolRun.Of([.. path.Split(' '), .. Arguments(command, output, link, other)]);
+                run.ExitCode.ShouldBe(2, $"{output.Name} as {other.Name}: {run.Out}{run.Error}");
+                run.ShouldBeBadInput(other.Name, "is the file of");
+                File.ReadAllText(_folder.File("given")).ShouldBe("another text");
+            }
+        }
+    }
+
+    /// <summary>What is called a file, or an image, is checked as one.</summary>
+    [Fact]
+    public void Every_option_for_a_file_is_a_path() => CommandTree.Leaves()
+        .SelectMany(leaf => leaf.Command.Options.Where(option => option.HelpName?.StartsWith("FILE", StringComparison.Ordinal) == true)
+            .Concat<Symbol>(leaf.Command.Arguments.Where(argument => argument.Name is "FILE" or "IMAGE" or "MODEL" or "OUT" or "CASES")))
+        .Where(symbol => symbol is not IPathSymbol).Select(symbol => symbol.Name).ShouldBeEmpty();
+
     private static IEnumerable<Symbol> Paths(Command command) =>
         command.Arguments.Concat<Symbol>(command.Options).Where(symbol => symbol is IPathSymbol);
 
@@ -63,26 +92,24 @@ public sealed class CommandPathTests : IDisposable
         {
             yield return _folder.Path;
         }
-        if (use is PathUse.File or PathUse.Model && !OperatingSystem.IsWindows())
+        if (use is PathUse.File or PathUse.Model or PathUse.Image && !OperatingSystem.IsWindows())
         {
             yield return "/dev/null";
         }
     }
 
-    /// <summary>A command line in which only the one value is wrong.</summary>
-    private IEnumerable<string> Arguments(Command command, Symbol wrong, string bad)
+    /// <summary>A command line in which only the one value is wrong; a second one is given the file "given" even where it is not required.</summary>
+    private IEnumerable<string> Arguments(Command command, Symbol wrong, string bad, Symbol? alsoGiven = null)
     {
-        foreach (Argument argument in command.Arguments)
+        string Value(Symbol symbol) => symbol == wrong ? bad : symbol == alsoGiven ? _folder.File("given") : Good(symbol);
+        foreach (Argument argument in command.Arguments.Where(argument => argument == wrong || argument == alsoGiven || argument.Arity.MinimumNumberOfValues > 0))
         {
-            if (argument == wrong || argument.Arity.MinimumNumberOfValues > 0)
-            {
-                yield return argument == wrong ? bad : Good(argument);
-            }
+            yield return Value(argument);
         }
-        foreach (Option option in command.Options.Where(option => option == wrong || option.Required))
+        foreach (Option option in command.Options.Where(option => option == wrong || option == alsoGiven || option.Required))
         {
             yield return option.Name;
-            yield return option == wrong ? bad : Good(option);
+            yield return Value(option);
         }
     }
 
