@@ -3,6 +3,7 @@ using Prescore.Attention;
 using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
 using Prescore.Kernels;
+using Prescore.Tests.Inference;
 
 namespace Prescore.Tests.Attention;
 
@@ -68,6 +69,24 @@ public class MethodPropertyTests
         "prescored:s=1,w=2147483647",
         "prescored:s=2147483647,inner=hyper,sample=100000",
     ];
+
+    [Fact]
+    public void Every_method_of_the_library_is_tested_for_what_all_promise()
+    {
+        string[] methods = [.. AttentionMethods.Options
+            .Where(options => AttentionMethods.Create(options.Example).GetType().Assembly == typeof(AttentionMethods).Assembly)
+            .Select(options => options.Method)];
+        string[] sized = [.. methods.Where(name => AttentionMethods.Create(name) is ISizedAttention)];
+        IEnumerable<string> missing = new (string List, string[] Methods, TheoryData<string> Specs)[]
+        {
+            ($"{nameof(MethodPropertyTests)}.{nameof(Methods)}", methods, AllMethods),
+            ($"{nameof(MethodPropertyTests)}.{nameof(FullSize)}", sized, FullSize),
+            ($"{nameof(OwnershipTests)}.{nameof(OwnershipTests.Methods)}", methods, OwnershipTests.Methods),
+            ($"{nameof(OverflowTests)}.{nameof(OverflowTests.Methods)}", methods, OverflowTests.Methods),
+            ($"{nameof(SessionFileTests)}.{nameof(SessionFileTests.Methods)}", methods, SessionFileTests.Methods),
+        }.SelectMany(row => row.Methods.Except(row.Specs.Select(spec => spec.Data.Split(':')[0])).Select(method => $"{method} in {row.List}"));
+        missing.ShouldBeEmpty("these lists want a spec of the method");
+    }
 
     [Theory]
     [MemberData(nameof(Methods))]

@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using Prescore.Attention;
 using Prescore.Attention.Clustered;
 using Prescore.Cli.Rendering;
+using Prescore.Scoring;
 using Prescore.Specs;
 
 namespace Prescore.Tests.Cli;
@@ -62,6 +63,10 @@ public partial class MethodsTests
     {
         string path = Path.Combine(SharedData.Repository, "docs", "methods.md");
         string page = File.ReadAllText(path);
+        string[] described = [.. OptionsSection().Matches(page).Select(match => match.Groups["name"].Value)];
+        described.ShouldBe(
+            BuiltIn().Where(method => method.Options.Count > 0).Select(method => method.Method),
+            "docs/methods.md has a section with '<!-- options: NAME -->' and '<!-- end of options -->' for every method, in the order of AttentionMethods.cs");
         string expected = OptionsSection().Replace(page, match =>
         {
             OptionTable method = AttentionMethods.Options.First(options => options.Method == match.Groups["name"].Value);
@@ -72,13 +77,30 @@ public partial class MethodsTests
             File.WriteAllText(path, expected);
             return;
         }
-        page.ShouldBe(expected, "run the tests with PRESCORE_WRITE_DOCS=1 to write docs/methods.md anew");
-        string[] described = [.. OptionsSection().Matches(page).Select(match => match.Groups["name"].Value)];
-        described.ShouldBe(BuiltIn().Where(method => method.Options.Count > 0).Select(method => method.Method));
+        page.ShouldBe(expected, "run this test with PRESCORE_WRITE_DOCS=1 to write docs/methods.md anew");
+    }
+
+    [Fact]
+    public void The_documentation_has_every_scorer_and_every_methods_budget()
+    {
+        string page = File.ReadAllText(Path.Combine(SharedData.Repository, "docs", "methods.md"));
+        // The formulae of a clustering share a line: kmeans-far is "the same with -far".
+        string[] rows = [.. page.Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal))];
+        KeyScorers.Names
+            .Where(name => KeyScorers.Create(name).GetType().Assembly == typeof(KeyScorers).Assembly)
+            .Where(name => !rows.Any(row => row.Split('|')[1].Contains($"`{Formula().Replace(name, "")}`")))
+            .ShouldBeEmpty("no row in the tables of scorers of docs/methods.md");
+        string budgets = page[page.IndexOf("## Budgets", StringComparison.Ordinal)..];
+        BuiltIn().Select(method => method.Method)
+            .Where(name => !budgets.Contains($"| `{name}`", StringComparison.Ordinal))
+            .ShouldBeEmpty("no row in the table of budgets of docs/methods.md");
     }
 
     private static IEnumerable<OptionTable> BuiltIn() => AttentionMethods.Options
         .Where(method => AttentionMethods.Create(method.Example).GetType().Assembly == typeof(AttentionMethods).Assembly);
+
+    [GeneratedRegex("-(far|near|share)$")]
+    private static partial Regex Formula();
 
     [GeneratedRegex("<!-- options: (?<name>[a-z-]+) -->.*?<!-- end of options -->", RegexOptions.Singleline)]
     private static partial Regex OptionsSection();

@@ -17,7 +17,7 @@ public class SessionFileTests
     public static TheoryData<string> Methods =>
     [
         "exact", "window:w=32", "hyper:block=16,sample=16,min=32", "prescored:scorer=kmeans,s=32,w=16", "prescored:scorer=leverage,s=32,inner=hyper",
-        "coreset:s=16,w=32", "clustered:error=0.1", "clustered:budget=0.5",
+        "coreset:s=16,w=32", "quest:s=32", "quoka:s=32,chunk=32", "xattention:threshold=0.5", "clustered:error=0.1", "clustered:budget=0.5",
     ];
 
     [Theory]
