@@ -3,16 +3,20 @@ using Prescore.Models.Evaluation.Images;
 
 namespace Prescore.Cli;
 
-/// <summary>The model and text that come with the tool, beside its program file.</summary>
+/// <summary>The models and texts that come with the tool, beside its program file.</summary>
 internal static class EmbeddedFiles
 {
     private const string ModelFile = "SmolLM2-135M-Instruct.Q4_1.gguf";
     private const string TextFile = "war-and-peace-part.txt";
+    private const string SecondTextFile = "shakespeare.txt";
     private const string VisionFolder = "vit-fashion-mnist";
 
     public static string Model => Find("models", ModelFile);
 
     public static string Text => Find("texts", TextFile);
+
+    /// <summary>The text and a second one of another kind, for studies over texts.</summary>
+    public static IReadOnlyList<string> Texts => [Text, Find("texts", SecondTextFile)];
 
     /// <summary>Those that are installed.</summary>
     public static IEnumerable<string> Present => new[] { PathOf("models", ModelFile), PathOf("texts", TextFile) }.Where(File.Exists);

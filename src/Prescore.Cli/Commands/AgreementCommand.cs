@@ -18,7 +18,7 @@ internal static class AgreementCommand
     private static readonly string HelpNotes = $$"""
         Prompts are cut evenly spaced from the text and continued greedily, with exact attention and with each method. The
         gap is exact's largest logit less its second one where the two part, beside the smallest one of exact's whole
-        continuation; "moved" is how far the method moves such gaps (root mean square): a choice that was closer than that
+        continuation, and the cost what the method's token has less of exact's log-probability; "moved" is how far the method moves such gaps (root mean square): a choice that was closer than that
         may fall either way.
 
         --resume FILE keeps finished prompts: the same command goes on where it was stopped.
@@ -81,7 +81,7 @@ internal static class AgreementCommand
 
     private static void Print(ToolContext context, AgreementSettings settings, IReadOnlyList<AgreementRow> rows)
     {
-        Table table = Tables.Create(context, "method", "prompt at", "same tokens", "gap there", "smallest gap", "moved", "exact", "method", "same top", "budget");
+        Table table = Tables.Create(context, "method", "prompt at", "same tokens", "gap there", "cost", "smallest gap", "moved", "exact", "method", "same top", "budget");
         foreach (AgreementRow row in rows)
         {
             table.AddPlainRow(
@@ -89,6 +89,7 @@ internal static class AgreementCommand
                 Numbers.Count(row.Start),
                 $"{row.Same} of {settings.Tokens}",
                 row.Gap is double gap ? Numbers.Fixed(gap, 3) : "",
+                row.Cost is double cost ? Numbers.Fixed(cost, 3) : "",
                 Numbers.Fixed(row.SmallestGap, 3),
                 Numbers.Fixed(row.GapChange, 3),
                 Quoted(row.ExactToken),

@@ -137,6 +137,7 @@ internal static class ReportCommand
             string[] files = study.ResumeOption is null or "--json" ? ["--json", json] : ["--json", json, study.ResumeOption, unfinished];
             DateTimeOffset started = DateTimeOffset.UtcNow;
             long start = Stopwatch.GetTimestamp();
+            bool resumed = File.Exists(unfinished);
             var errors = new StringWriter();
             int code = CommandLine.Run([.. study.Command, .. files], context with
             {
@@ -155,6 +156,7 @@ internal static class ReportCommand
                     Version = typeof(ReportCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion,
                     Started = started,
                     Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds,
+                    Resumed = resumed,
                     Seed = SeedOf(study.Command),
                     Machine = Machine.Here(),
                     Result = JsonDocument.Parse(File.ReadAllText(json)).RootElement,

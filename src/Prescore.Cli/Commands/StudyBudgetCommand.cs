@@ -33,8 +33,9 @@ internal static class StudyBudgetCommand
 
         How many cells are to run and about how many hours they take is said before they run. --resume FILE keeps every
         finished cell: the same command goes on where it was stopped, and other methods, texts, lengths and seeds may be
-        added to the same file. --full: {{FullLengths}}, budgets {{string.Join(" ", FullBudgets.Select(Numbers.Short))}}, {{FullSeeds}} seeds and every method; with a text that is long enough,
-        '--lengths 128k' runs the published length.
+        added to the same file. A text serves the lengths that it has tokens for. --full: {{FullLengths}}, budgets
+        {{string.Join(" ", FullBudgets.Select(Numbers.Short))}}, {{FullSeeds}} seeds and every method; '--lengths 128k' runs the published length (of the embedded texts
+        Shakespeare has as many).
 
         {{MethodHelp.Grammar()}}
         Examples:
@@ -46,7 +47,7 @@ internal static class StudyBudgetCommand
     public static Command Create(ToolContext context)
     {
         Option<string?> model = RunOptions.Model();
-        PathListOption texts = PathOptions.Texts("--texts", "Text files (UTF-8). Default: the embedded part of War and Peace.");
+        PathListOption texts = PathOptions.Texts("--texts", "Text files (UTF-8). Default: the embedded part of War and Peace, and Shakespeare.");
         var lengths = new Option<string?>("--lengths")
         {
             Description = $"Tokens of a window, rising; k stands for 1,024. Default: {DefaultLengths}.",
@@ -81,7 +82,7 @@ internal static class StudyBudgetCommand
             var settings = new BudgetStudySettings
             {
                 ModelPath = parsed.GetValue(model) ?? EmbeddedFiles.Model,
-                TextPaths = parsed.GetValue(texts) is { Length: > 0 } paths ? paths : [EmbeddedFiles.Text],
+                TextPaths = parsed.GetValue(texts) is { Length: > 0 } paths ? paths : EmbeddedFiles.Texts,
                 Lengths = LengthList.Parse(parsed.GetValue(lengths) ?? (all ? FullLengths : DefaultLengths)),
                 Budgets = wanted,
                 Methods = parsed.GetValue(methods) is { Length: > 0 } specs ? [.. specs.Where(spec => spec != "exact")] : all ? BudgetMethods.All : BudgetMethods.Few,

@@ -43,7 +43,7 @@ public sealed class AgreementStudy : IDisposable
             model.RequireContext(settings.Context + settings.Tokens);
             string identity = string.Create(
                 CultureInfo.InvariantCulture,
-                $"agreement 1; model {FileIdentity.Of(settings.ModelPath).Sha256}; text {FileIdentity.Of(settings.Text).Sha256}; seed {options.Seed}; context {settings.Context}; tokens {settings.Tokens}; rope {settings.Rope}");
+                $"agreement 2; model {FileIdentity.Of(settings.ModelPath).Sha256}; text {FileIdentity.Of(settings.Text).Sha256}; seed {options.Seed}; context {settings.Context}; tokens {settings.Tokens}; rope {settings.Rope}");
             return new AgreementStudy(settings, options, model, tokenizer, tokens, new ResumableRows<AgreementRow>(settings.StatePath, identity));
         }
         catch
@@ -107,33 +107,48 @@ public sealed class AgreementStudy : IDisposable
         var steps = new Step[_settings.Tokens];
         var hidden = new float[_model.Configuration.HiddenSize];
         var logits = new float[_model.Configuration.VocabularySize];
+        List<float[]>? seen = along is null ? [] : null;
         using var session = new CausalSession(_model, attention, _options);
         session.Append(_text.AsSpan(start, _settings.Context), hidden, progress, cancellationToken);
         for (int i = 0; i < steps.Length; i++)
         {
             cancellationToken.ThrowIfCancellationRequested();
             _model.Logits(hidden, 1, logits, _options.Threads);
-            steps[i] = Choose(logits, along?.Steps[i]);
+            steps[i] = along is null ? Choose(logits) : ChooseBeside(along.Steps[i], along.Logits[i], logits);
+            seen?.Add([.. logits]);
             if (i + 1 < steps.Length)
             {
                 session.Append([along?.Steps[i].Best ?? steps[i].Best], hidden);
             }
         }
-        return new Continuation(steps, session.Attention.Budget);
+        return new Continuation(steps, seen ?? [], session.Attention.Budget);
     }
 
-    /// <summary>The likeliest token, and how it stands against exact's choice.</summary>
-    private static Step Choose(Span<float> logits, Step? exact)
+    /// <summary>Exact's two likeliest tokens.</summary>
+    private static Step Choose(ReadOnlySpan<float> logits)
     {
-        int best = TensorPrimitives.IndexOfMax<float>(logits);
-        float largest = logits[best];
-        if (exact is { } own)
+        int best = TensorPrimitives.IndexOfMax(logits);
+        int second = best == 0 ? 1 : 0;
+        for (int token = second + 1; token < logits.Length; token++)
         {
-            return new Step(best, own.Second, Gap: logits[own.Best] - logits[own.Second], Lead: largest - logits[own.Best]);
+            if (token != best && logits[token] > logits[second])
+            {
+                second = token;
+            }
         }
-        logits[best] = float.NegativeInfinity;
-        int second = TensorPrimitives.IndexOfMax<float>(logits);
-        return new Step(best, second, Gap: largest - logits[second], Lead: 0);
+        return new Step(best, second, Gap: logits[best] - logits[second], Lead: 0, Cost: 0);
+    }
+
+    /// <summary>A method's likeliest token, and how it stands against exact's choice.</summary>
+    private static Step ChooseBeside(Step exact, ReadOnlySpan<float> exactLogits, ReadOnlySpan<float> logits)
+    {
+        int best = TensorPrimitives.IndexOfMax(logits);
+        return new Step(
+            best,
+            exact.Second,
+            Gap: logits[exact.Best] - logits[exact.Second],
+            Lead: logits[best] - logits[exact.Best],
+            Cost: exactLogits[exact.Best] - exactLogits[best]);
     }
 
     private AgreementRow Row(MethodRequest method, IAttention attention, int start, Continuation exact, Continuation own)
@@ -149,6 +164,7 @@ public sealed class AgreementStudy : IDisposable
             Same = same,
             Gap = parts ? exact.Steps[same].Gap : null,
             Lead = parts ? own.Steps[same].Lead : null,
+            Cost = parts ? own.Steps[same].Cost : null,
             SmallestGap = exact.Steps.Min(step => step.Gap),
             GapChange = Math.Sqrt(exact.Steps.Zip(own.Steps, (a, b) => Math.Pow(b.Gap - a.Gap, 2)).Average()),
             ExactToken = parts ? _tokenizer.Piece(exact.Steps[same].Best) : null,
@@ -158,12 +174,17 @@ public sealed class AgreementStudy : IDisposable
         };
     }
 
-    private sealed record Continuation(Step[] Steps, double Budget);
+    /// <summary>A continuation.</summary>
+    /// <param name="Steps">Its choices.</param>
+    /// <param name="Logits">Exact's logits at each; of another method none.</param>
+    /// <param name="Budget">Interactions of prompt and continuation ÷ exact's.</param>
+    private sealed record Continuation(IReadOnlyList<Step> Steps, IReadOnlyList<float[]> Logits, double Budget);
 
     /// <summary>One choice of a token.</summary>
     /// <param name="Best">The likeliest.</param>
     /// <param name="Second">Exact's second one.</param>
     /// <param name="Gap">Logit of exact's likeliest less that of its second one.</param>
     /// <param name="Lead">Logit of the likeliest less that of exact's likeliest.</param>
-    private readonly record struct Step(int Best, int Second, double Gap, double Lead);
+    /// <param name="Cost">Exact's logit of its likeliest less that of this choice.</param>
+    private readonly record struct Step(int Best, int Second, double Gap, double Lead, double Cost);
 }

@@ -36,15 +36,19 @@ public sealed class BudgetStudy
     public double HoursLeft => (Left().Sum(cell => _size.Seconds(cell.Length, cell.Share)) + Groups().Sum(group => _size.Seconds(group.Key.Length, share: 1))) / 3600;
 
     /// <summary>Reads model header and texts and plans the cells.</summary>
-    /// <exception cref="BadInputException">A text is too short for a length, or there is nothing to do.</exception>
+    /// <exception cref="BadInputException">A text is too short for every length, or no text is long enough for one.</exception>
     /// <exception cref="Specs.MethodSpecException">A method cannot be understood.</exception>
     /// <exception cref="BudgetException">A method itself names a budget that it cannot keep at a length.</exception>
     public static BudgetStudy Prepare(BudgetStudySettings settings, AttentionOptions options, CancellationToken cancellationToken = default)
     {
         ModelSize size = ModelSize.Of(settings.ModelPath, cancellationToken);
         ITokenizer tokenizer = ModelTokenizer.Load(settings.ModelPath).Tokenizer;
-        var texts = settings.TextPaths.Select(path => Read(path, tokenizer, settings.Lengths.Max(), cancellationToken)).ToArray();
-        return new BudgetStudy(settings, options, size, texts, [.. Plan(settings, size, texts.Length, options.Seed)]);
+        var texts = settings.TextPaths.Select(path => Read(path, tokenizer, settings.Lengths, cancellationToken)).ToArray();
+        foreach (int length in settings.Lengths)
+        {
+            RequireText(length, texts);
+        }
+        return new BudgetStudy(settings, options, size, texts, [.. Plan(settings, size, [.. texts.Select(text => text.Tokens.Length)], options.Seed)]);
     }
 
     /// <summary>Runs the cells that are not finished; all come one by one, in the order of the plan.</summary>
@@ -91,20 +95,28 @@ public sealed class BudgetStudy
         Cells = [.. cells.Select(cell => cell with { BlockSums = null })],
     };
 
-    private static (string Name, string Sha256, int[] Tokens) Read(string path, ITokenizer tokenizer, int wanted, CancellationToken cancellationToken)
+    private static (string Name, string Sha256, int[] Tokens) Read(string path, ITokenizer tokenizer, IReadOnlyList<int> lengths, CancellationToken cancellationToken)
     {
         using TextInput text = TextInput.Open(path, cancellationToken);
-        int[] tokens = TokenPrefix.Read(tokenizer, text, wanted);
-        return tokens.Length >= wanted
+        int[] tokens = TokenPrefix.Read(tokenizer, text, lengths.Max());
+        return tokens.Length >= lengths.Min()
             ? (text.Name, FileIdentity.Of(text).Sha256!, tokens)
-            : throw new BadInputException($"{text.Name} has {tokens.Length} tokens, too few for a length of {wanted}; use longer texts or smaller --lengths");
+            : throw new BadInputException($"{text.Name} has {tokens.Length} tokens, too few for a length of {lengths.Min()}; use longer texts or smaller --lengths");
     }
 
-    private static IEnumerable<BudgetCellPlan> Plan(BudgetStudySettings settings, ModelSize size, int texts, ulong firstSeed)
+    private static void RequireText(int length, (string Name, string Sha256, int[] Tokens)[] texts)
     {
-        for (int text = 0; text < texts; text++)
+        if (texts.All(text => text.Tokens.Length < length))
         {
-            foreach (int length in settings.Lengths)
+            throw new BadInputException($"no text has tokens enough for a length of {length} (at most {texts.Max(text => text.Tokens.Length)}); use longer texts or smaller --lengths");
+        }
+    }
+
+    private static IEnumerable<BudgetCellPlan> Plan(BudgetStudySettings settings, ModelSize size, int[] tokens, ulong firstSeed)
+    {
+        for (int text = 0; text < tokens.Length; text++)
+        {
+            foreach (int length in settings.Lengths.Where(length => length <= tokens[text]))
             {
                 foreach (BudgetCellPlan cell in settings.Methods.SelectMany(method => Cells(method, settings, size, text, length, firstSeed)).DistinctBy(cell => (cell.Attention.Spec, cell.Seed)))
                 {

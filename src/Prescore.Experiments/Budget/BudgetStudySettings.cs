@@ -6,7 +6,7 @@ public sealed record BudgetStudySettings
     /// <summary>Model file.</summary>
     public required string ModelPath { get; init; }
 
-    /// <summary>Text files.</summary>
+    /// <summary>Text files; each serves the lengths that it has tokens for.</summary>
     public required IReadOnlyList<string> TextPaths { get; init; }
 
     /// <summary>Tokens of a window, rising; those beyond the trained context have YaRN positions.</summary>

@@ -115,7 +115,7 @@ public static class EvidencePage
         {
             yield return part;
         }
-        yield return Html.Element("p", "dim", Link(result.Study + ".json", result.Study + ".json"), ", made by ", Html.Element("code", null, result.CommandLine()), $" in {Html.Seconds(result.Seconds)}.");
+        yield return Html.Element("p", "dim", Link(result.Study + ".json", result.Study + ".json"), ", made by ", Html.Element("code", null, result.CommandLine()), result.Resumed ? " in several runs." : $" in {Html.Seconds(result.Seconds)}.");
     }
 
     private static XElement Made(IReadOnlyList<StudyResult?> results) => Html.Element("dl", null, results.OfType<StudyResult>()
@@ -123,7 +123,7 @@ public static class EvidencePage
         .SelectMany(group => new (string Term, string Text)[]
         {
             ("studies", string.Join(", ", group.Select(result => result.Study))),
-            ("made", $"{group.Min(result => result.Started):yyyy-MM-dd} to {group.Max(result => result.Started):yyyy-MM-dd}, {Html.Seconds(group.Sum(result => result.Seconds))} in all"),
+            ("made", $"{group.Min(result => result.Started):yyyy-MM-dd} to {group.Max(result => result.Started):yyyy-MM-dd}, {Html.Seconds(group.Sum(result => result.Seconds))} in all" + (group.Any(result => result.Resumed) ? ", runs that were stopped left out" : "")),
             ("version", group.Key.Version),
             ("processor", $"{group.Key.Machine.Processor}, {group.Key.Machine.Processors} logical processors, {group.Key.Machine.Simd}"),
             ("memory", $"{Html.Fixed(group.Key.Machine.MemoryBytes / (double)(1L << 30), 1)} GiB"),

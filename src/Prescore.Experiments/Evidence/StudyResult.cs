@@ -20,7 +20,11 @@ public sealed record StudyResult
     /// <summary>When it began, UTC.</summary>
     public required DateTimeOffset Started { get; init; }
 
+    /// <summary>Time of the run that finished it.</summary>
     public required double Seconds { get; init; }
+
+    /// <summary>Whether earlier runs had done a part of it, whose time is not in <see cref="Seconds"/>.</summary>
+    public bool Resumed { get; init; }
 
     /// <summary>Seed of everything random; studies over seeds count from it.</summary>
     public required ulong Seed { get; init; }

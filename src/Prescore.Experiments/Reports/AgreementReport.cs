@@ -39,6 +39,12 @@ public sealed record AgreementRow
     /// <summary>There, the method's logit of its own token less that of exact's; null where they do not part.</summary>
     public required double? Lead { get; init; }
 
+    /// <summary>
+    /// There, exact's logit of its own token less that of the method's: what the method's token has less of exact's
+    /// log-probability, in nats. <see cref="Gap"/> where that is exact's second one; null where they do not part.
+    /// </summary>
+    public required double? Cost { get; init; }
+
     /// <summary>Exact's smallest such gap over its whole continuation: how close its closest choice was.</summary>
     public required double SmallestGap { get; init; }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Numerics.Tensors;
 using Prescore.Attention.Contracts;
 using Prescore.Experiments.Reports;
+using Prescore.Models.Evaluation;
 using Prescore.Models.Families;
 using Prescore.Models.Inference;
 using Prescore.Models.Tokenizers;
@@ -133,19 +134,8 @@ public sealed class TaskStudy : IDisposable
                 _model.Logits(hidden, 1, logits, _options.Threads);
                 bool found = question.Choices.MaxBy(choice => logits[choice]) == question.Answer;
                 bool greedy = TensorPrimitives.IndexOfMax<float>(logits) == question.Answer;
-                return new TaskTrial(task.Name, method.Text, length, number, question.Depth, found, greedy, logits[question.Answer] - LogSumExp(logits), budget);
+                return new TaskTrial(task.Name, method.Text, length, number, question.Depth, found, greedy, TokenLikelihood.LogProbability(logits, question.Answer), budget);
             }),
         ];
-    }
-
-    private static double LogSumExp(ReadOnlySpan<float> logits)
-    {
-        float largest = TensorPrimitives.Max(logits);
-        double sum = 0;
-        foreach (float logit in logits)
-        {
-            sum += Math.Exp(logit - largest);
-        }
-        return largest + Math.Log(sum);
     }
 }

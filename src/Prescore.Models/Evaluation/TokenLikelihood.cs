@@ -114,6 +114,16 @@ public sealed class TokenLikelihood
         }
     }
 
+    /// <summary>ln p(token) of one row of logits, which are used up.</summary>
+    /// <param name="logits">Logits of the whole vocabulary.</param>
+    /// <param name="token">The token.</param>
+    /// <returns>Nats, at most 0 but for rounding.</returns>
+    public static double LogProbability(Span<float> logits, int token)
+    {
+        TensorPrimitives.Subtract(logits, TensorPrimitives.Max<float>(logits), logits);
+        return logits[token] - LogSumExp(logits);
+    }
+
     /// <summary>ln Σ e^x of logits x ≤ 0.</summary>
     private static double LogSumExp(ReadOnlySpan<float> logits)
     {

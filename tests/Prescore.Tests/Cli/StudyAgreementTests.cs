@@ -20,11 +20,11 @@ public sealed class StudyAgreementTests : IDisposable
         run.Out.ShouldContain("w=1000: the same 8 tokens in 3 of 3 prompts");
         AgreementRow[] rows = Rows(json);
         rows.Length.ShouldBe(6);
-        rows.Where(row => row.Name.Contains("1000")).ShouldAllBe(row => row.Same == 8 && row.Gap == null && row.Lead == null && row.SameTop == 1 && row.GapChange < 1e-3);
+        rows.Where(row => row.Name.Contains("1000")).ShouldAllBe(row => row.Same == 8 && row.Gap == null && row.Lead == null && row.Cost == null && row.SameTop == 1 && row.GapChange < 1e-3);
         AgreementRow[] near = [.. rows.Where(row => !row.Name.Contains("1000"))];
         near.ShouldContain(row => row.Same < 8);
         near.ShouldAllBe(row => row.SmallestGap >= 0 && row.GapChange > 0.01 && row.Budget < 0.5);
-        near.Where(row => row.Same < 8).ShouldAllBe(row => row.Gap >= row.SmallestGap && row.Lead > 0 && row.ExactToken != row.MethodToken);
+        near.Where(row => row.Same < 8).ShouldAllBe(row => row.Gap >= row.SmallestGap && row.Cost >= row.Gap && row.Lead > 0 && row.ExactToken != row.MethodToken);
 
         // As if the study had been stopped while it wrote the fourth row.
         string[] lines = File.ReadAllLines(state);

@@ -18,7 +18,7 @@ public sealed class BudgetStudyTests : IDisposable
     {
         string state = _folder.File("cells.jsonl"), json = _folder.File("budget.json"), plot = _folder.File("budget.png");
         string[] Study(params string[] methods) =>
-            ["study", "budget", "--lengths", "320", "--threads", "2", "--resume", state, "--json", json, "--plot", plot, "--methods", .. methods];
+            ["study", "budget", "--texts", Path.Combine(SharedData.Repository, "texts", "war-and-peace-part.txt"), "--lengths", "320", "--threads", "2", "--resume", state, "--json", json, "--plot", plot, "--methods", .. methods];
 
         string[] whole = ["window:w=320", "quoka:s=320", "quest:s=320", "xattention:threshold=1", "prescored:s=320,inner=exact", "clustered:budget=1,error=0.0001"];
         ToolRun.Of(Study(whole)).ExitCode.ShouldBe(0);
@@ -83,6 +83,7 @@ public sealed class BudgetStudyTests : IDisposable
         ToolRun.Of("study", "budget", "--budgets", "1.5").ShouldBeBadInput("--budgets: 1.5 is no budget");
         ToolRun.Of("study", "budget", "--texts", _folder.File("none.txt")).ShouldBeBadInput("there is no file");
         ToolRun.Of("study", "budget", "--lengths", "400k").ShouldBeBadInput("too few for a length of 409600");
+        ToolRun.Of("study", "budget", "--lengths", "1k,400k").ShouldBeBadInput("no text has tokens enough for a length of 409600");
         ToolRun.Of("study", "budget", "--methods", "windw").ShouldBeBadInput("did you mean 'window'?");
     }
 

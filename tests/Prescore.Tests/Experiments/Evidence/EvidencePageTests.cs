@@ -15,11 +15,12 @@ public class EvidencePageTests
         new("bench", "Time", 1, new BenchSection(), ["bench"]),
         new("tasks", "Tasks", 1, new TaskSection(), ["study", "tasks"]),
         new("coverage", "Coverage", 1, new CoverageSection(), ["study", "coverage"]),
+        new("agreement", "Continuations", 1, new AgreementSection(), ["study", "agreement"]),
         new("vision", "Images", 1, new VisionSection(), ["study", "vision"]),
     ];
 
     private static readonly StudyResult?[] Results =
-        [SampleResults.Perplexity(0.8, 0.2, 0.2, 0.3), SampleResults.Planted(0.9, 1), SampleResults.Bench(1.5), SampleResults.Tasks(), SampleResults.Coverage(), null];
+        [SampleResults.Perplexity(0.8, 0.2, 0.2, 0.3), SampleResults.Planted(0.9, 1), SampleResults.Bench(1.5), SampleResults.Tasks(), SampleResults.Coverage(), SampleResults.Agreement(), null];
 
     [Fact]
     public void The_page_is_whole_and_needs_nothing_else()
@@ -36,6 +37,7 @@ public class EvidencePageTests
         page.ShouldContain("processor &lt;1&gt;");
         page.ShouldContain("Not run: it has no images.");
         page.ShouldContain("not testable here; stand-in: in part");
+        page.ShouldContain("1 of 2");
         page.ShouldContain("prefers-color-scheme: dark");
         // What is drawn in the plots' foreground takes the colour of the text.
         page.ShouldContain("currentColor");

@@ -81,6 +81,21 @@ internal static class SampleResults
             Rows = [VisionPoint("kmeans", kmeans), VisionPoint("kmeans, CLS kept", kmeansWithCls), VisionPoint("coreset", 0.8)],
         });
 
+    /// <summary>Three continuations: the same, parted at a close choice, and at a clear one.</summary>
+    public static StudyResult Agreement() => Of(
+        "agreement",
+        ["study", "agreement"],
+        new AgreementReport
+        {
+            Model = new FileIdentity("m.gguf", "00"),
+            Text = new FileIdentity("t.txt", "11"),
+            Context = 8000,
+            Tokens = 64,
+            Seed = 0,
+            Threads = 2,
+            Rows = [Continuation(64, null), Continuation(20, 0.05), Continuation(3, 0.5)],
+        });
+
     public static StudyResult Tasks() => Of(
         "tasks",
         ["study", "tasks"],
@@ -119,6 +134,23 @@ internal static class SampleResults
             HeavyKeys = [2],
             Choices = [new CoverageRow { Name = "kmeans", Mass = 0.9, FarMass = 0.5, HeavyRecall = [double.NaN], FarMassByHead = [[0.5, double.NaN]] }],
         });
+
+    private static AgreementRow Continuation(int same, double? gap) => new()
+    {
+        Name = "clustered",
+        Spec = "clustered:error=0.05",
+        Start = 0,
+        Same = same,
+        Gap = gap,
+        Lead = gap,
+        Cost = gap,
+        SmallestGap = 0.05,
+        GapChange = 0.1,
+        ExactToken = gap is null ? null : "\n",
+        MethodToken = gap is null ? null : ".",
+        SameTop = 0.9,
+        Budget = 0.2,
+    };
 
     private static PerplexityRow Row(string name, string spec, double loss, double budget, double? error) => new()
     {
