@@ -173,7 +173,7 @@ internal sealed unsafe class PackedMatrix<TKernel> : PackedMatrix
                     }
                     else
                     {
-                        TKernel.Multiply(tileA, stride, b, depth, edge, TKernel.PanelWidth, accumulate: false);
+                        TKernel.MultiplyColumns(tileA, stride, b, depth, edge, TKernel.PanelWidth, columns);
                         TileEdge.Write(edge, TKernel.PanelWidth, target + row * cStride, cStride, Math.Min(TileRows, rows - row), columns, accumulate: slice > 0);
                     }
                 }

@@ -100,7 +100,7 @@ internal sealed class SecondMoment(int dimension)
         int stride = _vectors * Step;
         for (int i = 0; i < rows.Count; i++)
         {
-            TensorPrimitives.ConvertChecked(rows[i], wide[(i * stride)..]);
+            DoubleSum.Add(rows[i], 1, wide.Slice(i * stride, dimension));
         }
         for (int row = 0; row < dimension; row++)
         {

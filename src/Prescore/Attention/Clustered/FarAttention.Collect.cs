@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using Prescore.Kernels;
 
 namespace Prescore.Attention.Clustered;
@@ -56,13 +57,13 @@ internal sealed unsafe partial class FarAttention
         }
     }
 
-    /// <summary>Least products of a row and a cluster for some thresholds, not rounded to 16 bits.</summary>
+    /// <summary>Least products of a row and a cluster for some thresholds, whole vectors of them, not rounded to 16 bits.</summary>
     public void LeastProducts(int row, int cluster, ReadOnlySpan<float> thresholds, Span<float> least)
     {
         float centre = CentroidLogit(row, cluster) + _index.Centroids.MeanLogWeights[cluster], perStep = _rows.PerSteps[row];
-        for (int i = 0; i < thresholds.Length; i++)
+        for (int i = 0; i < thresholds.Length; i += Lanes)
         {
-            least[i] = MathF.Ceiling((thresholds[i] - centre) * perStep);
+            Vector512.Ceiling((Vector512.Create(thresholds[i..]) - Vector512.Create(centre)) * perStep).CopyTo(least[i..]);
         }
     }
 

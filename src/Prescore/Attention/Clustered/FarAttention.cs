@@ -150,7 +150,7 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
     private void Round(int row)
     {
         var query = new ReadOnlySpan<float>(_states.Queries + (_first + row) * _states.QueryStride, dimension);
-        float step = MathF.Abs(System.Numerics.Tensors.TensorPrimitives.MaxMagnitude(query)) / _queryLevels;
+        float step = ShortCodes.LargestMagnitude(query) / _queryLevels;
         var codes = new Span<short>(_codes + (nint)row * _keyStride, _keyStride);
         ShortCodes.Encode(query, step, _queryLevels, codes);
         ShortCodes.Decode(codes, step, new Span<float>(_rounded + row * dimension, dimension));

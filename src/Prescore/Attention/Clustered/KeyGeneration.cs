@@ -81,7 +81,7 @@ internal sealed class KeyGeneration : IDisposable
     public long Products { get; private set; }
 
     /// <summary>Bytes held.</summary>
-    public long Bytes => Tiles.Bytes + sizeof(ushort) * (long)_labels.Length + _sums.Bytes;
+    public long Bytes => Tiles.Bytes + sizeof(ushort) * (long)_labels.Length + _sums.Bytes + _sketcher.Bytes;
 
     private bool RefinementDue => Count > _countAtRefinement
         && (Count >= Size
@@ -109,7 +109,7 @@ internal sealed class KeyGeneration : IDisposable
         if (RefinementDue)
         {
             _sums.Add(_labels.AsSpan(before, count), before, values: false);
-            Refine();
+            Refine(before);
             Fitted();
             return;
         }
@@ -124,7 +124,11 @@ internal sealed class KeyGeneration : IDisposable
     }
 
     /// <summary>What only growing needs is given back.</summary>
-    private void Complete() => _labels = [];
+    private void Complete()
+    {
+        _labels = [];
+        _sketcher.Complete();
+    }
 
     public void Dispose() => Tiles.Dispose();
 
@@ -148,9 +152,10 @@ internal sealed class KeyGeneration : IDisposable
     }
 
     /// <summary>New clusters start at keys drawn by remoteness, then every key looks for its nearest centre, some times.</summary>
-    private void Refine()
+    private void Refine(int firstNew)
     {
         _sums.UpdateMeans();
+        _sketcher.Measure(_labels.AsSpan(0, Count), _sums.Means, firstNew);
         AddClusters(_settings.Options.ClustersFor(FirstKey, Count) - Clusters);
         for (int step = 0; step < _settings.Options.FitSteps; step++)
         {
@@ -169,7 +174,7 @@ internal sealed class KeyGeneration : IDisposable
         _sums.SumValues(_labels.AsSpan(0, Count));
         _sums.UpdateMeans();
         _sketcher.Fit(_labels.AsSpan(0, Count), _sums.Means, Clusters);
-        _sketcher.SketchAll(_labels.AsSpan(0, Count), Clusters, Tiles);
+        _sketcher.SketchAll(_labels.AsSpan(0, Count), _sums.Means, Clusters, Tiles);
         _centroids.Resize(FirstCluster, FirstCluster + Clusters);
         UpdateCentroids();
         if (Count >= Size)
@@ -217,8 +222,7 @@ internal sealed class KeyGeneration : IDisposable
         }
         using NativeBuffer buffer = NativeBuffer.Rent(Count);
         Span<float> remoteness = buffer.Span[..Count];
-        double sum = _sketcher.Remoteness(_labels.AsSpan(0, Count), _sums.Means, Clusters, remoteness);
-        Products += Count;
+        double sum = _sketcher.Remoteness(remoteness);
         double step = sum / missing;
         double mark = step * Origin.Uniform(RandomStream.IndexGrowth, Count);
         double passed = 0;
@@ -241,7 +245,7 @@ internal sealed class KeyGeneration : IDisposable
 
     private void SketchNew(int first)
     {
-        _sketcher.SketchNew(_labels.AsSpan(0, Count), first, Tiles);
+        _sketcher.SketchNew(_labels.AsSpan(0, Count), _sums.Means, first, Tiles);
         SetSegments();
     }
 

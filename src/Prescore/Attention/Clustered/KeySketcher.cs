@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Numerics.Tensors;
+using Prescore.Kernels;
 using Prescore.Memory;
 using Prescore.Numerics;
 using Prescore.Storage;
@@ -12,13 +13,18 @@ internal sealed class KeySketcher(IndexSettings settings, CodedKeys store, int f
     /// <summary>Keys that are read together.</summary>
     public const int ChunkKeys = 96;
 
-    /// <summary>Keys whose distances to their centres the basis is fitted to.</summary>
-    private const int BasisKeys = 512;
+    /// <summary>Most keys whose distances to their centres the basis is fitted to.</summary>
+    private const int BasisKeys = 256;
 
     private float[] _anchors = [];
+    private float[] _distances = [];
+    private float[] _lengths = [];
 
     /// <summary>What sketches are made with.</summary>
     public SketchBasis? Basis { get; private set; } = start;
+
+    /// <summary>Bytes held.</summary>
+    public long Bytes => sizeof(float) * (long)(_anchors.Length + _distances.Length + _lengths.Length);
 
     /// <summary>The basis for the queries so far and the keys' places in their clusters.</summary>
     /// <param name="labels">Cluster of each key.</param>
@@ -36,26 +42,28 @@ internal sealed class KeySketcher(IndexSettings settings, CodedKeys store, int f
     }
 
     /// <summary>Tiles of all keys, relative to the means that the basis was fitted with.</summary>
-    public void SketchAll(ReadOnlySpan<ushort> labels, int clusters, SketchTiles tiles)
+    /// <param name="labels">Cluster of each key.</param>
+    /// <param name="means">Mean keys [clusters, d].</param>
+    /// <param name="clusters">Number of clusters.</param>
+    /// <param name="tiles">The tiles.</param>
+    public void SketchAll(ReadOnlySpan<ushort> labels, ReadOnlySpan<float> means, int clusters, SketchTiles tiles)
     {
         int stride = Basis!.Stride;
         sbyte[] codes = ArrayPool<sbyte>.Shared.Rent(labels.Length * stride);
-        float[] lengths = ArrayPool<float>.Shared.Rent(labels.Length);
-        Sketch(labels, 0, codes, lengths);
-        tiles.Rebuild(clusters, labels, codes, stride, lengths.AsSpan(0, labels.Length));
+        Sketch(labels, means, 0, codes);
+        tiles.Rebuild(clusters, labels, codes, stride, _lengths.AsSpan(0, labels.Length));
         ArrayPool<sbyte>.Shared.Return(codes);
-        ArrayPool<float>.Shared.Return(lengths);
     }
 
     /// <summary>
     /// Keys from <paramref name="first"/> on join the tiles, relative to the same means as the others, so that all compare. That
     /// the means have moved a little since shifts them together.
     /// </summary>
-    public void SketchNew(ReadOnlySpan<ushort> labels, int first, SketchTiles tiles)
+    public void SketchNew(ReadOnlySpan<ushort> labels, ReadOnlySpan<float> means, int first, SketchTiles tiles)
     {
         int stride = Basis!.Stride, count = labels.Length - first;
         var codes = new sbyte[count * stride];
-        Sketch(labels, first, codes, new float[count]);
+        Sketch(labels, means, first, codes);
         for (int i = 0; i < count; i++)
         {
             tiles.Append(labels[first + i], codes.AsSpan(i * stride, Basis.Rank), (ushort)(first + i));
@@ -66,40 +74,30 @@ internal sealed class KeySketcher(IndexSettings settings, CodedKeys store, int f
         }
     }
 
+    /// <summary>Notes how far keys from <paramref name="first"/> on, which have no sketches yet, are from their means.</summary>
+    public void Measure(ReadOnlySpan<ushort> labels, ReadOnlySpan<float> means, int first) =>
+        Sketch(labels, means, first, new sbyte[(labels.Length - first) * Basis!.Stride]);
+
     /// <summary>
-    /// How far every key is from its centre: its squared distance and the squared length of its sketch before that is rounded
-    /// and clamped, each relative to its mean. Keys that queries tell from all others may lie near them: a few with short
-    /// values on which most attention rests are the worst to have in clusters of others. Returns the sum.
+    /// How far every key was from its centre when it was sketched: its squared distance and the squared length of its sketch before
+    /// that was rounded and clamped, each relative to its mean. Keys that queries tell from all others may lie near them: a few with
+    /// short values on which most attention rests are the worst to have in clusters of others. Returns the sum.
     /// </summary>
-    public double Remoteness(ReadOnlySpan<ushort> labels, ReadOnlySpan<float> means, int clusters, Span<float> remoteness)
+    public double Remoteness(Span<float> remoteness)
     {
-        SetAnchors(means, clusters);
-        int dimension = settings.Dimension, stride = Basis!.Stride;
-        using NativeBuffer rows = NativeBuffer.Rent(ChunkKeys * (dimension + stride)), buffer = NativeBuffer.Rent(labels.Length);
-        Span<float> lengths = buffer.Span[..labels.Length];
-        double distances = 0, norms = 0;
-        for (int first = 0; first < labels.Length; first += ChunkKeys)
+        ReadOnlySpan<float> distances = _distances.AsSpan(0, remoteness.Length), lengths = _lengths.AsSpan(0, remoteness.Length);
+        double distance = 0, length = 0;
+        for (int i = 0; i < remoteness.Length; i++)
         {
-            int count = Math.Min(ChunkKeys, labels.Length - first);
-            Span<float> keys = rows.Span[..(count * dimension)], coordinates = rows.Span.Slice(ChunkKeys * dimension, count * stride);
-            store.ReadKeys(firstKey + first, count, keys);
-            Basis.KeyCoordinates(keys, coordinates);
-            for (int i = 0; i < count; i++)
-            {
-                int label = labels[first + i];
-                Span<float> key = keys.Slice(i * dimension, dimension);
-                TensorPrimitives.Subtract(key, means.Slice(label * dimension, dimension), key);
-                distances += remoteness[first + i] = TensorPrimitives.SumOfSquares<float>(key);
-                norms += lengths[first + i] = Basis.SquaredLength(coordinates.Slice(i * stride, stride), _anchors.AsSpan(label * stride, stride));
-            }
+            distance += distances[i];
+            length += lengths[i];
         }
-        if (norms > 0)
-        {
-            TensorPrimitives.MultiplyAdd(lengths, (float)(distances / norms), remoteness, remoteness);
-            return 2 * distances;
-        }
-        return distances;
+        TensorPrimitives.MultiplyAdd(lengths, length > 0 ? (float)(distance / length) : 0, distances, remoteness);
+        return length > 0 ? 2 * distance : distance;
     }
+
+    /// <summary>What only growing needs is given back.</summary>
+    public void Complete() => (_distances, _lengths) = ([], []);
 
     private void SetAnchors(ReadOnlySpan<float> means, int clusters)
     {
@@ -110,9 +108,14 @@ internal sealed class KeySketcher(IndexSettings settings, CodedKeys store, int f
         Basis.KeyCoordinates(means, _anchors.AsSpan(0, clusters * Basis.Stride));
     }
 
-    /// <summary>Codes and their squared lengths of keys from <paramref name="first"/> on.</summary>
-    private void Sketch(ReadOnlySpan<ushort> labels, int first, Span<sbyte> codes, Span<float> lengths)
+    /// <summary>Codes of keys from <paramref name="first"/> on, and how far they are from their means.</summary>
+    private void Sketch(ReadOnlySpan<ushort> labels, ReadOnlySpan<float> means, int first, Span<sbyte> codes)
     {
+        if (_lengths.Length < labels.Length)
+        {
+            Array.Resize(ref _distances, labels.Length + labels.Length / 2);
+            Array.Resize(ref _lengths, labels.Length + labels.Length / 2);
+        }
         int dimension = settings.Dimension, stride = Basis!.Stride;
         using NativeBuffer rows = NativeBuffer.Rent(ChunkKeys * (dimension + stride));
         for (int start = first; start < labels.Length; start += ChunkKeys)
@@ -123,9 +126,10 @@ internal sealed class KeySketcher(IndexSettings settings, CodedKeys store, int f
             Basis.KeyCoordinates(keys, coordinates);
             for (int i = 0; i < count; i++)
             {
-                int at = start - first + i;
-                lengths[at] = Basis.Encode(
-                    coordinates.Slice(i * stride, stride), _anchors.AsSpan(labels[start + i] * stride, stride), codes.Slice(at * stride, stride));
+                int label = labels[start + i];
+                _distances[start + i] = ShortVectors.SquaredDistance(keys.Slice(i * dimension, dimension), means.Slice(label * dimension, dimension));
+                _lengths[start + i] = Basis.Encode(
+                    coordinates.Slice(i * stride, stride), _anchors.AsSpan(label * stride, stride), codes.Slice((start - first + i) * stride, stride));
             }
         }
     }
@@ -133,12 +137,13 @@ internal sealed class KeySketcher(IndexSettings settings, CodedKeys store, int f
     /// <summary>Second moment of evenly spaced keys about their centres.</summary>
     private SecondMoment KeyMoment(ReadOnlySpan<ushort> labels, ReadOnlySpan<float> means)
     {
-        int dimension = settings.Dimension, spacing = Math.Max(1, labels.Length / BasisKeys);
+        int dimension = settings.Dimension, spacing = (labels.Length + BasisKeys - 1) / BasisKeys;
         var moment = new SecondMoment(dimension);
-        var rows = new float[(labels.Length + spacing - 1) / spacing * dimension];
+        using NativeBuffer buffer = NativeBuffer.Rent((labels.Length + spacing - 1) / spacing * dimension);
+        Span<float> rows = buffer.Span;
         for (int key = 0, at = 0; key < labels.Length; key += spacing, at += dimension)
         {
-            Span<float> row = rows.AsSpan(at, dimension);
+            Span<float> row = rows.Slice(at, dimension);
             store.ReadKey(firstKey + key, row);
             TensorPrimitives.Subtract(row, means.Slice(labels[key] * dimension, dimension), row);
         }

@@ -24,12 +24,16 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
     private const int Steps = EffortLadder.Steps;
     private const int Lanes = 16;
 
+    /// <summary>Steps, padded to whole vectors.</summary>
+    private const int StepStride = (Steps + Lanes - 1) / Lanes * Lanes;
+
     private readonly QueryBlock _block = queries.Block;
     private readonly FarAttention _far = queries.Far;
+    private readonly float[] _value = new float[CodedKeys.Padded(queries.Block.ValueDimension)];
     private readonly float[] _rest = new float[CodedKeys.Padded(queries.Block.ValueDimension)];
 
     /// <summary>Least products of the steps of one row, descending; whole vectors.</summary>
-    private readonly float[] _least = new float[(Steps + Lanes - 1) / Lanes * Lanes];
+    private readonly float[] _least = new float[StepStride];
     private ProbeMembers[] _found = [];
     private KeyGeneration _generation = null!;
     private int _cluster;
@@ -66,7 +70,10 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
         _keys = index.Count;
         _lastStep = Math.Min(lastStep, EffortLadder.StepOf(LeastShare / Math.Max(1, index.Count)));
         Reserve(_block.Rows);
-        AttendNear(near, nearVisible);
+        if (near is not null)
+        {
+            _block.Attend(near, 0, _block.Rows, nearVisible);
+        }
         if (index.Count > 0)
         {
             _far.Begin(_block, index, 0, _block.Rows);
@@ -76,8 +83,6 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
             }
         }
         KeepNear();
-        _block.ResetState();
-        AttendNear(near, nearVisible);
         queries.AttendAll(index, 0, _block.Rows);
         if (index.Count > 0)
         {
@@ -127,7 +132,7 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
     {
         if (_leastRow != row)
         {
-            _far.LeastProducts(row, _generation.FirstCluster + _cluster, _thresholds.AsSpan(row * Steps, _lastStep + 1), _least);
+            _far.LeastProducts(row, _generation.FirstCluster + _cluster, _thresholds.AsSpan(row * StepStride, StepStride), _least);
             // What passes no step before it comes with the last.
             _least.AsSpan(_lastStep).Fill(float.NegativeInfinity);
             _leastRow = row;
@@ -152,14 +157,6 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
         }
     }
 
-    private void AttendNear(KeyRegion? near, ReadOnlySpan<int> visible)
-    {
-        if (near is not null)
-        {
-            _block.Attend(near, 0, _block.Rows, visible);
-        }
-    }
-
     /// <summary>What the near part adds belongs to step 0; relative to the rows' maxima until <see cref="Climb"/>.</summary>
     private void KeepNear()
     {
@@ -174,9 +171,9 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
     {
         for (int step = 0; step < Steps; step++)
         {
-            _thresholds[row * Steps + step] = mass + (float)EffortLadder.LogShare(step);
+            _thresholds[row * StepStride + step] = mass + (float)EffortLadder.LogShare(step);
         }
-        _far.SetThreshold(row, _thresholds[row * Steps + _lastStep]);
+        _far.SetThreshold(row, _thresholds[row * StepStride + _lastStep]);
     }
 
     private void Climb(KeyIndex index)
@@ -201,6 +198,7 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
                     _found[row].Clear();
                 }
                 _far.Collect(generation, _cluster, -1, this);
+                index.Centroids.ReadValue(generation.FirstCluster + _cluster, _value.AsSpan(0, _block.ValueDimension));
                 for (int row = 0; row < _block.Rows; row++)
                 {
                     AddCluster(index, row);
@@ -215,9 +213,9 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
         int number = _generation.FirstCluster + _cluster;
         float weight = index.Centroids.Weights[number], logWeight = index.Centroids.LogWeights[number];
         float logit = _far.CentroidLogit(row, number) - _logSumExps[row];
-        index.Centroids.ReadValue(number, _rest.AsSpan(0, _block.ValueDimension));
-        TensorPrimitives.Multiply(_rest, weight, _rest);
         double unit = Math.Exp(logit + logWeight) / weight;
+        // What is left of the cluster's values, W times the mean to begin with.
+        TensorPrimitives.Multiply(_value, weight, _rest);
         AddRest(row, 0, unit, weight);
         ProbeMembers found = _found[row];
         if (found.Count == 0)
@@ -230,13 +228,10 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
         double restWeight = weight, restLogits = (double)weight * logit;
         fixed (float* rest = _rest)
         {
-            for (int step = 1; step <= _lastStep; step++)
+            for (ulong left = found.Steps; left != 0; left &= left - 1)
             {
+                int step = BitOperations.TrailingZeroCount(left);
                 (int start, int count) = found.OfStep(step);
-                if (count == 0)
-                {
-                    continue;
-                }
                 AddRest(row, step, -unit, restWeight);
                 _massChanges[row * Steps + step] += Weigh(index, found, start, count, logWeight, ref restWeight, ref restLogits);
                 _members[row * Steps + step] += count;
@@ -313,7 +308,7 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
         {
             _nearMaxima = new float[rows];
             _logSumExps = new float[rows];
-            _thresholds = new float[rows * Steps];
+            _thresholds = new float[rows * StepStride];
             _outputChanges = new float[rows * Steps * Width];
             _massChanges = new double[rows * Steps];
             _members = new int[rows * Steps];
@@ -322,7 +317,5 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
         Array.Clear(_outputChanges);
         Array.Clear(_massChanges);
         Array.Clear(_members);
-        // Padding takes part in sums.
-        Array.Clear(_rest);
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace Prescore.Attention.Clustered;
@@ -12,12 +13,15 @@ internal sealed unsafe class ProbeMembers : IDisposable
     private const int Slack = 32;
 
     private readonly List<(ushort Number, byte Step)> _found = [];
-    private readonly int[] _starts = new int[EffortLadder.Steps + 1];
+    private readonly int[] _starts = new int[EffortLadder.Steps];
     private readonly int[] _counts = new int[EffortLadder.Steps];
     private float* _memory;
     private int _room;
 
     ~ProbeMembers() => NativeMemory.AlignedFree(_memory);
+
+    /// <summary>Steps with which members come, a bit each.</summary>
+    public ulong Steps { get; private set; }
 
     /// <summary>Number of members.</summary>
     public int Count => _found.Count;
@@ -48,6 +52,7 @@ internal sealed unsafe class ProbeMembers : IDisposable
     {
         _found.Clear();
         Array.Clear(_counts);
+        Steps = 0;
     }
 
     /// <summary>Adds a key that comes with a step from 1 on.</summary>
@@ -55,24 +60,26 @@ internal sealed unsafe class ProbeMembers : IDisposable
     {
         _found.Add((number, (byte)step));
         _counts[step]++;
+        Steps |= 1UL << step;
     }
 
     /// <summary>Puts the keys in order of steps; keys of a step keep their order.</summary>
     public void Sort()
     {
         int place = 0;
-        for (int step = 0; step < EffortLadder.Steps; step++)
+        for (ulong left = Steps; left != 0; left &= left - 1)
         {
+            int step = BitOperations.TrailingZeroCount(left);
             _starts[step] = place;
             place += (_counts[step] + 1) / 2 * 2;
         }
-        _starts[^1] = Places = place;
+        Places = place;
         Reserve(place);
         new Span<ushort>(Numbers, place + Slack).Clear();
         new Span<float>(Weights, place + Slack).Clear();
         new Span<float>(Taken, place + Slack).Clear();
         Span<int> next = stackalloc int[EffortLadder.Steps];
-        _starts.AsSpan(0, EffortLadder.Steps).CopyTo(next);
+        _starts.CopyTo(next);
         foreach ((ushort number, byte step) in _found)
         {
             Numbers[next[step]++] = number;

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Prescore.Kernels;
 
@@ -118,23 +119,11 @@ internal sealed class SketchBasis
     /// <param name="coordinates">Receives the coordinates.</param>
     public void QueryCoordinates(ReadOnlySpan<float> queries, Span<float> coordinates) => Project(_queries, queries, coordinates);
 
-    /// <summary>Squared length of coordinates relative to an anchor's, each by its variance.</summary>
-    public float SquaredLength(ReadOnlySpan<float> coordinates, ReadOnlySpan<float> anchor)
-    {
-        Vector512<float> sum = default;
-        for (int c = 0; c < Stride; c += Lanes)
-        {
-            Vector512<float> relative = Vector512.Create(coordinates[c..]) - Vector512.Create(anchor[c..]);
-            sum = Vector512.FusedMultiplyAdd(relative * relative, Vector512.Create(_variances.AsSpan(c)), sum);
-        }
-        return Vector512.Sum(sum);
-    }
-
     /// <summary>Codes of coordinates relative to an anchor's: rounded half to even, and clamped. NaN becomes 0.</summary>
     /// <param name="coordinates">Coordinates [stride].</param>
     /// <param name="anchor">What they are relative to [stride].</param>
     /// <param name="code">Receives the code [stride].</param>
-    /// <returns>Its squared length, each coordinate by its variance.</returns>
+    /// <returns>Squared length of what is coded, before it is rounded and clamped, each coordinate by its variance.</returns>
     public float Encode(ReadOnlySpan<float> coordinates, ReadOnlySpan<float> anchor, Span<sbyte> code)
     {
         Vector512<float> largest = Vector512.Create((float)SketchTile.LargestCode), sum = default;
@@ -142,8 +131,8 @@ internal sealed class SketchBasis
         {
             Vector512<float> relative = Vector512.Create(coordinates[c..]) - Vector512.Create(anchor[c..]);
             relative = Vector512.ConditionalSelect(Vector512.Equals(relative, relative), relative, Vector512<float>.Zero);
-            relative = Vector512.Min(Vector512.Max(Vector512.Round(relative), -largest), largest);
             sum = Vector512.FusedMultiplyAdd(relative * relative, Vector512.Create(_variances.AsSpan(c)), sum);
+            relative = Vector512.MinNative(Vector512.MaxNative(Vector512.Round(relative), -largest), largest);
             Vector512<int> whole = Vector512.ConvertToInt32(relative);
             Vector256<short> words = Vector256.Narrow(whole.GetLower(), whole.GetUpper());
             Vector128.Narrow(words.GetLower(), words.GetUpper()).CopyTo(code[c..]);
@@ -251,22 +240,27 @@ internal sealed class SketchBasis
         Span<float> y0, Span<float> y1, Span<float> y2, Span<float> y3)
     {
         int c = 0;
+        ref float a0 = ref MemoryMarshal.GetReference(x0), a1 = ref MemoryMarshal.GetReference(x1);
+        ref float a2 = ref MemoryMarshal.GetReference(x2), a3 = ref MemoryMarshal.GetReference(x3);
         for (; c + 32 <= Rank; c += 32)
         {
             Vector512<float> s00 = default, s01 = default, s10 = default, s11 = default;
             Vector512<float> s20 = default, s21 = default, s30 = default, s31 = default;
+            ref float row = ref matrix[c];
             for (int l = 0; l < x0.Length; l++)
             {
-                ReadOnlySpan<float> row = matrix.AsSpan(l * Rank + c, 32);
-                Vector512<float> m0 = Vector512.Create(row), m1 = Vector512.Create(row[16..]);
-                s00 = Vector512.FusedMultiplyAdd(Vector512.Create(x0[l]), m0, s00);
-                s01 = Vector512.FusedMultiplyAdd(Vector512.Create(x0[l]), m1, s01);
-                s10 = Vector512.FusedMultiplyAdd(Vector512.Create(x1[l]), m0, s10);
-                s11 = Vector512.FusedMultiplyAdd(Vector512.Create(x1[l]), m1, s11);
-                s20 = Vector512.FusedMultiplyAdd(Vector512.Create(x2[l]), m0, s20);
-                s21 = Vector512.FusedMultiplyAdd(Vector512.Create(x2[l]), m1, s21);
-                s30 = Vector512.FusedMultiplyAdd(Vector512.Create(x3[l]), m0, s30);
-                s31 = Vector512.FusedMultiplyAdd(Vector512.Create(x3[l]), m1, s31);
+                Vector512<float> m0 = Vector512.LoadUnsafe(ref row), m1 = Vector512.LoadUnsafe(ref row, 16);
+                Vector512<float> v0 = Vector512.Create(Unsafe.Add(ref a0, l)), v1 = Vector512.Create(Unsafe.Add(ref a1, l));
+                Vector512<float> v2 = Vector512.Create(Unsafe.Add(ref a2, l)), v3 = Vector512.Create(Unsafe.Add(ref a3, l));
+                s00 = Vector512.FusedMultiplyAdd(v0, m0, s00);
+                s01 = Vector512.FusedMultiplyAdd(v0, m1, s01);
+                s10 = Vector512.FusedMultiplyAdd(v1, m0, s10);
+                s11 = Vector512.FusedMultiplyAdd(v1, m1, s11);
+                s20 = Vector512.FusedMultiplyAdd(v2, m0, s20);
+                s21 = Vector512.FusedMultiplyAdd(v2, m1, s21);
+                s30 = Vector512.FusedMultiplyAdd(v3, m0, s30);
+                s31 = Vector512.FusedMultiplyAdd(v3, m1, s31);
+                row = ref Unsafe.Add(ref row, Rank);
             }
             s00.CopyTo(y0[c..]);
             s01.CopyTo(y0[(c + 16)..]);

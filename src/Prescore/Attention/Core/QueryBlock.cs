@@ -72,9 +72,6 @@ internal abstract unsafe partial class QueryBlock : IDisposable
     /// </summary>
     public abstract void Attend(KeyRegion region, int first, int count, ReadOnlySpan<int> visible);
 
-    /// <summary>Empties the state of all rows; the queries stay.</summary>
-    public abstract void ResetState();
-
     /// <summary>Log-sum-exp of what a row has attended so far.</summary>
     public abstract float LogSumExp(int row);
 
@@ -201,13 +198,6 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
                     _queries + row * _queryStride, _outputs + row * _outputStride, _maxima + row, _sums + row, limits[..rows]);
             }
         }
-    }
-
-    public override void ResetState()
-    {
-        new Span<float>(_outputs, checked((int)(Rows * _outputStride))).Clear();
-        new Span<float>(_maxima, Rows).Fill(float.NegativeInfinity);
-        new Span<float>(_sums, Rows).Clear();
     }
 
     public override float LogSumExp(int row) => _maxima[row] + MathF.Log(_sums[row]);
