@@ -31,6 +31,13 @@ internal unsafe interface IKernelPath
     /// </summary>
     static abstract void MultiplyColumns(float* a, nint aStride, float* b, nint depth, float* c, nint cStride, nint columns);
 
+    /// <summary>
+    /// The same without accumulation for the first <paramref name="rows"/> (1 … 6) rows, with the same bits; what it writes to
+    /// the others is arbitrary. With few rows reading B is what takes time, so that a path may ask for
+    /// <paramref name="next"/>, as large a panel that is read afterwards, on the way.
+    /// </summary>
+    static abstract void MultiplyFew(float* a, nint aStride, nint rows, float* b, float* next, nint depth, float* c, nint cStride);
+
     /// <summary>Σ x[i] · y[i].</summary>
     static abstract float Dot(float* x, float* y, nint count);
 

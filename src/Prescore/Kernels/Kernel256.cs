@@ -64,6 +64,9 @@ internal readonly unsafe partial struct Kernel256 : IKernelPath
         }
     }
 
+    public static void MultiplyFew(float* a, nint aStride, nint rows, float* b, float* next, nint depth, float* c, nint cStride) =>
+        Multiply(a, aStride, b, depth, c, cStride, accumulate: false);
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Dot(float* x, float* y, nint count)
     {

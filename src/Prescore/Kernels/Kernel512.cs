@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Prescore.Kernels;
 
@@ -81,6 +82,18 @@ internal readonly unsafe partial struct Kernel512 : IKernelPath
             default:
                 Multiply(a, aStride, b, depth, c, cStride, accumulate: false);
                 break;
+        }
+    }
+
+    public static void MultiplyFew(float* a, nint aStride, nint rows, float* b, float* next, nint depth, float* c, nint cStride)
+    {
+        if (rows <= 4)
+        {
+            MultiplyFour(a, aStride, b, next, depth, c, cStride);
+        }
+        else
+        {
+            Multiply(a, aStride, b, depth, c, cStride, accumulate: false);
         }
     }
 
@@ -258,6 +271,55 @@ internal readonly unsafe partial struct Kernel512 : IKernelPath
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f));
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f));
         return (p.AsInt32() + (shifted.AsInt32() << 23)).AsSingle();
+    }
+
+    /// <summary>Four rows, 4×64; the next panel comes to the second-level cache meanwhile.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MultiplyFour(float* a, nint aStride, float* b, float* next, nint depth, float* c, nint cStride)
+    {
+        Vector512<float> c00 = default, c01 = default, c02 = default, c03 = default;
+        Vector512<float> c10 = default, c11 = default, c12 = default, c13 = default;
+        Vector512<float> c20 = default, c21 = default, c22 = default, c23 = default;
+        Vector512<float> c30 = default, c31 = default, c32 = default, c33 = default;
+        float* a3 = a + 3 * aStride;
+        float* end = b + depth * 64;
+        while (b < end)
+        {
+            Sse.Prefetch1(next);
+            Sse.Prefetch1(next + 16);
+            Sse.Prefetch1(next + 32);
+            Sse.Prefetch1(next + 48);
+            Vector512<float> b0 = Vector512.Load(b), b1 = Vector512.Load(b + 16);
+            Vector512<float> b2 = Vector512.Load(b + 32), b3 = Vector512.Load(b + 48);
+            Vector512<float> x = Vector512.Create(*a);
+            c00 = Vector512.FusedMultiplyAdd(x, b0, c00);
+            c01 = Vector512.FusedMultiplyAdd(x, b1, c01);
+            c02 = Vector512.FusedMultiplyAdd(x, b2, c02);
+            c03 = Vector512.FusedMultiplyAdd(x, b3, c03);
+            x = Vector512.Create(a[aStride]);
+            c10 = Vector512.FusedMultiplyAdd(x, b0, c10);
+            c11 = Vector512.FusedMultiplyAdd(x, b1, c11);
+            c12 = Vector512.FusedMultiplyAdd(x, b2, c12);
+            c13 = Vector512.FusedMultiplyAdd(x, b3, c13);
+            x = Vector512.Create(a[2 * aStride]);
+            c20 = Vector512.FusedMultiplyAdd(x, b0, c20);
+            c21 = Vector512.FusedMultiplyAdd(x, b1, c21);
+            c22 = Vector512.FusedMultiplyAdd(x, b2, c22);
+            c23 = Vector512.FusedMultiplyAdd(x, b3, c23);
+            x = Vector512.Create(*a3);
+            c30 = Vector512.FusedMultiplyAdd(x, b0, c30);
+            c31 = Vector512.FusedMultiplyAdd(x, b1, c31);
+            c32 = Vector512.FusedMultiplyAdd(x, b2, c32);
+            c33 = Vector512.FusedMultiplyAdd(x, b3, c33);
+            a++;
+            a3++;
+            b += 64;
+            next += 64;
+        }
+        Store(c, c00, c01, c02, c03, accumulate: false);
+        Store(c + cStride, c10, c11, c12, c13, accumulate: false);
+        Store(c + 2 * cStride, c20, c21, c22, c23, accumulate: false);
+        Store(c + 3 * cStride, c30, c31, c32, c33, accumulate: false);
     }
 
     /// <summary>One vector of the panel: 6×16.</summary>

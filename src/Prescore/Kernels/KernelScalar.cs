@@ -44,6 +44,9 @@ internal readonly unsafe partial struct KernelScalar : IKernelPath
         }
     }
 
+    public static void MultiplyFew(float* a, nint aStride, nint rows, float* b, float* next, nint depth, float* c, nint cStride) =>
+        Multiply(a, aStride, b, depth, c, cStride, accumulate: false);
+
     public static float Dot(float* x, float* y, nint count)
     {
         float sum = 0;

@@ -40,21 +40,34 @@ internal static class CorruptInputs
                 byte[] bytes = Mutate(whole, flips, move, length);
                 string path = folder.File(Interlocked.Increment(ref serial) + name);
                 File.WriteAllBytes(path, repair?.Invoke(bytes) ?? bytes);
-                long before = GC.GetAllocatedBytesForCurrentThread(), start = Environment.TickCount64;
-                try
-                {
-                    read(path);
-                }
-                catch (ModelFormatException)
-                {
-                    Interlocked.Increment(ref refused);
-                }
+                long before = GC.GetAllocatedBytesForCurrentThread();
+                TimeSpan time = Timed(path, read, out bool isRefused);
                 (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(4_000_000);
-                TimeSpan.FromMilliseconds(Environment.TickCount64 - start).ShouldBeLessThan(Longest);
+                if (time >= Longest)
+                {
+                    // The process may have been stopped for a while; that does not happen twice.
+                    Timed(path, read, out _).ShouldBeLessThan(Longest);
+                }
+                Interlocked.Add(ref refused, isRefused ? 1 : 0);
                 File.Delete(path);
             },
             iter: iterations);
         refused.ShouldBeGreaterThan((int)(iterations * leastRefused) - 1);
+    }
+
+    private static TimeSpan Timed(string path, Action<string> read, out bool refused)
+    {
+        long start = Environment.TickCount64;
+        refused = false;
+        try
+        {
+            read(path);
+        }
+        catch (ModelFormatException)
+        {
+            refused = true;
+        }
+        return TimeSpan.FromMilliseconds(Environment.TickCount64 - start);
     }
 
     private static byte[] Mutate(byte[] whole, (int At, byte Value)[] flips, (int From, int To, int Count) move, int length)

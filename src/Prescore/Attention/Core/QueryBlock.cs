@@ -223,7 +223,11 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         return overflown ? float.NaN : _maxima[row] + MathF.Log(sum);
     }
 
-    public override void Dispose() => _memory.Dispose();
+    public override void Dispose()
+    {
+        _memory.Dispose();
+        _parts?.Dispose();
+    }
 
     private static nint Aligned(nint length) => (length + 15) & ~15;
 
@@ -343,13 +347,21 @@ internal sealed unsafe partial class QueryBlock<TKernel> : QueryBlock
         {
             TKernel.Add(row, bias, padded);
         }
+        HideRest(row, limit);
+        Raise(TKernel.Max(row, padded), output, maximum, sum);
+        // A masked element adds at most 1.3e-38 to a sum of at least 1: it rounds away.
+        *sum += TKernel.ExpSum(row, *maximum, padded);
+    }
+
+    /// <summary>Makes the logits behind the last one that counts −∞, up to whole vectors; returns the length of these.</summary>
+    private static nint HideRest(float* row, int limit)
+    {
+        nint padded = (limit + TKernel.Lanes - 1) / TKernel.Lanes * TKernel.Lanes;
         for (nint j = limit; j < padded; j++)
         {
             row[j] = float.NegativeInfinity;
         }
-        Raise(TKernel.Max(row, padded), output, maximum, sum);
-        // A masked element adds at most 1.3e-38 to a sum of at least 1: it rounds away.
-        *sum += TKernel.ExpSum(row, *maximum, padded);
+        return padded;
     }
 
     /// <summary>Makes a row's sum and output relative to a larger maximum.</summary>

@@ -42,25 +42,25 @@ public sealed class ExactAttention : IAttention
     private static void Compute(AttentionCall call)
     {
         int heads = call.Shape.KeyValueHeads;
-        if (call.Memory is not null && call.Shape.Queries * call.Shape.GroupSize <= QueryBlock.StripRows)
+        if (call.Memory is PackedMemory memory && call.Shape.Queries * call.Shape.GroupSize <= QueryBlock.StripRows)
         {
-            // Too few queries to share out: heads side by side.
-            ParallelItems.Run(
-                call.Shape.Batch * heads, call.Options.Threads, item => Compute(call, item / heads, item % heads, threads: 1), call.CancellationToken);
+            // Too few queries to share out.
+            FewQueries.Attend(call, memory);
         }
         else
         {
             // Heads one after the other: the packed keys of one stay in the shared cache.
             for (int item = 0; item < call.Shape.Batch * heads; item++)
             {
-                Compute(call, item / heads, item % heads, call.Options.Threads);
+                Compute(call, item / heads, item % heads);
             }
         }
         call.Work.AddInteractions(call.Shape.ExactInteractions(call.Causal));
     }
 
-    private static void Compute(AttentionCall call, int batch, int head, int threads)
+    private static void Compute(AttentionCall call, int batch, int head)
     {
+        int threads = call.Options.Threads;
         if (call.Memory is PackedMemory memory)
         {
             memory.Tiles[head].Append(call.NewKeys(batch, head), call.NewValues(batch, head), threads, call.CancellationToken);
@@ -90,20 +90,24 @@ public sealed class ExactAttention : IAttention
     {
         int group = call.Shape.GroupSize;
         int end = Math.Min(call.Shape.Queries, first + positions);
-        block.Clear();
         Span<int> limits = stackalloc int[(end - first) * group];
-        for (int query = first; query < end; query++)
-        {
-            for (int member = 0; member < group; member++)
-            {
-                int row = block.Add(call.Queries(batch, head * group + member).Row(query), call.Scale);
-                limits[row] = visible.CountFor(query);
-            }
-        }
+        AddQueries(call, batch, head, visible, block, first, limits);
         block.Attend(tiles, 0, KeyValueTiles.BlocksOf(limits[^1]), 0, block.Rows, limits);
         for (int row = 0; row < block.Rows; row++)
         {
             call.Finish(block, row, batch, head * group + row % group, first + row / group);
+        }
+    }
+
+    /// <summary>Fills a block with queries from <paramref name="first"/> on, of each all heads of the group, and counts the keys that every row sees.</summary>
+    internal static void AddQueries(AttentionCall call, int batch, int head, VisibleKeys visible, QueryBlock block, int first, Span<int> limits)
+    {
+        int group = call.Shape.GroupSize;
+        block.Clear();
+        for (int i = 0; i < limits.Length; i++)
+        {
+            int query = first + i / group;
+            limits[block.Add(call.Queries(batch, head * group + i % group).Row(query), call.Scale)] = visible.CountFor(query);
         }
     }
 
