@@ -3,7 +3,7 @@ using ScottPlot;
 
 namespace Prescore.Experiments.Plots;
 
-/// <summary>Accuracy against the number of keys, one line a form, means over seeds.</summary>
+/// <summary>Accuracy against the number of keys, one line a form, means over seeds: a colour a scorer, a pattern for what is done with the other keys.</summary>
 public static class VisionPlot
 {
     /// <summary>Draws the plot.</summary>
@@ -15,19 +15,24 @@ public static class VisionPlot
             "keys a query (CLS among them)",
             "accuracy, %");
         plot.Add.HorizontalLine(100 * report.ExactAccuracy, 2, Colors.Black, LinePattern.Dashed).LegendText = "exact";
-        int series = 0;
+        var scorers = new List<string>();
         foreach (IGrouping<string, VisionRow> form in report.Rows.GroupBy(row => row.Form))
         {
             (double Keys, double Accuracy)[] points = [.. form.GroupBy(row => row.Keys).OrderBy(rows => rows.Key)
                 .Select(rows => ((double)rows.Key, 100 * rows.Average(row => row.Accuracy)))];
             double[] keys = [.. points.Select(point => point.Keys)], accuracies = [.. points.Select(point => point.Accuracy)];
-            ScottPlot.Plottables.Scatter line = plot.Add.Scatter(keys, accuracies, PlotStyle.ColourOf(series));
+            string scorer = form.Key.Split([',', ' '], 2)[0];
+            if (!scorers.Contains(scorer))
+            {
+                scorers.Add(scorer);
+            }
+            ScottPlot.Plottables.Scatter line = plot.Add.Scatter(keys, accuracies, PlotStyle.ColourOf(scorers.IndexOf(scorer)));
             line.LegendText = form.Key;
-            line.LinePattern = (series++ / 9 % 3) switch { 0 => LinePattern.Solid, 1 => LinePattern.Dotted, _ => LinePattern.DenselyDashed };
+            line.LinePattern = form.Key.Contains('+') ? LinePattern.DenselyDashed : form.Key.Contains(',') ? LinePattern.Dotted : LinePattern.Solid;
             line.MarkerSize = 7;
             line.LineWidth = 2;
         }
-        plot.ShowLegend(Alignment.LowerRight);
+        plot.ShowLegend(Edge.Right);
         return PlotStyle.Png(plot);
     }
 }

@@ -70,9 +70,10 @@ public static class Activations
         TensorPrimitives.Negate(magnitude, magnitude);
         TensorPrimitives.Exp<float>(magnitude, magnitude);
         TensorPrimitives.Multiply(tail, magnitude, tail);
-        for (int i = 0; i < x.Length; i++)
-        {
-            x[i] *= x[i] < 0 ? tail[i] : 1 - tail[i];
-        }
+        // x · tail of negative x, x − x · tail of the others: max(x, 0) − |x| · tail, without a branch on a sign that is as good as random.
+        TensorPrimitives.Abs(x, magnitude);
+        TensorPrimitives.Multiply(tail, magnitude, tail);
+        TensorPrimitives.Max(x, 0f, x);
+        TensorPrimitives.Subtract(x, tail, x);
     }
 }

@@ -36,8 +36,6 @@ public readonly record struct AttentionReport
     /// <summary>Interactions ÷ exact's, in 0..1 for every sensible method; 1 where there was nothing to compute.</summary>
     public double Budget => ExactInteractions == 0 ? 1 : (double)Interactions / ExactInteractions;
 
-    /// <summary>Screened pairs ÷ exact's interactions.</summary>
-    public double ScreenedShare => ExactInteractions == 0 ? 0 : (double)Screened / ExactInteractions;
 
     /// <summary>Adds two reports.</summary>
     public static AttentionReport operator +(AttentionReport left, AttentionReport right) => new()
