@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -11,13 +12,18 @@ namespace Prescore.Kernels;
 /// </summary>
 internal static unsafe class Dot512
 {
+    /// <summary>How many bytes behind the first row lies what is asked for. The second row follows the first, so both are asked for as one.</summary>
+    internal const int Ahead = 8192;
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void F32(byte* first, byte* second, float* x, nint depth, float* sums)
     {
+        byte* ahead = first + Ahead;
         Vector512<float> a = default, b = default, c = default, d = default;
         nint i = 0;
         for (; i + 32 <= depth; i += 32)
         {
+            ahead = Ask(ahead, 2 * 32 * sizeof(float));
             Vector512<float> x0 = Vector512.Load(x + i), x1 = Vector512.Load(x + i + 16);
             a = Vector512.FusedMultiplyAdd(Vector512.Load((float*)first + i), x0, a);
             b = Vector512.FusedMultiplyAdd(Vector512.Load((float*)first + i + 16), x1, b);
@@ -35,10 +41,12 @@ internal static unsafe class Dot512
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void F16(byte* first, byte* second, float* x, nint depth, float* sums)
     {
+        byte* ahead = first + Ahead;
         Vector512<float> a = default, b = default;
         nint i = 0;
         for (; i + 16 <= depth; i += 16)
         {
+            ahead = Ask(ahead, 2 * 16 * sizeof(ushort));
             Vector512<float> x0 = Vector512.Load(x + i);
             a = Vector512.FusedMultiplyAdd(Expand512.Halves((ushort*)first + i), x0, a);
             b = Vector512.FusedMultiplyAdd(Expand512.Halves((ushort*)second + i), x0, b);
@@ -55,10 +63,12 @@ internal static unsafe class Dot512
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void BF16(byte* first, byte* second, float* x, nint depth, float* sums)
     {
+        byte* ahead = first + Ahead;
         Vector512<float> a = default, b = default;
         nint i = 0;
         for (; i + 16 <= depth; i += 16)
         {
+            ahead = Ask(ahead, 2 * 16 * sizeof(ushort));
             Vector512<float> x0 = Vector512.Load(x + i);
             a = Vector512.FusedMultiplyAdd(Expand512.Upper((ushort*)first + i), x0, a);
             b = Vector512.FusedMultiplyAdd(Expand512.Upper((ushort*)second + i), x0, b);
@@ -74,11 +84,13 @@ internal static unsafe class Dot512
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q4_0(byte* first, byte* second, float* x, nint depth, float* sums)
     {
+        byte* ahead = first + Ahead;
         float* halves = HalfTable.Values;
         Vector512<float> numbers = Expand512.Sixteen - Vector512.Create(8f);
         Vector512<float> a = default, b = default, c = default, d = default;
         for (float* end = x + depth; x < end; x += 32, first += 18, second += 18)
         {
+            ahead = Ask(ahead, 2 * 18);
             Vector512<float> x0 = Vector512.Load(x), x1 = Vector512.Load(x + 16);
             Nibbles(first + 2, numbers * Vector512.Create(halves[*(ushort*)first]), x0, x1, ref a, ref b);
             Nibbles(second + 2, numbers * Vector512.Create(halves[*(ushort*)second]), x0, x1, ref c, ref d);
@@ -89,11 +101,13 @@ internal static unsafe class Dot512
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q4_1(byte* first, byte* second, float* x, nint depth, float* sums)
     {
+        byte* ahead = first + Ahead;
         float* halves = HalfTable.Values;
         Vector512<float> numbers = Expand512.Sixteen;
         Vector512<float> a = default, b = default, c = default, d = default;
         for (float* end = x + depth; x < end; x += 32, first += 20, second += 20)
         {
+            ahead = Ask(ahead, 2 * 20);
             Vector512<float> x0 = Vector512.Load(x), x1 = Vector512.Load(x + 16);
             Vector512<float> scale = Vector512.Create(halves[*(ushort*)first]), minimum = Vector512.Create(halves[*(ushort*)(first + 2)]);
             Nibbles(first + 4, Vector512.FusedMultiplyAdd(numbers, scale, minimum), x0, x1, ref a, ref b);
@@ -107,10 +121,12 @@ internal static unsafe class Dot512
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q8_0(byte* first, byte* second, float* x, nint depth, float* sums)
     {
+        byte* ahead = first + Ahead;
         float* halves = HalfTable.Values;
         Vector512<float> a = default, b = default;
         for (float* end = x + depth; x < end; x += 32, first += 34, second += 34)
         {
+            ahead = Ask(ahead, 2 * 34);
             Vector512<float> x0 = Vector512.Load(x), x1 = Vector512.Load(x + 16);
             Vector512<float> sum = Vector512.FusedMultiplyAdd(Expand512.Signed(first + 18), x1, Expand512.Signed(first + 2) * x0);
             a = Vector512.FusedMultiplyAdd(sum, Vector512.Create(halves[*(ushort*)first]), a);
@@ -118,6 +134,29 @@ internal static unsafe class Dot512
             b = Vector512.FusedMultiplyAdd(sum, Vector512.Create(halves[*(ushort*)second]), b);
         }
         Sum(a, b, sums);
+    }
+
+    /// <summary>
+    /// Asks for the cache lines that <paramref name="bytes"/> from a place on lie in; returns where they end. Rows of a few
+    /// hundred bytes are too short for the processor to read the next ones while it computes with these.
+    /// </summary>
+    /// <param name="place">What is read some rows later.</param>
+    /// <param name="bytes">What one step reads of both rows together: at most four lines.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static byte* Ask(byte* place, [ConstantExpected] int bytes)
+    {
+        const int LineBytes = 64;
+        Sse.Prefetch1(place);
+        if (bytes > LineBytes)
+        {
+            Sse.Prefetch1(place + LineBytes);
+        }
+        if (bytes > 2 * LineBytes)
+        {
+            Sse.Prefetch1(place + 2 * LineBytes);
+            Sse.Prefetch1(place + 3 * LineBytes);
+        }
+        return place + bytes;
     }
 
     /// <summary>One block of 32: the low numbers of sixteen bytes with x0, the high ones with x1.</summary>

@@ -25,12 +25,14 @@ internal static unsafe class RoundedDot512
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q4_K(byte* first, byte* second, short* x, float* factors, nint blocks, float* sums)
     {
+        byte* ahead = first + Dot512.Ahead;
         Vector512<float> a = default, b = default, c = default, d = default;
         for (short* end = x + blocks * RoundedActivations.BlockLength; x < end; first += 144, second += 144, factors += RoundedActivations.FactorCount)
         {
             Vector512<float> firstScales = SubBlockScales(first, factors, ref a), secondScales = SubBlockScales(second, factors, ref c);
             for (int half = 0; half < 2; half++, x += 128)
             {
+                ahead = Dot512.Ask(ahead, 144);
                 Nibbles(Vector512.Load(first + 16 + 64 * half), default, firstScales, half, x, ref b);
                 Nibbles(Vector512.Load(second + 16 + 64 * half), default, secondScales, half, x, ref d);
             }
@@ -41,6 +43,7 @@ internal static unsafe class RoundedDot512
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q5_K(byte* first, byte* second, short* x, float* factors, nint blocks, float* sums)
     {
+        byte* ahead = first + Dot512.Ahead;
         Vector512<float> a = default, b = default, c = default, d = default;
         for (short* end = x + blocks * RoundedActivations.BlockLength; x < end; first += 176, second += 176, factors += RoundedActivations.FactorCount)
         {
@@ -48,6 +51,7 @@ internal static unsafe class RoundedDot512
             Vector512<ushort> firstFifth = FifthBits(first + 16), secondFifth = FifthBits(second + 16);
             for (int half = 0; half < 2; half++, x += 128)
             {
+                ahead = Dot512.Ask(ahead, 176);
                 Nibbles(Vector512.Load(first + 48 + 64 * half), firstFifth >>> 4 * half, firstScales, half, x, ref b);
                 Nibbles(Vector512.Load(second + 48 + 64 * half), secondFifth >>> 4 * half, secondScales, half, x, ref d);
             }
@@ -58,6 +62,7 @@ internal static unsafe class RoundedDot512
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q6_K(byte* first, byte* second, short* x, float* factors, nint blocks, float* sums)
     {
+        byte* ahead = first + Dot512.Ahead;
         float* halves = HalfTable.Values;
         Vector512<float> a = default, b = default, c = default, d = default;
         for (short* end = x + blocks * RoundedActivations.BlockLength; x < end; first += 210, second += 210, factors += RoundedActivations.FactorCount)
@@ -72,6 +77,7 @@ internal static unsafe class RoundedDot512
             secondScales *= scale;
             for (int half = 0; half < 2; half++, x += 128)
             {
+                ahead = Dot512.Ask(ahead, 210);
                 SixBits(first, half, firstScales, x, ref b);
                 SixBits(second, half, secondScales, x, ref d);
             }

@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics.X86;
 using Prescore.Memory;
 using Prescore.Scheduling;
 
@@ -243,7 +242,6 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
         for (; row < end; row += 2)
         {
             int second = Math.Min(row + 1, end - 1);
-            segment.AskAhead(row);
             segment.RoundedDot!(segment.Row(row), segment.Row(second), x.Numbers, x.Factors, Depth / RoundedActivations.BlockLength, sums);
             c[row] = sums[0];
             c[second] = sums[second - row];
@@ -257,7 +255,6 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
         for (; row < end; row += 2)
         {
             int second = Math.Min(row + 1, end - 1);
-            segment.AskAhead(row);
             segment.Dot!(segment.Row(row), segment.Row(second), x, Depth, sums);
             c[row] = sums[0];
             c[second] = sums[second - row];
@@ -419,23 +416,6 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
                 }
             }
             return finite;
-        }
-
-        /// <summary>
-        /// Asks for the two rows that lie a page behind two that are about to be read. Rows of a few hundred bytes
-        /// are too short for the processor to overlap reading the next ones with the products of these.
-        /// </summary>
-        public void AskAhead(int row)
-        {
-            const int LineBytes = 64, Ahead = 4096;
-            if (Sse.IsSupported)
-            {
-                byte* end = Row(row) + Ahead + 2 * _rowBytes;
-                for (byte* line = Row(row) + Ahead; line < end; line += LineBytes)
-                {
-                    Sse.Prefetch1(line);
-                }
-            }
         }
 
         public byte* Row(int row) => _data + (row - firstRow) * _rowBytes;
