@@ -11,8 +11,9 @@ namespace Prescore.Tests.Attention.Clustered;
 public class ClusteredGoldenTests
 {
     private const int Tokens = 2048;
+    private const int FileTokens = 4096;
 
-    private static readonly Lazy<AttentionTensors> Layer = new(Read);
+    private static readonly Lazy<AttentionTensors> Layer = new(() => Read(Tokens));
 
     private static readonly Lazy<float[]> Exact = new(() =>
     {
@@ -37,16 +38,33 @@ public class ClusteredGoldenTests
         report.Budget.ShouldBeLessThan(budget);
     }
 
-    private static AttentionTensors Read()
+    [Fact]
+    public void Intervals_of_certificates_hold_the_true_error_for_nine_heads_in_ten()
+    {
+        SharedData.Golden("smollm2", "qkv-layer12.safetensors");
+        AttentionTensors tensors = Read(FileTokens);
+        tensors.Run(new ExactAttention());
+        float[] exact = [.. tensors.Output];
+        int held = 0, heads = 0;
+        for (ulong seed = 0; seed < 3; seed++)
+        {
+            AttentionReport report = tensors.Run(AttentionMethods.Create("clustered:error=0.1"), new AttentionOptions { Layer = 12, Seed = seed });
+            RelativeError[] errors = RelativeError.ByHead(tensors.Output, exact, tensors.Shape);
+            heads += errors.Length;
+            held += report.Certificates!.Count(c => errors[c.Head].Value >= c.ErrorLow && errors[c.Head].Value <= c.ErrorHigh);
+        }
+        held.ShouldBeGreaterThanOrEqualTo(heads * 9 / 10);
+    }
+
+    private static AttentionTensors Read(int tokens)
     {
         using SafetensorsFile golden = SafetensorsFile.Open(SharedData.Golden("smollm2", "qkv-layer12.safetensors"));
-        var tensors = new AttentionTensors(AttentionTensors.ShapeOf(Tokens, Tokens, queryHeads: 9, keyValueHeads: 3, dimension: 64), causal: true);
+        var tensors = new AttentionTensors(AttentionTensors.ShapeOf(tokens, tokens, queryHeads: 9, keyValueHeads: 3, dimension: 64), causal: true);
         foreach ((string name, float[] target, int heads) in new[] { ("q", tensors.Queries, 9), ("k", tensors.Keys, 3), ("v", tensors.Values, 3) })
         {
             for (int head = 0; head < heads; head++)
             {
-                // The file has 4,096 tokens.
-                golden.ReadFloats(name, head * 4096L * 64, target.AsSpan(head * Tokens * 64, Tokens * 64));
+                golden.ReadFloats(name, head * (long)FileTokens * 64, target.AsSpan(head * tokens * 64, tokens * 64));
             }
         }
         return tensors;

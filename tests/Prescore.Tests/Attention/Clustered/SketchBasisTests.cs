@@ -333,7 +333,8 @@ public class SketchBasisTests
         float length = basis.Encode(coordinates, anchors, code);
         code.ShouldBe([4, (sbyte)expected, -10, (sbyte)expected, .. new sbyte[12]]);
         float[] relative = [.. coordinates.Zip(anchors, (x, y) => float.IsNaN(x - y) ? 0 : x - y)];
-        float expectedLength = Enumerable.Range(0, 4).Sum(c => relative[c] * relative[c] * basis.Variances[c]);
+        float[] lost = [.. relative.Select(x => x - Math.Clamp(x, -63, 63))];
+        float expectedLength = Enumerable.Range(0, 4).Sum(c => (relative[c] * relative[c] + 8 * lost[c] * lost[c]) * basis.Variances[c]);
         (length == expectedLength || Math.Abs(length - expectedLength) < 1e-4f * expectedLength).ShouldBeTrue();
     }
 
