@@ -7,9 +7,11 @@ namespace Prescore.Experiments.Evidence.Sections;
 /// <summary>What an error costs by each method, in one layer.</summary>
 public sealed class LayerSection : ReportSection<LayerStudyReport>
 {
+    private const double DecidingError = 0.1;
+
     /// <inheritdoc/>
     public override string Introduction =>
-        "One layer, every method at many settings: the speed-up over exact attention of the fastest setting whose relative error is at most the named one, in the same run. A method without an entry reaches that error at none of its settings.";
+        "One layer, every method at many settings, its outputs compared with exact attention's: the speed-up over exact at equal relative error, interpolated between settings. A method without an entry reaches that error at none of them. Where a layer's heads are local, a window is hard to beat; what an error costs a whole model is another question, which the losses above answer.";
 
     /// <inheritdoc/>
     protected override IEnumerable<XElement> Show(LayerStudyReport report)
@@ -22,6 +24,7 @@ public sealed class LayerSection : ReportSection<LayerStudyReport>
                 [.. report.Points.Where(point => point.N == longest && !point.IsExact).GroupBy(point => point.Method).Select(method => new Series(
                     method.Key, [.. method.OrderBy(point => point.RelativeError).Select(point => new ChartPoint(point.RelativeError, point.ExactSeconds / point.Seconds))]))]),
             $"{report.Data}, {Html.Count(longest)} tokens, {report.Threads} threads. Higher and further left is better.");
+        yield return Html.Paragraph(Ranking(report, longest));
         double[] errors = [.. report.EqualError.Select(row => row.Error).Distinct().Order()];
         foreach (int length in report.Lengths)
         {
@@ -39,5 +42,15 @@ public sealed class LayerSection : ReportSection<LayerStudyReport>
             "Exponent of time against length",
             ["method", "at error", "exponent", "lengths"],
             report.Slopes.Select(slope => new[] { slope.Method, slope.Error is double error ? $"{error:0.##}" : "", Html.Fixed(slope.Exponent, 2), Html.Count(slope.Lengths) }));
+    }
+
+    /// <summary>The methods by their speed-up at the error that decides.</summary>
+    private static string Ranking(LayerStudyReport report, int length)
+    {
+        EqualErrorRow[] rows = [.. report.EqualError.Where(row => row.N == length && row.Error == DecidingError)];
+        string[] reached = [.. rows.Where(row => row.Speedup is not null).OrderByDescending(row => row.Speedup).Select(row => $"{row.Method} {Html.Fixed(row.Speedup!.Value, 2)}×")];
+        string[] missed = [.. rows.Where(row => row.Speedup is null).Select(row => row.Method)];
+        return $"At {Html.Count(length)} tokens and an error of {DecidingError:0.##}, fastest first: {string.Join(", ", reached)}"
+            + (missed.Length > 0 ? $"; not reached by {string.Join(", ", missed)}." : ".");
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Prescore.Experiments;
 using Prescore.Experiments.Evidence;
+using Prescore.Experiments.Layers;
 using Prescore.Experiments.Reports;
 using Prescore.Experiments.Tasks;
 
@@ -134,6 +135,38 @@ internal static class SampleResults
             HeavyKeys = [2],
             Choices = [new CoverageRow { Name = "kmeans", Mass = 0.9, FarMass = 0.5, HeavyRecall = [double.NaN], FarMassByHead = [[0.5, double.NaN]] }],
         });
+
+    /// <summary>Three methods at one setting each, of which one is not within 0.1.</summary>
+    public static StudyResult Layer()
+    {
+        LayerStudyPoint[] points = [LayerPoint("exact", 4, 0), LayerPoint("clustered", 2, 0.1), LayerPoint("window", 1, 0.08), LayerPoint("hyper", 1, 0.5)];
+        IReadOnlyList<EqualErrorRow> equal = EqualError.Of(points);
+        return Of("layer", ["study", "layer"], new LayerStudyReport
+        {
+            Data = "layer",
+            Threads = 2,
+            Seed = 0,
+            Lengths = [1024],
+            Peer = null,
+            Points = points,
+            EqualError = equal,
+            Crossovers = EqualError.Crossovers(equal),
+            Slopes = EqualError.Slopes(points, equal),
+        });
+    }
+
+    private static LayerStudyPoint LayerPoint(string method, double seconds, double error) => new()
+    {
+        Method = method,
+        Spec = method,
+        N = 1024,
+        Seconds = seconds,
+        ExactSeconds = 4,
+        Budget = 0.5,
+        IndexShare = 0,
+        RelativeError = error,
+        CacheBytes = null,
+    };
 
     private static AgreementRow Continuation(int same, double? gap) => new()
     {
