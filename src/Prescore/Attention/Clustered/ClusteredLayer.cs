@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Prescore.Attention.Contracts;
 using Prescore.Attention.Core;
 using Prescore.Scheduling;
@@ -22,7 +21,8 @@ internal sealed class ClusteredLayer : IDisposable
     private readonly int _itemPositions;
     private readonly AttentionOptions _run;
     private readonly ClusteredHead[] _heads;
-    private readonly ConcurrentBag<QueryBatch> _batches = [];
+    private readonly QueryBatchPool _batches;
+    private bool _disposed;
 
     public ClusteredLayer(ClusteredOptions options, CacheShape shape, AttentionOptions run, bool weighted)
     {
@@ -30,6 +30,8 @@ internal sealed class ClusteredLayer : IDisposable
         _shape = shape;
         _run = run;
         _itemPositions = ItemPositions(shape, run.Threads);
+        int rows = Math.Max(_itemPositions, options.Probes) * (shape.QueryHeads / shape.KeyValueHeads);
+        _batches = QueryBatchPool.Share(new BatchShape(run.Simd, run.Threads, rows, shape.HeadDimension, shape.ValueDimension, options.SketchRank));
         _heads = [.. Enumerable.Range(0, shape.KeyValueHeads).Select(head => new ClusteredHead(options, run, shape, head, weighted))];
     }
 
@@ -55,8 +57,8 @@ internal sealed class ClusteredLayer : IDisposable
         ParallelChains.Run(
             [.. _heads.Select(head => new HeadAdvance(head, _options, call, batch, Length, queryOffset, _itemPositions, OnBlock))],
             _run.Threads,
-            RentBatch,
-            _batches.Add,
+            _batches.Rent,
+            _batches.Return,
             call.CancellationToken);
         call.Work.AddIndexProducts(_heads.Sum(head => head.Index.Products) - before);
         Length += call.Shape.Keys;
@@ -109,9 +111,10 @@ internal sealed class ClusteredLayer : IDisposable
         {
             head.Dispose();
         }
-        foreach (QueryBatch batch in _batches)
+        if (!_disposed)
         {
-            batch.Dispose();
+            _disposed = true;
+            _batches.Release();
         }
     }
 
@@ -129,14 +132,5 @@ internal sealed class ClusteredLayer : IDisposable
             positions /= 2;
         }
         return positions;
-    }
-
-    private QueryBatch RentBatch()
-    {
-        int positions = Math.Max(_itemPositions, _options.Probes);
-        return _batches.TryTake(out QueryBatch? batch)
-            ? batch
-            : new QueryBatch(
-                _run.Simd, positions * (_shape.QueryHeads / _shape.KeyValueHeads), _shape.HeadDimension, _shape.ValueDimension, _options.SketchRank);
     }
 }
