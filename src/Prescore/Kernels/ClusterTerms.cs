@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Prescore.Kernels;
 
 /// <summary>
-/// Clusters as terms of one row's softmax: their sum, what members leave of them, and the members' weights. Logits are
+/// Clusters as terms of one row's softmax: their sum, what selected keys leave of them, and the selected keys' weights. Logits are
 /// relative to the row's maximum. One code for every machine. Arrays of clusters are readable up to whole vectors, with a
 /// log-weight of <see cref="NoCluster"/> behind the last.
 /// </summary>
@@ -45,11 +45,11 @@ internal static unsafe class ClusterTerms
         return maximum + MathF.Log(rest + Vector512.Sum(total));
     }
 
-    /// <summary>Members a cluster and the sums of their logits, from running sums over all of the row's members.</summary>
-    /// <param name="ends">End of each cluster's members; ends[−1] is 0.</param>
-    /// <param name="running">Sum of the logits of the first members, from none on.</param>
+    /// <summary>Selected keys a cluster and the sums of their logits, from running sums over all of the row's selected keys.</summary>
+    /// <param name="ends">End of each cluster's selected keys; ends[−1] is 0.</param>
+    /// <param name="running">Sum of the logits of the first selected keys, from none on.</param>
     /// <param name="clusters">Number of clusters.</param>
-    /// <param name="counts">Receives the numbers of members.</param>
+    /// <param name="counts">Receives the numbers of selected keys.</param>
     /// <param name="sums">Receives the sums of their logits.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SumByCluster(int* ends, float* running, int clusters, float* counts, float* sums)
@@ -76,11 +76,11 @@ internal static unsafe class ClusterTerms
     }
 
     /// <summary>
-    /// What members leave of a row's clusters. With W the weight of a cluster, c its mean logit, and Σ over its members, the
+    /// What selected keys leave of a row's clusters. With W the weight of a cluster, c its mean logit, and Σ over its selected keys, the
     /// rest has weight W' = W − Σω and mean logit c' = (W·c − Σω·l) / W': by Jensen's inequality a lower bound of its mass.
-    /// A cluster's mass is then e^(c' + ln of its weight), of which W'/W is the rest's and each member takes its part away.
+    /// A cluster's mass is then e^(c' + ln of its weight), of which W'/W is the rest's and each selected key takes its part away.
     /// </summary>
-    /// <param name="counts">Σω of the members of each cluster.</param>
+    /// <param name="counts">Σω of the selected keys of each cluster.</param>
     /// <param name="sums">Σω·l.</param>
     /// <param name="clusters">Number of clusters.</param>
     /// <param name="logits">Logits of the mean keys, not yet relative to the maximum.</param>
@@ -88,10 +88,10 @@ internal static unsafe class ClusterTerms
     /// <param name="weights">W, in the unit of ω.</param>
     /// <param name="logWeights">Log-weights of the clusters.</param>
     /// <param name="masses">Receives the masses.</param>
-    /// <param name="ends">End of each cluster's members.</param>
-    /// <param name="runEnds">Receives the ends of clusters with members.</param>
+    /// <param name="ends">End of each cluster's selected keys.</param>
+    /// <param name="runEnds">Receives the ends of clusters with selected keys.</param>
     /// <param name="runUnits">Receives what a unit of ω weighs in them.</param>
-    /// <param name="runs">Number of clusters with members.</param>
+    /// <param name="runs">Number of clusters with selected keys.</param>
     /// <returns>Sum of the masses.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Rests(
@@ -118,7 +118,7 @@ internal static unsafe class ClusterTerms
         return Vector512.Sum(total);
     }
 
-    /// <summary>less[i] = what a unit of ω weighs in the cluster of member i; writable up to a whole vector.</summary>
+    /// <summary>less[i] = what a unit of ω weighs in the cluster of selected key i; writable up to a whole vector.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Spread(int* runEnds, float* runUnits, int runs, float* less)
     {
@@ -136,13 +136,13 @@ internal static unsafe class ClusterTerms
     }
 
     /// <summary>
-    /// Turns members' logits into weights e^logit − less, which are summed, times the scales of their values; behind the end up
+    /// Turns selected keys' logits into weights e^logit − less, which are summed, times the scales of their values; behind the end up
     /// to a whole vector they become 0.
     /// </summary>
     /// <param name="logits">Logits; become weights.</param>
     /// <param name="less">What each takes from its cluster.</param>
-    /// <param name="scales">Two floats a member, of which the second is its value's scale.</param>
-    /// <param name="count">Number of members.</param>
+    /// <param name="scales">Two floats a selected key, of which the second is its value's scale.</param>
+    /// <param name="count">Number of selected keys.</param>
     /// <returns>Sum of the weights without scales.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Weigh(float* logits, float* less, float* scales, int count)

@@ -19,11 +19,11 @@ internal sealed unsafe class ClusteredKernels
     /// <summary><see cref="IClusteredKernelPath.ScreenTile"/>.</summary>
     public required delegate*<byte*, int, int*, int, byte*, ushort*, nint, int*, short*, int> ScreenTile { get; init; }
 
-    /// <summary><see cref="IClusteredKernelPath.MemberLogits"/>.</summary>
-    public required delegate*<ushort*, int, short*, nint, float, float, short*, float*, float*, float*, float> MemberLogits { get; init; }
+    /// <summary><see cref="IClusteredKernelPath.SelectedLogits"/>.</summary>
+    public required delegate*<ushort*, int, short*, nint, float, float, short*, float*, float*, float*, float> SelectedLogits { get; init; }
 
-    /// <summary><see cref="IClusteredKernelPath.AddMembers"/>.</summary>
-    public required delegate*<ushort*, int, float*, short*, nint, float*, void> AddMembers { get; init; }
+    /// <summary><see cref="IClusteredKernelPath.AddSelected"/>.</summary>
+    public required delegate*<ushort*, int, float*, short*, nint, float*, void> AddSelected { get; init; }
 
     /// <summary>The kernels of a path.</summary>
     public static ClusteredKernels Of(SimdPath path) => path switch
@@ -39,7 +39,7 @@ internal sealed unsafe class ClusteredKernels
             PanelWidth = TKernel.PanelWidth,
             Multiply = &TKernel.Multiply,
             ScreenTile = &TKernel.ScreenTile,
-            MemberLogits = &TKernel.MemberLogits,
-            AddMembers = &TKernel.AddMembers,
+            SelectedLogits = &TKernel.SelectedLogits,
+            AddSelected = &TKernel.AddSelected,
         };
 }

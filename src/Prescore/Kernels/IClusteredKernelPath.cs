@@ -38,7 +38,7 @@ internal unsafe interface IClusteredKernelPath : IKernelPath
     /// <param name="logits">Receives the logits.</param>
     /// <param name="sums">Receives the running sums.</param>
     /// <returns>The largest logit.</returns>
-    static abstract float MemberLogits(
+    static abstract float SelectedLogits(
         ushort* list, int count, short* query, nint stride, float step, float maximum, short* keys, float* scales, float* logits, float* sums);
 
     /// <summary>output += Σ weights[i] · value of the keys in a list, in order.</summary>
@@ -48,5 +48,5 @@ internal unsafe interface IClusteredKernelPath : IKernelPath
     /// <param name="values">Codes of all values.</param>
     /// <param name="stride">Codes of a value, a multiple of 32.</param>
     /// <param name="output">What to add to [stride].</param>
-    static abstract void AddMembers(ushort* list, int count, float* weights, short* values, nint stride, float* output);
+    static abstract void AddSelected(ushort* list, int count, float* weights, short* values, nint stride, float* output);
 }

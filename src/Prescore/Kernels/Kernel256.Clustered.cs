@@ -60,12 +60,12 @@ internal readonly unsafe partial struct Kernel256 : IClusteredKernelPath
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float MemberLogits(
+    public static float SelectedLogits(
         ushort* list, int count, short* query, nint stride, float step, float maximum, short* keys, float* scales, float* logits, float* sums)
     {
         if (!Avx2.IsSupported)
         {
-            return KernelScalar.MemberLogits(list, count, query, stride, step, maximum, keys, scales, logits, sums);
+            return KernelScalar.SelectedLogits(list, count, query, stride, step, maximum, keys, scales, logits, sums);
         }
         float running = 0, largest = float.NegativeInfinity;
         for (int i = 0; i < count; i++)
@@ -86,11 +86,11 @@ internal readonly unsafe partial struct Kernel256 : IClusteredKernelPath
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddMembers(ushort* list, int count, float* weights, short* values, nint stride, float* output)
+    public static void AddSelected(ushort* list, int count, float* weights, short* values, nint stride, float* output)
     {
         if (!Avx2.IsSupported)
         {
-            KernelScalar.AddMembers(list, count, weights, values, stride, output);
+            KernelScalar.AddSelected(list, count, weights, values, stride, output);
             return;
         }
         for (nint column = 0; column < stride; column += 32)

@@ -20,12 +20,12 @@ internal readonly unsafe partial struct Kernel512 : IClusteredKernelPath
             : ScreenPairs(tile, pairs, candidates, count, queries, lists, listStride, counts, products);
     }
 
-    public static float MemberLogits(
+    public static float SelectedLogits(
         ushort* list, int count, short* query, nint stride, float step, float maximum, short* keys, float* scales, float* logits, float* sums)
     {
         if (!Avx512BW.IsSupported)
         {
-            return Kernel256.MemberLogits(list, count, query, stride, step, maximum, keys, scales, logits, sums);
+            return Kernel256.SelectedLogits(list, count, query, stride, step, maximum, keys, scales, logits, sums);
         }
         return stride == 64
             ? LogitsOf64(list, count, query, step, maximum, keys, scales, logits, sums)
@@ -33,7 +33,7 @@ internal readonly unsafe partial struct Kernel512 : IClusteredKernelPath
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddMembers(ushort* list, int count, float* weights, short* values, nint stride, float* output)
+    public static void AddSelected(ushort* list, int count, float* weights, short* values, nint stride, float* output)
     {
         nint column = 0;
         for (; column + 64 <= stride; column += 64)

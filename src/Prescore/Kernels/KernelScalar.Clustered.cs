@@ -38,7 +38,7 @@ internal readonly unsafe partial struct KernelScalar : IClusteredKernelPath
         return all;
     }
 
-    public static float MemberLogits(
+    public static float SelectedLogits(
         ushort* list, int count, short* query, nint stride, float step, float maximum, short* keys, float* scales, float* logits, float* sums)
     {
         float running = 0, largest = float.NegativeInfinity;
@@ -56,7 +56,7 @@ internal readonly unsafe partial struct KernelScalar : IClusteredKernelPath
         return largest;
     }
 
-    public static void AddMembers(ushort* list, int count, float* weights, short* values, nint stride, float* output)
+    public static void AddSelected(ushort* list, int count, float* weights, short* values, nint stride, float* output)
     {
         for (int i = 0; i < count; i++)
         {

@@ -103,7 +103,7 @@ public unsafe class ClusteredKernelTests
                 fixed (ushort* l = list)
                 fixed (float* s = scales, x = logits, y = sums)
                 {
-                    largest = kernels.MemberLogits(l, count, q, stride, 1e-7f, 0.5f, k, s, x, y);
+                    largest = kernels.SelectedLogits(l, count, q, stride, 1e-7f, 0.5f, k, s, x, y);
                 }
                 double running = 0, most = double.NegativeInfinity;
                 for (int i = 0; i < count; i++)
@@ -138,7 +138,7 @@ public unsafe class ClusteredKernelTests
                 fixed (ushort* l = list)
                 fixed (float* w = weights, y = output)
                 {
-                    kernels.AddMembers(l, count, w, v, stride, y);
+                    kernels.AddSelected(l, count, w, v, stride, y);
                 }
                 for (int c = 0; c < stride; c++)
                 {

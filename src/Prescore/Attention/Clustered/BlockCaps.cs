@@ -1,7 +1,7 @@
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
-/// The budget of one block: what its queries may spend on members so that near part, centroids, members and probes
+/// The budget of one block: what its queries may spend on selected keys so that near part, centroids, selected keys and probes
 /// together stay within budget × exact's. A function of positions and counts alone.
 /// </summary>
 internal sealed class BlockCaps
@@ -41,11 +41,11 @@ internal sealed class BlockCaps
         }
     }
 
-    /// <summary>Most members that the query at a position may have, never below 0.</summary>
+    /// <summary>Most selected keys that the query at a position may have, never below 0.</summary>
     /// <param name="position">Its position.</param>
     /// <param name="clusters">Clusters of the index.</param>
     /// <param name="screening">What screening all keys costs, in interactions.</param>
-    public int Members(int position, int clusters, double screening) =>
+    public int Selected(int position, int clusters, double screening) =>
         Math.Max(0, (int)(_share * (position + 1) - Math.Ceiling(screening)) - _options.NearCount(position) - clusters);
 
     /// <summary>

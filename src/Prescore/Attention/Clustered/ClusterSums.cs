@@ -4,11 +4,11 @@ using Prescore.Storage;
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
-/// Weighted sums over the keys and values of each cluster of a generation, in doubles and always in order of arrival, and the
+/// Weighted sums over the keys and values of each cluster of a segment, in doubles and always in order of arrival, and the
 /// clusters' mean keys.
 /// </summary>
 /// <param name="store">All far keys of the head.</param>
-/// <param name="firstKey">The generation's first key.</param>
+/// <param name="firstKey">The segment's first key.</param>
 internal sealed class ClusterSums(CodedKeys store, int firstKey)
 {
     /// <summary>Log-weights beyond it count as this much: e^600 is near what a double holds.</summary>
@@ -31,7 +31,7 @@ internal sealed class ClusterSums(CodedKeys store, int firstKey)
     public long Bytes => sizeof(double) * (long)(_keys.Length + _values.Length) + sizeof(float) * (long)_means.Length;
 
     /// <summary>Number of a cluster's keys.</summary>
-    public int Members(int cluster) => _counts[cluster];
+    public int Selected(int cluster) => _counts[cluster];
 
     /// <summary>ln Σe^a over the log-weights of a cluster's keys; ln of their number where there are none.</summary>
     public float LogWeight(int cluster) => (float)Math.Log(_weights[cluster]);
@@ -70,7 +70,7 @@ internal sealed class ClusterSums(CodedKeys store, int firstKey)
 
     /// <summary>Adds a key to a cluster.</summary>
     /// <param name="cluster">The cluster.</param>
-    /// <param name="number">Number of the key in its generation.</param>
+    /// <param name="number">Number of the key in its segment.</param>
     /// <param name="key">The key.</param>
     public void AddKey(int cluster, int number, ReadOnlySpan<float> key)
     {

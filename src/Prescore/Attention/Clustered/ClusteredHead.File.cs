@@ -17,7 +17,7 @@ internal sealed partial class ClusteredHead
         SaveRows(file, length, _key, ShortCodes.KeyLevels, Near.ReadKey, Index.Store.ReadKey);
         SaveRows(file, length, _value, ShortCodes.ValueLevels, Near.ReadValue, Index.Store.ReadValue);
         Queries.Save(file);
-        Effort.Save(file);
+        Threshold.Save(file);
         Tally.Save(file);
     }
 
@@ -31,7 +31,7 @@ internal sealed partial class ClusteredHead
         (float[] keyScales, short[] keys) = ReadRows(file, length, _dimension, ShortCodes.KeyLevels);
         (float[] valueScales, short[] values) = ReadRows(file, length, _valueDimension, ShortCodes.ValueLevels);
         Queries.Load(file, length);
-        Effort.Load(file, length);
+        Threshold.Load(file, length);
         Tally.Load(file, (length + _options.BlockSize - 1) / _options.BlockSize);
         Index.Store.Reserve(length);
         for (int position = 0; position < length; position++)

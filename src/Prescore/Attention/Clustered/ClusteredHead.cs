@@ -7,7 +7,7 @@ namespace Prescore.Attention.Clustered;
 
 /// <summary>
 /// Clustered attention's state of one key/value head and its query heads: far keys in the index, sinks and recent keys in
-/// the near region, the effort control. Heads know nothing of each other, so they advance block by block side by side.
+/// the near region, the choice of thresholds. Heads know nothing of each other, so they advance block by block side by side.
 /// </summary>
 internal sealed partial class ClusteredHead : IDisposable
 {
@@ -33,7 +33,7 @@ internal sealed partial class ClusteredHead : IDisposable
         Index = new KeyIndex(new IndexSettings(options, run, head, _dimension, _valueDimension, weighted, Queries.Moment));
         Near = KeyRegion.Create(run.Simd, _dimension, _valueDimension, weighted);
         Near.Reserve(ClusteredOptions.Sinks + options.Near + options.BlockSize);
-        Effort = new EffortControl(_firstQueryHead, _group, options);
+        Threshold = new ThresholdControl(_firstQueryHead, _group, options);
         Tally = new HeadTally(_group);
         Chosen = new int[_group];
     }
@@ -51,7 +51,7 @@ internal sealed partial class ClusteredHead : IDisposable
     public QuerySample Queries { get; }
 
     /// <summary>What probes have shown.</summary>
-    public EffortControl Effort { get; }
+    public ThresholdControl Threshold { get; }
 
     /// <summary>Work of the query heads.</summary>
     public HeadTally Tally { get; }
@@ -59,7 +59,7 @@ internal sealed partial class ClusteredHead : IDisposable
     /// <summary>The current block; −1 before the first.</summary>
     public int Block { get; private set; } = -1;
 
-    /// <summary>Step of the ladder of every query head of the group in the current block.</summary>
+    /// <summary>Threshold of every query head of the group in the current block.</summary>
     public int[] Chosen { get; private set; }
 
     /// <summary>Probe positions of the current block.</summary>
@@ -129,8 +129,8 @@ internal sealed partial class ClusteredHead : IDisposable
         SetBlock();
         Tally.BeginBlock(
             Block,
-            [.. Chosen.Select(effort => Index.Count == 0 ? BlockKind.Near
-                : effort == EffortLadder.Exact ? BlockKind.Exact : BlockKind.Screened)]);
+            [.. Chosen.Select(chosenThreshold => Index.Count == 0 ? BlockKind.Near
+                : chosenThreshold == Thresholds.Exact ? BlockKind.Exact : BlockKind.Screened)]);
     }
 
     /// <summary>Forgets all tokens from <paramref name="length"/> on.</summary>
@@ -138,7 +138,7 @@ internal sealed partial class ClusteredHead : IDisposable
     /// <param name="length">Tokens to keep.</param>
     public void Rewind(int oldLength, int length)
     {
-        Effort.Rewind(length);
+        Threshold.Rewind(length);
         Queries.Rewind(length);
         Tally.Rewind(length, _options.BlockSize);
         if (length < BlockStart || (length == BlockStart && length < oldLength))
@@ -154,7 +154,7 @@ internal sealed partial class ClusteredHead : IDisposable
     /// <summary>Forgets all tokens from <paramref name="length"/> on that an interrupted append may have left.</summary>
     public void Restore(int length)
     {
-        Effort.Rewind(length);
+        Threshold.Rewind(length);
         Queries.Rewind(length);
         Tally.Rewind(length, _options.BlockSize);
         Replay(length);
@@ -163,7 +163,7 @@ internal sealed partial class ClusteredHead : IDisposable
     /// <summary>Takes over the state of another head with <paramref name="length"/> tokens; this one is new.</summary>
     public void CopyFrom(ClusteredHead other, int length)
     {
-        Effort.CopyFrom(other.Effort);
+        Threshold.CopyFrom(other.Threshold);
         Queries.CopyFrom(other.Queries);
         Tally.CopyFrom(other.Tally);
         Index.Store.CopyFrom(other.Index.Store);
@@ -179,7 +179,7 @@ internal sealed partial class ClusteredHead : IDisposable
     /// <summary>One certificate a query head.</summary>
     public IEnumerable<HeadCertificate> Certificates(int layer)
     {
-        ILookup<int, ProbeRecord> records = Effort.Records.OrderBy(record => record.Position).ToLookup(record => record.Head);
+        ILookup<int, ProbeRecord> records = Threshold.Records.OrderBy(record => record.Position).ToLookup(record => record.Head);
         return Enumerable.Range(0, _group).Select(member => CertificateSummary.Of(
             [.. records[_firstQueryHead + member]],
             _options.BlockSize,
@@ -194,7 +194,7 @@ internal sealed partial class ClusteredHead : IDisposable
 
     private void SetBlock()
     {
-        Chosen = Effort.Choose(BlockStart, Index.Count, Index.Clusters);
+        Chosen = Threshold.Choose(BlockStart, Index.Count, Index.Clusters);
         Probes = Index.Count == 0 ? [] : ProbeSchedule.Positions(_options, Block);
         Caps = _options.Budget < 1 ? new BlockCaps(_options, BlockStart, Probes, Index.Clusters) : null;
     }

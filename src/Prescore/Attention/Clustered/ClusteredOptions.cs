@@ -24,7 +24,7 @@ public sealed record ClusteredOptions
     /// <summary>w: keys before the block that stay exact.</summary>
     public int Near { get; init; } = 128;
 
-    /// <summary>κ: a generation of m far keys, the last of them the n-th, has κ·m/√n clusters.</summary>
+    /// <summary>κ: a segment of m far keys, the last of them the n-th, has κ·m/√n clusters.</summary>
     public double ClusterFactor { get; init; } = 0.7;
 
     /// <summary>Queries a head that are computed exactly in a probe block.</summary>
@@ -36,20 +36,20 @@ public sealed record ClusteredOptions
     /// <summary>Weight of the pooled errors of earlier probe blocks relative to the newest, above 0 and at most 1.</summary>
     public double ProbeDecay { get; init; } = 0.5;
 
-    /// <summary>The newest generation's clusters are refined when it has grown by this factor, above 1.</summary>
+    /// <summary>The newest segment's clusters are refined when it has grown by this factor, above 1.</summary>
     public double RefitGrowth { get; init; } = 1.3;
 
     /// <summary>
-    /// Far keys of the first generation: so many are clustered among themselves before the next ones start anew. Later
-    /// generations hold as many, or half of the keys before them.
+    /// Far keys of the first segment: so many are clustered among themselves before the next ones start anew. Later
+    /// segments hold as many, or half of the keys before them.
     /// </summary>
-    public int FirstGeneration { get; init; } = 4096;
+    public int FirstSegment { get; init; } = 4096;
 
     /// <summary>Lloyd steps of the first fit and of a refinement.</summary>
     public int FitSteps { get; init; } = 2;
 
-    /// <summary>Last step of <see cref="EffortLadder"/> that is used below exact, at most <see cref="EffortLadder.Steps"/> − 1.</summary>
-    public int LargestEffort { get; init; } = EffortLadder.Steps - 1;
+    /// <summary>Last of <see cref="Thresholds"/> that is used below exact, at most <see cref="Thresholds.Count"/> − 1.</summary>
+    public int LastThreshold { get; init; } = Thresholds.Count - 1;
 
     /// <summary>r: coordinates of a key's sketch, a multiple of 4 up to 64.</summary>
     public int SketchRank { get; init; } = 32;
@@ -92,17 +92,17 @@ public sealed record ClusteredOptions
             "growth", "the newest segment is refined when it has grown by this factor",
             options => options.RefitGrowth, (options, value) => options with { RefitGrowth = value }, maximum: 16).ForResearch()
         .Integer(
-            "generation",
+            "segment",
             "far keys that are clustered together (a segment) before the next ones start anew; from twice as many on a segment has "
                 + "half of the keys before it",
-            options => options.FirstGeneration, (options, value) => options with { FirstGeneration = value }, minimum: 1).ForResearch()
+            options => options.FirstSegment, (options, value) => options with { FirstSegment = value }, minimum: 1).ForResearch()
         .Integer(
             "steps", "k-means steps of the first fit and of a refinement",
             options => options.FitSteps, (options, value) => options with { FitSteps = value }).ForResearch()
         .Integer(
-            "ladder",
-            "last step of the ladder of thresholds θ (¼ · 2^(−(s − 1)/3) at step s, step 0 selects no key) before a head becomes exact",
-            options => options.LargestEffort, (options, value) => options with { LargestEffort = value }, maximum: EffortLadder.Steps - 1)
+            "thresholds",
+            "last of the thresholds θ (¼ · 2^(−(s − 1)/3) at step s, step 0 selects no key) before a head becomes exact",
+            options => options.LastThreshold, (options, value) => options with { LastThreshold = value }, maximum: Thresholds.Count - 1)
             .ForResearch()
         .Integer(
             "sketch", "5-bit coordinates of a key's sketch",
@@ -112,24 +112,24 @@ public sealed record ClusteredOptions
     /// <summary>ε with its default: the default where neither knob is set; 0 where only the budget is.</summary>
     internal double EffectiveTargetError => TargetError ?? (Budget is null ? DefaultTargetError : 0);
 
-    /// <summary>Clusters wanted for a generation of <paramref name="count"/> far keys that follows <paramref name="first"/> others.</summary>
+    /// <summary>Clusters wanted for a segment of <paramref name="count"/> far keys that follows <paramref name="first"/> others.</summary>
     internal int ClustersFor(int first, int count) =>
         count == 0 ? 0 : Math.Clamp((int)Math.Ceiling(ClusterFactor * count / Math.Sqrt((double)first + count)), 1, count);
 
-    /// <summary>Clusters wanted for a number of far keys, all generations together.</summary>
+    /// <summary>Clusters wanted for a number of far keys, all segments together.</summary>
     internal int AllClusters(int far)
     {
         int clusters = 0;
         for (int first = 0, count; first < far; first += count)
         {
-            count = Math.Min(far - first, GenerationSize(first));
+            count = Math.Min(far - first, SegmentSize(first));
             clusters += ClustersFor(first, count);
         }
         return clusters;
     }
 
-    /// <summary>Number of keys at which a generation that follows <paramref name="first"/> keys is complete.</summary>
-    internal int GenerationSize(int first) => Math.Max(FirstGeneration, first / 2);
+    /// <summary>Number of keys at which a segment that follows <paramref name="first"/> keys is complete.</summary>
+    internal int SegmentSize(int first) => Math.Max(FirstSegment, first / 2);
 
     /// <summary>
     /// What reading a key's sketch costs of an interaction: its r bytes of the key's and value's 4(d + d_v) in exact attention.

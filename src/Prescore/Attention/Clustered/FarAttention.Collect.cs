@@ -9,7 +9,7 @@ internal unsafe interface IHitReceiver
     /// <summary>Takes a row's hits in a tile, at least one.</summary>
     /// <param name="row">The row.</param>
     /// <param name="radii">The tile's radii.</param>
-    /// <param name="numbers">Numbers of the keys in their generation, in order of lanes.</param>
+    /// <param name="numbers">Numbers of the keys in their segment, in order of lanes.</param>
     /// <param name="products">Their products.</param>
     void Take(int row, float* radii, ReadOnlySpan<ushort> numbers, ReadOnlySpan<short> products);
 }
@@ -22,21 +22,21 @@ internal sealed unsafe partial class FarAttention
     private ushort* _tileNumbers;
     private short* _tileProducts;
 
-    /// <summary>The keys of a cluster that pass the thresholds of some rows, tile by tile; the generation's sketches are set.</summary>
-    /// <param name="generation">The generation.</param>
+    /// <summary>The keys of a cluster that pass the thresholds of some rows, tile by tile; the segment's sketches are set.</summary>
+    /// <param name="segment">The segment.</param>
     /// <param name="cluster">The cluster's number in it.</param>
     /// <param name="row">The row; −1: all.</param>
     /// <param name="receiver">Receives them.</param>
-    public void Collect(KeyGeneration generation, int cluster, int row, IHitReceiver receiver)
+    public void Collect(KeySegment segment, int cluster, int row, IHitReceiver receiver)
     {
-        int first = row < 0 ? 0 : row / Lanes * Lanes, number = generation.FirstCluster + cluster;
+        int first = row < 0 ? 0 : row / Lanes * Lanes, number = segment.FirstCluster + cluster;
         RowSketches rows = row < 0 ? _rows : _rows.Sixteen(first);
         for (int i = 0; i < Math.Min(rows.Rows, Rows - first); i++)
         {
-            _segmentLogits[i] = CentroidLogit(first + i, number);
+            _sectionLogits[i] = CentroidLogit(first + i, number);
         }
-        rows.SetLeast(_segmentLogits, _index.Centroids.MeanLogWeights[number]);
-        SketchTiles tiles = generation.Tiles;
+        rows.SetLeast(_sectionLogits, _index.Centroids.MeanLogWeights[number]);
+        SketchTiles tiles = segment.Tiles;
         for (int tile = tiles.First(cluster); tile >= 0; tile = tiles.Next(tile))
         {
             (int found, _) = rows.Reaching(tiles.Radii(tile), 0, tiles.Radii(tile), 0, _found, _otherFound);
@@ -70,28 +70,28 @@ internal sealed unsafe partial class FarAttention
     /// <summary>Whether a least product is within the reach of a tile.</summary>
     public bool Reaches(int row, float* radii, float least) => _rows.Reaches(row, radii, least);
 
-    /// <summary>Logits of some keys of a generation relative to a maximum; arrays have room behind the end as kernels ask for it.</summary>
+    /// <summary>Logits of some keys of a segment relative to a maximum; arrays have room behind the end as kernels ask for it.</summary>
     /// <param name="row">The row.</param>
-    /// <param name="generation">The generation.</param>
+    /// <param name="segment">The segment.</param>
     /// <param name="numbers">Numbers of the keys.</param>
     /// <param name="count">How many.</param>
     /// <param name="maximum">What is subtracted.</param>
     /// <param name="scales">Receives two scales a key.</param>
     /// <param name="logits">Receives the logits.</param>
     /// <param name="running">Receives their running sums.</param>
-    public void KeyLogits(int row, KeyGeneration generation, ushort* numbers, int count, float maximum, float* scales, float* logits, float* running)
+    public void KeyLogits(int row, KeySegment segment, ushort* numbers, int count, float maximum, float* scales, float* logits, float* running)
     {
-        var all = (long*)(_index.Store.Scales + 2 * (nint)generation.FirstKey);
+        var all = (long*)(_index.Store.Scales + 2 * (nint)segment.FirstKey);
         for (int i = 0; i < count; i++)
         {
             ((long*)scales)[i] = all[numbers[i]];
         }
-        kernels.MemberLogits(
+        kernels.SelectedLogits(
             numbers, count, _codes + (nint)row * _keyStride, _keyStride, _steps[row], maximum,
-            _index.Store.Keys + (nint)generation.FirstKey * _keyStride, scales, logits, running);
+            _index.Store.Keys + (nint)segment.FirstKey * _keyStride, scales, logits, running);
     }
 
-    /// <summary>sum += Σ weight · value of some keys of a generation; weights include the values' scales.</summary>
-    public void AddValues(KeyGeneration generation, ushort* numbers, int count, float* weights, float* sum) =>
-        kernels.AddMembers(numbers, count, weights, _index.Store.Values + (nint)generation.FirstKey * _valueStride, _valueStride, sum);
+    /// <summary>sum += Σ weight · value of some keys of a segment; weights include the values' scales.</summary>
+    public void AddValues(KeySegment segment, ushort* numbers, int count, float* weights, float* sum) =>
+        kernels.AddSelected(numbers, count, weights, _index.Store.Values + (nint)segment.FirstKey * _valueStride, _valueStride, sum);
 }

@@ -10,118 +10,118 @@ internal sealed unsafe partial class FarAttention
 {
     private const int GroupRows = 16;
 
-    // Of a group: where a row's members begin, and arrays of all its members.
+    // Of a group: where a row's selected keys begin, and arrays of all its selected keys.
     private int* _starts;
-    private float* _memberScales;
-    private float* _memberLogits;
+    private float* _selectedScales;
+    private float* _selectedLogits;
     private float* _running;
-    private float* _memberLess;
+    private float* _selectedLess;
 
-    // Of the members of a row's clusters.
-    private float* _memberCounts;
-    private float* _memberSums;
+    // Of the selected keys of a row's clusters.
+    private float* _selectedCounts;
+    private float* _selectedSums;
     private float* _relativeWeights;
     private int* _runEnds;
     private float* _runUnits;
 
-    private void Finish(KeyGeneration generation, KeySegment segment)
+    private void Finish(KeySegment segment, KeySection section)
     {
         // Rows of the last register tile that are not there have no part in the product.
-        new Span<float>(_rests + Rows * SegmentStride, ClusteredKernels.TileRows * SegmentStride).Clear();
+        new Span<float>(_rests + Rows * SectionStride, ClusteredKernels.TileRows * SectionStride).Clear();
         for (int start = 0; start < Rows; start += GroupRows)
         {
-            FinishGroup(generation, segment, start, Math.Min(GroupRows, Rows - start));
+            FinishGroup(segment, section, start, Math.Min(GroupRows, Rows - start));
         }
         CentroidSet centroids = _index.Centroids;
-        int first = generation.FirstCluster + segment.First, width = kernels.PanelWidth;
+        int first = segment.FirstCluster + section.First, width = kernels.PanelWidth;
         for (int panel = 0; panel < centroids.ValuePanels; panel++)
         {
             for (int row = 0; row < Rows; row += ClusteredKernels.TileRows)
             {
                 kernels.Multiply(
-                    _rests + row * SegmentStride, SegmentStride, centroids.Values + panel * centroids.ValueStride + (nint)first * width, segment.Clusters,
+                    _rests + row * SectionStride, SectionStride, centroids.Values + panel * centroids.ValueStride + (nint)first * width, section.Clusters,
                     _states.Outputs + (_first + row) * _states.OutputStride + panel * width, _states.OutputStride, true);
             }
         }
     }
 
-    private void FinishGroup(KeyGeneration generation, KeySegment segment, int start, int count)
+    private void FinishGroup(KeySegment segment, KeySection section, int start, int count)
     {
         int at = 0;
         for (int i = 0; i < count; i++)
         {
             _starts[i] = at;
-            SetMemberLogits(generation, start + i, at, RunningAt(i, at));
+            SetSelectedLogits(segment, start + i, at, RunningAt(i, at));
             at += Padded(_counts[start + i]);
         }
         for (int i = 0; i < count; i++)
         {
-            SetRests(generation, segment, start + i, _starts[i], RunningAt(i, _starts[i]));
+            SetRests(segment, section, start + i, _starts[i], RunningAt(i, _starts[i]));
         }
-        short* values = _index.Store.Values + (nint)generation.FirstKey * _valueStride;
+        short* values = _index.Store.Values + (nint)segment.FirstKey * _valueStride;
         for (int i = 0; i < count; i++)
         {
-            int row = start + i, members = _counts[row];
-            float* weights = _memberLogits + _starts[i];
-            _states.Sums[_first + row] += ClusterTerms.Weigh(weights, _memberLess + _starts[i], _memberScales + 2 * _starts[i], members);
-            kernels.AddMembers(_lists + row * _listStride, members, weights, values, _valueStride, _states.Outputs + (_first + row) * _states.OutputStride);
-            _members[row] += members;
+            int row = start + i, selected = _counts[row];
+            float* weights = _selectedLogits + _starts[i];
+            _states.Sums[_first + row] += ClusterTerms.Weigh(weights, _selectedLess + _starts[i], _selectedScales + 2 * _starts[i], selected);
+            kernels.AddSelected(_lists + row * _listStride, selected, weights, values, _valueStride, _states.Outputs + (_first + row) * _states.OutputStride);
+            _selected[row] += selected;
         }
     }
 
-    /// <summary>Logits of a row's members relative to its maximum, which rises where one is far above it.</summary>
-    private void SetMemberLogits(KeyGeneration generation, int row, int at, float* running)
+    /// <summary>Logits of a row's selected keys relative to its maximum, which rises where one is far above it.</summary>
+    private void SetSelectedLogits(KeySegment segment, int row, int at, float* running)
     {
         int count = _counts[row];
         ushort* list = _lists + row * _listStride;
         // Kernels read on behind the end.
         new Span<ushort>(list + count, Lanes).Clear();
         CodedKeys store = _index.Store;
-        var scales = (long*)(store.Scales + 2 * (nint)generation.FirstKey);
-        var memberScales = (long*)(_memberScales + 2 * at);
+        var scales = (long*)(store.Scales + 2 * (nint)segment.FirstKey);
+        var selectedScales = (long*)(_selectedScales + 2 * at);
         for (int i = 0; i < count; i++)
         {
-            memberScales[i] = scales[list[i]];
+            selectedScales[i] = scales[list[i]];
         }
-        short* keys = store.Keys + (nint)generation.FirstKey * _keyStride, codes = _codes + (nint)row * _keyStride;
-        float* logits = _memberLogits + at;
-        float largest = kernels.MemberLogits(
-            list, count, codes, _keyStride, _steps[row], _states.Maxima[_first + row], keys, _memberScales + 2 * at, logits, running);
+        short* keys = store.Keys + (nint)segment.FirstKey * _keyStride, codes = _codes + (nint)row * _keyStride;
+        float* logits = _selectedLogits + at;
+        float largest = kernels.SelectedLogits(
+            list, count, codes, _keyStride, _steps[row], _states.Maxima[_first + row], keys, _selectedScales + 2 * at, logits, running);
         if (store.HasLogWeights)
         {
-            largest = LargestWeighted(store.LogWeights + generation.FirstKey, list, logits, count);
+            largest = LargestWeighted(store.LogWeights + segment.FirstKey, list, logits, count);
         }
         if (largest > ClusterTerms.Headroom)
         {
             Raise(row, _states.Maxima[_first + row] + largest);
-            kernels.MemberLogits(
-                list, count, codes, _keyStride, _steps[row], _states.Maxima[_first + row], keys, _memberScales + 2 * at, logits, running);
+            kernels.SelectedLogits(
+                list, count, codes, _keyStride, _steps[row], _states.Maxima[_first + row], keys, _selectedScales + 2 * at, logits, running);
         }
     }
 
-    /// <summary>What a row's members leave of its clusters, and what each of them takes.</summary>
-    private void SetRests(KeyGeneration generation, KeySegment segment, int row, int at, float* running)
+    /// <summary>What a row's selected keys leave of its clusters, and what each of them takes.</summary>
+    private void SetRests(KeySegment segment, KeySection section, int row, int at, float* running)
     {
-        int first = generation.FirstCluster + segment.First;
-        int* ends = _ends + row * (nint)(Lanes + SegmentStride) + Lanes;
+        int first = segment.FirstCluster + section.First;
+        int* ends = _ends + row * (nint)(Lanes + SectionStride) + Lanes;
         ends[-1] = 0;
         CentroidSet centroids = _index.Centroids;
         bool weighted = _index.Store.HasLogWeights;
         if (weighted)
         {
-            SumWeighted(_index.Store.LogWeights + generation.FirstKey, _lists + row * _listStride, ends, segment.Clusters, centroids.LogWeights + first, _memberLogits + at);
+            SumWeighted(_index.Store.LogWeights + segment.FirstKey, _lists + row * _listStride, ends, section.Clusters, centroids.LogWeights + first, _selectedLogits + at);
         }
         else
         {
-            ClusterTerms.SumByCluster(ends, running, segment.Clusters, _memberCounts, _memberSums);
+            ClusterTerms.SumByCluster(ends, running, section.Clusters, _selectedCounts, _selectedSums);
         }
         _states.Sums[_first + row] += ClusterTerms.Rests(
-            _memberCounts, _memberSums, segment.Clusters, _logits + row * _logitStride + first, _states.Maxima[_first + row],
-            centroids.Weights + first, centroids.LogWeights + first, _rests + row * (nint)SegmentStride, ends, _runEnds, _runUnits, out int runs);
-        ClusterTerms.Spread(_runEnds, _runUnits, runs, _memberLess + at);
+            _selectedCounts, _selectedSums, section.Clusters, _logits + row * _logitStride + first, _states.Maxima[_first + row],
+            centroids.Weights + first, centroids.LogWeights + first, _rests + row * (nint)SectionStride, ends, _runEnds, _runUnits, out int runs);
+        ClusterTerms.Spread(_runEnds, _runUnits, runs, _selectedLess + at);
         for (int i = 0; weighted && i < _counts[row]; i++)
         {
-            _memberLess[at + i] *= _relativeWeights[i];
+            _selectedLess[at + i] *= _relativeWeights[i];
         }
     }
 
@@ -137,7 +137,7 @@ internal sealed unsafe partial class FarAttention
     }
 
     /// <summary>
-    /// With log-weights: a member weighs e^(its − its cluster's) of its cluster. Sums these and their part of the logits by
+    /// With log-weights: a selected key weighs e^(its − its cluster's) of its cluster. Sums these and their part of the logits by
     /// cluster, and adds the log-weights to the logits.
     /// </summary>
     private void SumWeighted(float* logWeights, ushort* list, int* ends, int clusters, float* clusterWeights, float* logits)
@@ -153,7 +153,7 @@ internal sealed unsafe partial class FarAttention
                 sum += (double)relative * logits[i];
                 logits[i] += own;
             }
-            (_memberCounts[j], _memberSums[j]) = ((float)weights, (float)sum);
+            (_selectedCounts[j], _selectedSums[j]) = ((float)weights, (float)sum);
         }
     }
 
@@ -169,16 +169,16 @@ internal sealed unsafe partial class FarAttention
 
     private void LayOutGroup(ref ScratchLayout memory)
     {
-        nint members = GroupRows * (nint)(_segmentKeys + 2 * Lanes);
+        nint selected = GroupRows * (nint)(_sectionKeys + 2 * Lanes);
         _starts = memory.Take<int>(GroupRows);
-        _memberScales = memory.Take<float>(2 * members);
-        _memberLogits = memory.Take<float>(members);
-        _running = memory.Take<float>(members + 2 * Lanes * GroupRows);
-        _memberLess = memory.Take<float>(members);
-        _memberCounts = memory.Take<float>(SegmentStride);
-        _memberSums = memory.Take<float>(SegmentStride);
-        _relativeWeights = memory.Take<float>(_segmentKeys + Lanes);
-        _runEnds = memory.Take<int>(SegmentStride + Lanes);
-        _runUnits = memory.Take<float>(SegmentStride + Lanes);
+        _selectedScales = memory.Take<float>(2 * selected);
+        _selectedLogits = memory.Take<float>(selected);
+        _running = memory.Take<float>(selected + 2 * Lanes * GroupRows);
+        _selectedLess = memory.Take<float>(selected);
+        _selectedCounts = memory.Take<float>(SectionStride);
+        _selectedSums = memory.Take<float>(SectionStride);
+        _relativeWeights = memory.Take<float>(_sectionKeys + Lanes);
+        _runEnds = memory.Take<int>(SectionStride + Lanes);
+        _runUnits = memory.Take<float>(SectionStride + Lanes);
     }
 }

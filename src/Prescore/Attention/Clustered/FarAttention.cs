@@ -10,7 +10,7 @@ namespace Prescore.Attention.Clustered;
 /// <summary>
 /// Some rows of a <see cref="QueryBlock"/> attend the far part of their key/value head. Every cluster is a term of their
 /// softmax (<see cref="Begin"/>); keys that pass a row's threshold by their sketch become terms of their own, and their
-/// cluster's term is that of what they leave (<see cref="Attend"/>). By generation and segment of clusters: all rows screen
+/// cluster's term is that of what they leave (<see cref="Attend"/>). By segment and section of clusters: all rows screen
 /// a tile of sketches after the other, keys found go to a list a row, and what follows goes by row, in groups
 /// (<c>FarAttention.Finish.cs</c>). A row's bits do not depend on the rows beside it. Queries are rounded to 16-bit codes
 /// once, and all of the far part is attended by the rounded ones. Memory is kept from one call to the next. Not safe for
@@ -19,10 +19,10 @@ namespace Prescore.Attention.Clustered;
 internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int capacity, int dimension, int valueDimension, int rank) : IDisposable
 {
     private const int Lanes = 16;
-    private const int SegmentClusters = KeyGeneration.SegmentClusters;
+    private const int SectionClusters = KeySegment.SectionClusters;
 
-    /// <summary>Floats of a row of one segment's clusters: readable up to whole vectors.</summary>
-    private const int SegmentStride = SegmentClusters + Lanes;
+    /// <summary>Floats of a row of one section's clusters: readable up to whole vectors.</summary>
+    private const int SectionStride = SectionClusters + Lanes;
 
     /// <summary>Hits of a tile from which on its keys and values are fetched ahead.</summary>
     private const int FetchedHits = 16;
@@ -33,7 +33,7 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
     private readonly int _queryLevels = ShortCodes.QueryLevels(dimension);
     private NativeBuffer? _memory;
     private int _clusters;
-    private int _segmentKeys;
+    private int _sectionKeys;
     private KeyIndex _index = null!;
     private RowStates _states;
     private int _first;
@@ -46,19 +46,19 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
     private float* _steps;
     private float* _coordinates;
     private float* _masses;
-    private int* _members;
+    private int* _selected;
     private int* _counts;
 
     // Found rows of a tile.
     private int* _found;
     private int* _otherFound;
 
-    // [rows, clusters], and of a segment transposed.
+    // [rows, clusters], and of a section transposed.
     private float* _logits;
     private nint _logitStride;
-    private float* _segmentLogits;
+    private float* _sectionLogits;
 
-    // Of a segment.
+    // Of a section.
     private ushort* _lists;
     private nint _listStride;
     private int* _endsByCluster;
@@ -74,8 +74,8 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
     /// <summary>Log-sum-exp of what a row had attended before and of all clusters.</summary>
     public float LogMass(int row) => _masses[row];
 
-    /// <summary>Keys that a row has attended as members.</summary>
-    public int Members(int row) => _members[row];
+    /// <summary>Keys that a row has attended as selected keys.</summary>
+    public int Selected(int row) => _selected[row];
 
     /// <summary>Keys that a row has compared sketches with.</summary>
     public int Screened(int row) => _rows.Screened[row];
@@ -83,7 +83,7 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
     /// <summary>scale·q·μ of a row and a cluster.</summary>
     public float CentroidLogit(int row, int cluster) => _logits[row * _logitStride + cluster];
 
-    /// <summary>Logit of one unit of a row's sketch products, in the generation that is set; near 0 where it has no sketch.</summary>
+    /// <summary>Logit of one unit of a row's sketch products, in the segment that is set; near 0 where it has no sketch.</summary>
     public float SketchStep(int row) => 1 / _rows.PerSteps[row];
 
     /// <summary>
@@ -109,7 +109,7 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
         new Span<float>(_rows.Thresholds, _padded).Fill(float.PositiveInfinity);
         new Span<float>(_rows.PerSteps + count, _padded - count).Fill(1);
         new Span<int>(_rows.Screened, _padded).Clear();
-        new Span<int>(_members, _padded).Clear();
+        new Span<int>(_selected, _padded).Clear();
     }
 
     /// <summary>
@@ -118,24 +118,24 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
     /// </summary>
     public void SetThreshold(int row, float threshold) => _rows.Thresholds[row] = threshold;
 
-    /// <summary>All rows attend all clusters and the members that pass their thresholds.</summary>
+    /// <summary>All rows attend all clusters and the selected keys that pass their thresholds.</summary>
     public void Attend()
     {
-        foreach (KeyGeneration generation in _index.Generations)
+        foreach (KeySegment segment in _index.Segments)
         {
-            SetSketches(generation, 0, Rows);
-            foreach (KeySegment segment in generation.Segments)
+            SetSketches(segment, 0, Rows);
+            foreach (KeySection section in segment.Sections)
             {
-                Screen(generation, segment);
-                Finish(generation, segment);
+                Screen(segment, section);
+                Finish(segment, section);
             }
         }
     }
 
-    /// <summary>Sets the sketches of some rows for the keys of a generation.</summary>
-    public void SetSketches(KeyGeneration generation, int first, int count)
+    /// <summary>Sets the sketches of some rows for the keys of a segment.</summary>
+    public void SetSketches(KeySegment segment, int first, int count)
     {
-        SketchBasis basis = generation.Basis!;
+        SketchBasis basis = segment.Basis!;
         int stride = basis.Stride;
         basis.QueryCoordinates(new ReadOnlySpan<float>(_rounded + first * dimension, count * dimension), new Span<float>(_coordinates, count * stride));
         for (int i = 0; i < count; i++)
@@ -197,26 +197,26 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
         }
     }
 
-    /// <summary>All rows screen the clusters of a segment; afterwards <see cref="_ends"/> has where each cluster's keys end in a row's list.</summary>
-    private void Screen(KeyGeneration generation, KeySegment segment)
+    /// <summary>All rows screen the clusters of a section; afterwards <see cref="_ends"/> has where each cluster's keys end in a row's list.</summary>
+    private void Screen(KeySegment segment, KeySection section)
     {
-        int first = generation.FirstCluster + segment.First;
-        TransposeLogits(first, segment.Clusters);
+        int first = segment.FirstCluster + section.First;
+        TransposeLogits(first, section.Clusters);
         new Span<int>(_counts, _padded).Clear();
-        for (int j = 0; j < segment.Clusters; j++)
+        for (int j = 0; j < section.Clusters; j++)
         {
-            _rows.SetLeast(_segmentLogits + j * (nint)_capacity, _index.Centroids.MeanLogWeights[first + j]);
-            ScreenCluster(generation, segment.First + j);
+            _rows.SetLeast(_sectionLogits + j * (nint)_capacity, _index.Centroids.MeanLogWeights[first + j]);
+            ScreenCluster(segment, section.First + j);
             new ReadOnlySpan<int>(_counts, _padded).CopyTo(new Span<int>(_endsByCluster + j * (nint)_capacity, _padded));
         }
         float** eight = stackalloc float*[8];
-        for (int j = 0; j < segment.Clusters; j += 8)
+        for (int j = 0; j < section.Clusters; j += 8)
         {
             for (int i = 0; i < 8; i++)
             {
-                eight[i] = (float*)(_endsByCluster + Math.Min(j + i, segment.Clusters - 1) * (nint)_capacity);
+                eight[i] = (float*)(_endsByCluster + Math.Min(j + i, section.Clusters - 1) * (nint)_capacity);
             }
-            Transpose.Eight(eight, _padded, (float*)_ends + Lanes + j, Lanes + SegmentStride);
+            Transpose.Eight(eight, _padded, (float*)_ends + Lanes + j, Lanes + SectionStride);
         }
     }
 
@@ -230,40 +230,40 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
             {
                 eight[i] = _logits + Math.Min(row + i, Rows - 1) * _logitStride + first;
             }
-            Transpose.Eight(eight, clusters, _segmentLogits + row, _capacity);
+            Transpose.Eight(eight, clusters, _sectionLogits + row, _capacity);
         }
     }
 
-    private void ScreenCluster(KeyGeneration generation, int cluster)
+    private void ScreenCluster(KeySegment segment, int cluster)
     {
-        SketchTiles tiles = generation.Tiles;
+        SketchTiles tiles = segment.Tiles;
         for (int tile = tiles.First(cluster); tile >= 0;)
         {
             int second = tiles.Next(tile), next = second < 0 ? -1 : tiles.Next(second);
-            int ahead = next >= 0 ? next : tiles.First(Math.Min(cluster + 1, generation.Clusters - 1));
+            int ahead = next >= 0 ? next : tiles.First(Math.Min(cluster + 1, segment.Clusters - 1));
             FetchTile(tiles.At(second >= 0 ? second : ahead), rank);
             (int found, int otherFound) = _rows.Reaching(
                 tiles.Radii(tile), tiles.Present(tile), tiles.Radii(second < 0 ? tile : second), second < 0 ? 0 : tiles.Present(second), _found, _otherFound);
-            ScreenTile(generation, tile, _found, found);
+            ScreenTile(segment, tile, _found, found);
             if (second >= 0)
             {
                 FetchTile(tiles.At(ahead), rank);
-                ScreenTile(generation, second, _otherFound, otherFound);
+                ScreenTile(segment, second, _otherFound, otherFound);
             }
             tile = next;
         }
     }
 
-    private void ScreenTile(KeyGeneration generation, int tile, int* found, int count)
+    private void ScreenTile(KeySegment segment, int tile, int* found, int count)
     {
         if (count == 0)
         {
             return;
         }
-        int hits = kernels.ScreenTile(generation.Tiles.At(tile), rank / 2, found, count, _rows.Sketches, _lists, _listStride, _counts, null);
+        int hits = kernels.ScreenTile(segment.Tiles.At(tile), rank / 2, found, count, _rows.Sketches, _lists, _listStride, _counts, null);
         if (hits >= FetchedHits && Sse.IsSupported)
         {
-            FetchKeys(generation, tile);
+            FetchKeys(segment, tile);
         }
     }
 
@@ -281,12 +281,12 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
     }
 
     /// <summary>Fetches the keys and values of a tile into the second-level cache.</summary>
-    private void FetchKeys(KeyGeneration generation, int tile)
+    private void FetchKeys(KeySegment segment, int tile)
     {
         CodedKeys store = _index.Store;
-        foreach (ushort number in generation.Tiles.Numbers(tile))
+        foreach (ushort number in segment.Tiles.Numbers(tile))
         {
-            nint key = generation.FirstKey + number;
+            nint key = segment.FirstKey + number;
             for (int c = 0; c < _keyStride; c += CodedKeys.Padding)
             {
                 Sse.Prefetch1(store.Keys + key * _keyStride + c);
@@ -301,20 +301,20 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
     /// <summary>Makes room for an index.</summary>
     private void Reserve(KeyIndex index)
     {
-        int segmentKeys = 0;
-        foreach (KeyGeneration generation in index.Generations)
+        int sectionKeys = 0;
+        foreach (KeySegment segment in index.Segments)
         {
-            foreach (KeySegment segment in generation.Segments)
+            foreach (KeySection section in segment.Sections)
             {
-                segmentKeys = Math.Max(segmentKeys, segment.Keys);
+                sectionKeys = Math.Max(sectionKeys, section.Keys);
             }
         }
-        if (index.Clusters <= _clusters && segmentKeys <= _segmentKeys)
+        if (index.Clusters <= _clusters && sectionKeys <= _sectionKeys)
         {
             return;
         }
-        _clusters = Math.Max(_clusters, index.Clusters + index.Clusters / 2 + SegmentClusters);
-        _segmentKeys = Math.Max(_segmentKeys, segmentKeys + segmentKeys / 4);
+        _clusters = Math.Max(_clusters, index.Clusters + index.Clusters / 2 + SectionClusters);
+        _sectionKeys = Math.Max(_sectionKeys, sectionKeys + sectionKeys / 4);
         _memory?.Dispose();
         var measured = new ScratchLayout(0);
         LayOut(ref measured);
@@ -345,17 +345,17 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
         _steps = memory.Take<float>(rows);
         _coordinates = memory.Take<float>(rows * SketchTile.LargestRank);
         _masses = memory.Take<float>(rows);
-        _members = memory.Take<int>(rows);
+        _selected = memory.Take<int>(rows);
         _counts = memory.Take<int>(rows);
         _found = memory.Take<int>(rows + Lanes);
         _otherFound = memory.Take<int>(rows + Lanes);
         _logitStride = (_clusters + 63) / 64 * 64 + 80;
         _logits = memory.Take<float>(all * _logitStride);
-        _segmentLogits = memory.Take<float>((SegmentClusters + 8) * rows);
-        _endsByCluster = memory.Take<int>((SegmentClusters + 8) * rows);
-        _ends = memory.Take<int>(rows * (Lanes + SegmentStride));
-        _rests = memory.Take<float>(all * SegmentStride);
-        _listStride = ((_segmentKeys + 2 * SketchTile.Keys) / 32 | 1) * 32;
+        _sectionLogits = memory.Take<float>((SectionClusters + 8) * rows);
+        _endsByCluster = memory.Take<int>((SectionClusters + 8) * rows);
+        _ends = memory.Take<int>(rows * (Lanes + SectionStride));
+        _rests = memory.Take<float>(all * SectionStride);
+        _listStride = ((_sectionKeys + 2 * SketchTile.Keys) / 32 | 1) * 32;
         _lists = memory.Take<ushort>(rows * _listStride);
         _tileNumbers = memory.Take<ushort>(rows * TileRoom);
         _tileProducts = memory.Take<short>(rows * TileRoom);

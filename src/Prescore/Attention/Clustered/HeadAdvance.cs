@@ -116,7 +116,7 @@ internal sealed class HeadAdvance(
         double sketchCost = options.SketchCost(call.Shape.HeadDimension, call.Shape.ValueDimension);
         for (int row = 0; row < caps.Length; row++)
         {
-            caps[row] = head.Caps!.Members(queries.Rows[row].Position, index.Clusters, sketchCost * index.Count);
+            caps[row] = head.Caps!.Selected(queries.Rows[row].Position, index.Clusters, sketchCost * index.Count);
         }
         Span<int> firstCapped = stackalloc int[_group];
         queries.AttendFar(index, head.Chosen, caps, firstCapped);
@@ -151,15 +151,15 @@ internal sealed class HeadAdvance(
         }
         int blocks = ProbeSchedule.BlocksOf(options, head.Block);
         ProbeEvaluation evaluation = queries.Probes;
-        evaluation.Compute(index, head.Near, queries.Visible, options.LargestEffort);
+        evaluation.Compute(index, head.Near, queries.Visible, options.LastThreshold);
         for (int row = 0; row < queries.Block.Rows; row++)
         {
             (int position, int queryHead) = queries.Rows[row];
             int member = row / _probes.Length;
             float logSumExp = evaluation.Evaluate(row, call.Output(batch, queryHead).Row(QueryRow(position)));
             call.SetLogSumExp(batch, queryHead, QueryRow(position), logSumExp);
-            head.Effort.Add(new ProbeRecord(
-                position, queryHead, evaluation.SquaredErrors, evaluation.Members, index.Count, evaluation.SquaredNorm, blocks, head.Chosen[member]));
+            head.Threshold.Add(new ProbeRecord(
+                position, queryHead, evaluation.SquaredErrors, evaluation.Selected, index.Count, evaluation.SquaredNorm, blocks, head.Chosen[member]));
             // Removed keys are not in the index.
             Count(member, new HeadWork(queries.Visible[row] + index.Count + index.Clusters, 0, position + 1));
         }

@@ -31,7 +31,7 @@ internal sealed class HeadTally(int queryHeads)
         _blocks.Add(new Block(kinds, [.. Enumerable.Repeat(int.MaxValue, queryHeads)]));
     }
 
-    /// <summary>Notes that the budget kept the query at a position from members that its step asked for.</summary>
+    /// <summary>Notes that the budget kept the query at a position from selected keys that its threshold asked for.</summary>
     public void AddUnmet(int head, int block, int position)
     {
         int[] first = _blocks[block].FirstUnmet;
@@ -103,8 +103,8 @@ internal sealed class HeadTally(int queryHeads)
     /// <param name="head">Number of the head here.</param>
     /// <param name="layer">Model layer.</param>
     /// <param name="queryHead">Number of the head in the layer.</param>
-    /// <param name="effort">Its step of the ladder.</param>
-    public HeadCertificate Certificate(int head, int layer, int queryHead, int effort) => new()
+    /// <param name="chosenThreshold">Its threshold.</param>
+    public HeadCertificate Certificate(int head, int layer, int queryHead, int chosenThreshold) => new()
     {
         Layer = layer,
         Head = queryHead,
@@ -114,11 +114,11 @@ internal sealed class HeadTally(int queryHeads)
         ErrorHigh = 0,
         Percentile95 = 0,
         Worst = 0,
-        Share = effort switch
+        Share = chosenThreshold switch
         {
             0 => 1,
-            EffortLadder.Exact => null,
-            _ => EffortLadder.Share(effort),
+            Thresholds.Exact => null,
+            _ => Thresholds.Share(chosenThreshold),
         },
         Interactions = _interactions[head],
         Screened = _screened[head],

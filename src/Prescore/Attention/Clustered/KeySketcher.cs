@@ -7,7 +7,7 @@ using Prescore.Storage;
 
 namespace Prescore.Attention.Clustered;
 
-/// <summary>Makes the sketches of one generation's keys: fits their basis and codes what sets keys apart from their clusters' means.</summary>
+/// <summary>Makes the sketches of one segment's keys: fits their basis and codes what sets keys apart from their clusters' means.</summary>
 internal sealed class KeySketcher(IndexSettings settings, CodedKeys store, int firstKey, SketchBasis? start)
 {
     /// <summary>Keys that are read together.</summary>

@@ -8,7 +8,7 @@ using Prescore.Storage;
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
-/// Exact outputs of a few probe queries and the error that every step of the ladder would have made on them: the members
+/// Exact outputs of a few probe queries and the error that every threshold would have made on them: the selected keys
 /// of one step after the other leave their clusters' terms, as they do where queries attend. Every cluster is visited once
 /// for all probes; what a step changes is summed over clusters, and the steps are put together at the end. Its memory is
 /// kept from one evaluation to the next.
@@ -21,7 +21,7 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
     /// </summary>
     private const double LeastShare = 0.5;
 
-    private const int Steps = EffortLadder.Steps;
+    private const int Steps = Thresholds.Count;
     private const int Lanes = 16;
 
     /// <summary>Steps, padded to whole vectors.</summary>
@@ -34,8 +34,8 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
 
     /// <summary>Least products of the steps of one row, descending; whole vectors.</summary>
     private readonly float[] _least = new float[StepStride];
-    private ProbeMembers[] _found = [];
-    private KeyGeneration _generation = null!;
+    private ProbeSelection[] _found = [];
+    private KeySegment _segment = null!;
     private int _cluster;
     private int _leastRow;
     private int _keys;
@@ -47,13 +47,13 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
     private float[] _thresholds = [];
     private float[] _outputChanges = [];
     private double[] _massChanges = [];
-    private int[] _members = [];
+    private int[] _selected = [];
 
-    /// <summary>‖ô − o‖² of the last row evaluated, a number a step.</summary>
+    /// <summary>‖ô − o‖² of the last row evaluated, a number a threshold.</summary>
     public float[] SquaredErrors { get; private set; } = [];
 
-    /// <summary>Members of the last row evaluated, a number a step.</summary>
-    public int[] Members { get; private set; } = [];
+    /// <summary>Selected keys of the last row evaluated, a number a threshold.</summary>
+    public int[] Selected { get; private set; } = [];
 
     /// <summary>‖o‖² of the last row evaluated.</summary>
     public double SquaredNorm { get; private set; }
@@ -64,11 +64,11 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
     /// <param name="index">The far part.</param>
     /// <param name="near">The near part.</param>
     /// <param name="nearVisible">Near keys seen, a number a row.</param>
-    /// <param name="lastStep">Last step of the ladder to measure.</param>
+    /// <param name="lastStep">Last threshold to measure.</param>
     public void Compute(KeyIndex index, KeyRegion? near, ReadOnlySpan<int> nearVisible, int lastStep)
     {
         _keys = index.Count;
-        _lastStep = Math.Min(lastStep, EffortLadder.StepOf(LeastShare / Math.Max(1, index.Count)));
+        _lastStep = Math.Min(lastStep, Thresholds.StepOf(LeastShare / Math.Max(1, index.Count)));
         Reserve(_block.Rows);
         if (near is not null)
         {
@@ -94,7 +94,7 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
     public float Evaluate(int row, Span<float> exact)
     {
         SquaredErrors = new float[Steps];
-        Members = new int[Steps];
+        Selected = new int[Steps];
         float logSumExp = _block.Finish(row, exact);
         SquaredNorm = TensorPrimitives.SumOfSquares<float>(exact);
         if (float.IsNegativeInfinity(logSumExp) || _keys == 0)
@@ -110,7 +110,7 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
             if (step > _lastStep)
             {
                 SquaredErrors[step] = SquaredErrors[step - 1];
-                Members[step] = _keys;
+                Selected[step] = _keys;
                 continue;
             }
             if (step > 0)
@@ -118,21 +118,21 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
                 TensorPrimitives.Add(output, OutputChange(row, step)[..exact.Length], output);
             }
             mass += _massChanges[row * Steps + step];
-            taken += _members[row * Steps + step];
+            taken += _selected[row * Steps + step];
             TensorPrimitives.Divide(output, (float)mass, error);
             TensorPrimitives.Subtract(error, exact, error);
             SquaredErrors[step] = TensorPrimitives.SumOfSquares<float>(error);
-            Members[step] = taken;
+            Selected[step] = taken;
         }
         return logSumExp;
     }
 
-    /// <summary>A member comes with the first step that its product passes and from which on its tile is within reach.</summary>
+    /// <summary>A selected key comes with the first step that its product passes and from which on its tile is within reach.</summary>
     public void Take(int row, float* radii, ReadOnlySpan<ushort> numbers, ReadOnlySpan<short> products)
     {
         if (_leastRow != row)
         {
-            _far.LeastProducts(row, _generation.FirstCluster + _cluster, _thresholds.AsSpan(row * StepStride, StepStride), _least);
+            _far.LeastProducts(row, _segment.FirstCluster + _cluster, _thresholds.AsSpan(row * StepStride, StepStride), _least);
             // What passes no step before it comes with the last.
             _least.AsSpan(_lastStep).Fill(float.NegativeInfinity);
             _leastRow = row;
@@ -151,7 +151,7 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
 
     public void Dispose()
     {
-        foreach (ProbeMembers found in _found)
+        foreach (ProbeSelection found in _found)
         {
             found.Dispose();
         }
@@ -171,7 +171,7 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
     {
         for (int step = 0; step < Steps; step++)
         {
-            _thresholds[row * StepStride + step] = mass + (float)EffortLadder.LogShare(step);
+            _thresholds[row * StepStride + step] = mass + (float)Thresholds.LogShare(step);
         }
         _far.SetThreshold(row, _thresholds[row * StepStride + _lastStep]);
     }
@@ -186,19 +186,19 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
             TensorPrimitives.Multiply(output, near, output);
             _massChanges[row * Steps] *= near;
         }
-        foreach (KeyGeneration generation in index.Generations)
+        foreach (KeySegment segment in index.Segments)
         {
-            _generation = generation;
-            _far.SetSketches(generation, 0, _block.Rows);
-            for (_cluster = 0; _cluster < generation.Clusters; _cluster++)
+            _segment = segment;
+            _far.SetSketches(segment, 0, _block.Rows);
+            for (_cluster = 0; _cluster < segment.Clusters; _cluster++)
             {
                 _leastRow = -1;
                 for (int row = 0; row < _block.Rows; row++)
                 {
                     _found[row].Clear();
                 }
-                _far.Collect(generation, _cluster, -1, this);
-                index.Centroids.ReadValue(generation.FirstCluster + _cluster, _value.AsSpan(0, _block.ValueDimension));
+                _far.Collect(segment, _cluster, -1, this);
+                index.Centroids.ReadValue(segment.FirstCluster + _cluster, _value.AsSpan(0, _block.ValueDimension));
                 for (int row = 0; row < _block.Rows; row++)
                 {
                     AddCluster(index, row);
@@ -210,20 +210,20 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
     /// <summary>Adds what the cluster gives a row at step 0 and how every step changes it.</summary>
     private void AddCluster(KeyIndex index, int row)
     {
-        int number = _generation.FirstCluster + _cluster;
+        int number = _segment.FirstCluster + _cluster;
         float weight = index.Centroids.Weights[number], logWeight = index.Centroids.LogWeights[number];
         float logit = _far.CentroidLogit(row, number) - _logSumExps[row];
         double unit = Math.Exp(logit + logWeight) / weight;
         // What is left of the cluster's values, W times the mean to begin with.
         TensorPrimitives.Multiply(_value, weight, _rest);
         AddRest(row, 0, unit, weight);
-        ProbeMembers found = _found[row];
+        ProbeSelection found = _found[row];
         if (found.Count == 0)
         {
             return;
         }
         found.Sort();
-        _far.KeyLogits(row, _generation, found.Numbers, found.Places, _logSumExps[row], found.Scales, found.Logits, found.Masses);
+        _far.KeyLogits(row, _segment, found.Numbers, found.Places, _logSumExps[row], found.Scales, found.Logits, found.Masses);
         SetMasses(index, found);
         double restWeight = weight, restLogits = (double)weight * logit;
         fixed (float* rest = _rest)
@@ -234,12 +234,12 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
                 (int start, int count) = found.OfStep(step);
                 AddRest(row, step, -unit, restWeight);
                 _massChanges[row * Steps + step] += Weigh(index, found, start, count, logWeight, ref restWeight, ref restLogits);
-                _members[row * Steps + step] += count;
+                _selected[row * Steps + step] += count;
                 fixed (float* output = OutputChange(row, step))
                 {
-                    _far.AddValues(_generation, found.Numbers + start, count, found.Weights + start, output);
+                    _far.AddValues(_segment, found.Numbers + start, count, found.Weights + start, output);
                 }
-                _far.AddValues(_generation, found.Numbers + start, count, found.Taken + start, rest);
+                _far.AddValues(_segment, found.Numbers + start, count, found.Taken + start, rest);
                 unit = restWeight <= ClusterTerms.LeastRest * weight ? 0 : Math.Exp(restLogits / restWeight + logWeight) / weight;
                 AddRest(row, step, unit, restWeight);
             }
@@ -258,12 +258,12 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
         return steps;
     }
 
-    private void SetMasses(KeyIndex index, ProbeMembers found)
+    private void SetMasses(KeyIndex index, ProbeSelection found)
     {
         CodedKeys store = index.Store;
         for (int i = 0; store.HasLogWeights && i < found.Places; i++)
         {
-            found.Logits[i] += store.LogWeight(_generation.FirstKey + found.Numbers[i]);
+            found.Logits[i] += store.LogWeight(_segment.FirstKey + found.Numbers[i]);
         }
         for (int i = 0; i < found.Places; i += Lanes)
         {
@@ -271,13 +271,13 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
         }
     }
 
-    /// <summary>Sets the weights of some members and takes them from the rest; returns their mass.</summary>
-    private double Weigh(KeyIndex index, ProbeMembers found, int start, int count, float logWeight, ref double restWeight, ref double restLogits)
+    /// <summary>Sets the weights of some selected keys and takes them from the rest; returns their mass.</summary>
+    private double Weigh(KeyIndex index, ProbeSelection found, int start, int count, float logWeight, ref double restWeight, ref double restLogits)
     {
         double mass = 0;
         for (int i = start; i < start + count; i++)
         {
-            float own = index.Store.HasLogWeights ? index.Store.LogWeight(_generation.FirstKey + found.Numbers[i]) : 0;
+            float own = index.Store.HasLogWeights ? index.Store.LogWeight(_segment.FirstKey + found.Numbers[i]) : 0;
             double taken = index.Store.HasLogWeights ? Math.Exp(own - logWeight) : 1;
             float part = found.Masses[i], scale = found.Scales[2 * i + 1];
             mass += part;
@@ -311,11 +311,11 @@ internal sealed unsafe class ProbeEvaluation(QueryBatch queries) : IHitReceiver,
             _thresholds = new float[rows * StepStride];
             _outputChanges = new float[rows * Steps * Width];
             _massChanges = new double[rows * Steps];
-            _members = new int[rows * Steps];
-            _found = [.. _found, .. Enumerable.Range(_found.Length, rows - _found.Length).Select(_ => new ProbeMembers())];
+            _selected = new int[rows * Steps];
+            _found = [.. _found, .. Enumerable.Range(_found.Length, rows - _found.Length).Select(_ => new ProbeSelection())];
         }
         Array.Clear(_outputChanges);
         Array.Clear(_massChanges);
-        Array.Clear(_members);
+        Array.Clear(_selected);
     }
 }

@@ -11,7 +11,7 @@ namespace Prescore.Attention.Clustered;
 /// </summary>
 internal sealed unsafe class QueryBatch : IHitReceiver, IDisposable
 {
-    /// <summary>Steps of the ladder by which a capped row looks further when its cap is not yet used up.</summary>
+    /// <summary>Thresholds by which a capped row looks further when its cap is not yet used up.</summary>
     private const int CapStride = 6;
 
     /// <summary>What lifts a threshold over a score that is equal to it, in steps of the sketch.</summary>
@@ -26,7 +26,7 @@ internal sealed unsafe class QueryBatch : IHitReceiver, IDisposable
     private readonly int _dimension;
     private NativeBuffer? _dense;
     private int[] _visible = [];
-    private readonly long[] _members;
+    private readonly long[] _selected;
     private readonly long[] _screened;
     private float _scoreCentre;
     private float _scoreStep;
@@ -43,7 +43,7 @@ internal sealed unsafe class QueryBatch : IHitReceiver, IDisposable
         Block = QueryBlock.Create(simd, capacity, dimension, valueDimension);
         Far = new FarAttention(ClusteredKernels.Of(simd), capacity, dimension, valueDimension, rank);
         _tiles = KeyValueTiles.Create(simd);
-        _members = new long[capacity];
+        _selected = new long[capacity];
         _screened = new long[capacity];
     }
 
@@ -83,21 +83,21 @@ internal sealed unsafe class QueryBatch : IHitReceiver, IDisposable
 
     /// <summary>Rows attend the far part, each query head with its step: neighbours that screen together, others exactly.</summary>
     /// <param name="index">The far part.</param>
-    /// <param name="efforts">Step of the ladder of each query head, or exact; heads have as many rows each.</param>
-    /// <param name="memberCaps">Most members of each row of a head; empty: no cap.</param>
-    /// <param name="firstCapped">Receives for each head the first row that its cap kept from a member; −1 if none.</param>
-    public void AttendFar(KeyIndex index, ReadOnlySpan<int> efforts, ReadOnlySpan<int> memberCaps, Span<int> firstCapped)
+    /// <param name="chosenThresholds">Threshold of each query head, or exact; heads have as many rows each.</param>
+    /// <param name="selectedCaps">Most selected keys of each row of a head; empty: no cap.</param>
+    /// <param name="firstCapped">Receives for each head the first row that its cap kept from a selected key; −1 if none.</param>
+    public void AttendFar(KeyIndex index, ReadOnlySpan<int> chosenThresholds, ReadOnlySpan<int> selectedCaps, Span<int> firstCapped)
     {
         firstCapped.Fill(-1);
-        int each = Block.Rows / efforts.Length;
+        int each = Block.Rows / chosenThresholds.Length;
         if (index.Count == 0 || each == 0)
         {
             return;
         }
         for (int start = 0, end; start < Block.Rows; start = end)
         {
-            bool exact = IsExact(start, each, efforts, memberCaps, index.Count);
-            for (end = start + 1; end < Block.Rows && IsExact(end, each, efforts, memberCaps, index.Count) == exact; end++)
+            bool exact = IsExact(start, each, chosenThresholds, selectedCaps, index.Count);
+            for (end = start + 1; end < Block.Rows && IsExact(end, each, chosenThresholds, selectedCaps, index.Count) == exact; end++)
             {
             }
             if (exact)
@@ -108,8 +108,8 @@ internal sealed unsafe class QueryBatch : IHitReceiver, IDisposable
             Far.Begin(Block, index, start, end - start);
             for (int row = start; row < end; row++)
             {
-                int head = row / each, cap = memberCaps.IsEmpty ? int.MaxValue : memberCaps[row % each];
-                if (SetThreshold(index, row - start, efforts[head], cap) && firstCapped[head] < 0)
+                int head = row / each, cap = selectedCaps.IsEmpty ? int.MaxValue : selectedCaps[row % each];
+                if (SetThreshold(index, row - start, chosenThresholds[head], cap) && firstCapped[head] < 0)
                 {
                     firstCapped[head] = row;
                 }
@@ -117,7 +117,7 @@ internal sealed unsafe class QueryBatch : IHitReceiver, IDisposable
             Far.Attend();
             for (int row = start; row < end; row++)
             {
-                (_members[row], _screened[row]) = (Far.Members(row - start), Far.Screened(row - start));
+                (_selected[row], _screened[row]) = (Far.Selected(row - start), Far.Screened(row - start));
             }
         }
     }
@@ -155,23 +155,23 @@ internal sealed unsafe class QueryBatch : IHitReceiver, IDisposable
     /// <param name="index">The far part.</param>
     /// <param name="first">First row.</param>
     /// <param name="count">Number of rows.</param>
-    /// <param name="effort">Step of the ladder, or exact.</param>
-    /// <param name="memberCaps">Most members of each row; empty: no cap.</param>
+    /// <param name="chosenThreshold">Threshold, or exact.</param>
+    /// <param name="selectedCaps">Most selected keys of each row; empty: no cap.</param>
     /// <param name="sketchCost">What a compared sketch counts as.</param>
-    public HeadWork WorkOf(KeyIndex index, int first, int count, int effort, ReadOnlySpan<int> memberCaps, double sketchCost)
+    public HeadWork WorkOf(KeyIndex index, int first, int count, int chosenThreshold, ReadOnlySpan<int> selectedCaps, double sketchCost)
     {
         long interactions = 0, screened = 0, exact = 0;
         for (int row = 0; row < count; row++)
         {
             exact += _rows[first + row].Position + 1;
             interactions += _visible[first + row];
-            if (index.Count == 0 || IsExact(row, count, [effort], memberCaps, index.Count))
+            if (index.Count == 0 || IsExact(row, count, [chosenThreshold], selectedCaps, index.Count))
             {
                 interactions += index.Count;
                 continue;
             }
             // Rounded row by row, so that how rows came together leaves no trace.
-            interactions += index.Clusters + _members[first + row] + (long)Math.Ceiling(_screened[first + row] * sketchCost);
+            interactions += index.Clusters + _selected[first + row] + (long)Math.Ceiling(_screened[first + row] * sketchCost);
             screened += _screened[first + row];
         }
         return new HeadWork(interactions, screened, exact);
@@ -195,13 +195,13 @@ internal sealed unsafe class QueryBatch : IHitReceiver, IDisposable
         _probes?.Dispose();
     }
 
-    private static bool IsExact(int row, int each, ReadOnlySpan<int> efforts, ReadOnlySpan<int> caps, int keys) =>
-        efforts[row / each] == EffortLadder.Exact && (caps.IsEmpty || caps[row % each] >= keys);
+    private static bool IsExact(int row, int each, ReadOnlySpan<int> chosenThresholds, ReadOnlySpan<int> caps, int keys) =>
+        chosenThresholds[row / each] == Thresholds.Exact && (caps.IsEmpty || caps[row % each] >= keys);
 
-    /// <summary>Sets a row's threshold; says whether its cap keeps it from members that the effort asks for.</summary>
-    private bool SetThreshold(KeyIndex index, int row, int effort, int cap)
+    /// <summary>Sets a row's threshold; says whether its cap keeps it from selected keys that the chosen threshold asks for.</summary>
+    private bool SetThreshold(KeyIndex index, int row, int chosenThreshold, int cap)
     {
-        if (effort == 0)
+        if (chosenThreshold == 0)
         {
             return false;
         }
@@ -212,23 +212,23 @@ internal sealed unsafe class QueryBatch : IHitReceiver, IDisposable
         float mass = Far.LogMass(row);
         if (cap == int.MaxValue)
         {
-            Far.SetThreshold(row, mass + (float)EffortLadder.LogShare(effort));
+            Far.SetThreshold(row, mass + (float)Thresholds.LogShare(chosenThreshold));
             return false;
         }
-        Far.SetThreshold(row, CappedThreshold(index, row, effort, cap, mass, out bool capped));
+        Far.SetThreshold(row, CappedThreshold(index, row, chosenThreshold, cap, mass, out bool capped));
         return capped;
     }
 
     /// <summary>
-    /// The threshold that at most <paramref name="cap"/> keys pass, no lower than the effort's. Fewer than 1/θ keys can
+    /// The threshold that at most <paramref name="cap"/> keys pass, no lower than the chosen one's. Fewer than 1/θ keys can
     /// have a share of θ, so the search begins where few more than the cap can pass.
     /// </summary>
-    private float CappedThreshold(KeyIndex index, int row, int effort, int cap, float mass, out bool capped)
+    private float CappedThreshold(KeyIndex index, int row, int chosenThreshold, int cap, float mass, out bool capped)
     {
-        int last = Math.Min(effort, EffortLadder.Steps - 1);
-        for (int step = Math.Min(last, EffortLadder.StepOf(1.0 / cap)); ; step = Math.Min(last, step + CapStride))
+        int last = Math.Min(chosenThreshold, Thresholds.Count - 1);
+        for (int step = Math.Min(last, Thresholds.StepOf(1.0 / cap)); ; step = Math.Min(last, step + CapStride))
         {
-            float threshold = mass + (float)EffortLadder.LogShare(step);
+            float threshold = mass + (float)Thresholds.LogShare(step);
             float unit = CollectScores(index, row, threshold);
             if (_scores.Count > cap)
             {
@@ -239,7 +239,7 @@ internal sealed unsafe class QueryBatch : IHitReceiver, IDisposable
             }
             if (step == last)
             {
-                capped = effort == EffortLadder.Exact;
+                capped = chosenThreshold == Thresholds.Exact;
                 return threshold;
             }
         }
@@ -251,16 +251,16 @@ internal sealed unsafe class QueryBatch : IHitReceiver, IDisposable
         _scores.Clear();
         Far.SetThreshold(row, threshold);
         float step = float.PositiveInfinity;
-        foreach (KeyGeneration generation in index.Generations)
+        foreach (KeySegment segment in index.Segments)
         {
-            Far.SetSketches(generation, row, 1);
+            Far.SetSketches(segment, row, 1);
             _scoreStep = Far.SketchStep(row);
             step = MathF.Min(step, _scoreStep);
-            for (int i = 0; i < generation.Clusters; i++)
+            for (int i = 0; i < segment.Clusters; i++)
             {
-                int cluster = generation.FirstCluster + i;
+                int cluster = segment.FirstCluster + i;
                 _scoreCentre = Far.CentroidLogit(row, cluster) + index.Centroids.MeanLogWeights[cluster];
-                Far.Collect(generation, i, row, this);
+                Far.Collect(segment, i, row, this);
             }
         }
         Far.SetThreshold(row, float.PositiveInfinity);

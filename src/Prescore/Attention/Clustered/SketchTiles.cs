@@ -5,7 +5,7 @@ using Prescore.Memory;
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
-/// Sketches of the keys of one generation, cluster by cluster in tiles of 32 (<see cref="SketchTile"/>). When they are made
+/// Sketches of the keys of one segment, cluster by cluster in tiles of 32 (<see cref="SketchTile"/>). When they are made
 /// anew, a cluster's keys are put in order of their sketches' length, those with a positive first coordinate first and the
 /// longest of them foremost, the others behind and the longest of them last: tiles are then alike in how far they reach.
 /// Later keys join at the end. Not safe for concurrent writes.

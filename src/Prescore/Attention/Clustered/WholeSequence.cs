@@ -38,7 +38,7 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
         {
             ParallelItems.Run(indices.Length, call.Options.Threads, RentBatch, (queries, head) => Probe(indices[head], head, queries), _batches.Add, call.CancellationToken);
             OnChosen?.Invoke(indices, _chosen);
-            _tally.BeginBlock(0, [.. _chosen.Select(effort => effort == EffortLadder.Exact ? BlockKind.Exact : BlockKind.Screened)]);
+            _tally.BeginBlock(0, [.. _chosen.Select(chosenThreshold => chosenThreshold == Thresholds.Exact ? BlockKind.Exact : BlockKind.Screened)]);
             int items = (_shape.Queries + ItemQueries - 1) / ItemQueries;
             ParallelItems.Run(
                 items * indices.Length,
@@ -56,7 +56,7 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
             }
         }
         ILookup<int, ProbeRecord> records = _certifying.OrderBy(record => record.Position).ToLookup(record => record.Head);
-        return [.. _chosen.Select((effort, head) => CertificateSummary.Of([.. records[head]], 1, _tally.Certificate(head, call.Options.Layer, head, effort)))];
+        return [.. _chosen.Select((chosenThreshold, head) => CertificateSummary.Of([.. records[head]], 1, _tally.Certificate(head, call.Options.Layer, head, chosenThreshold)))];
     }
 
     /// <summary>Every second of the evenly spaced probes chooses, the others certify.</summary>
@@ -130,17 +130,17 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
                 Add(queries, head * _group + member, position);
             }
         }
-        var control = new EffortControl(0, _shape.QueryHeads, options);
+        var control = new ThresholdControl(0, _shape.QueryHeads, options);
         var others = new List<ProbeRecord>();
         ProbeEvaluation evaluation = queries.Probes;
-        evaluation.Compute(index, near: null, default, options.LargestEffort);
+        evaluation.Compute(index, near: null, default, options.LastThreshold);
         for (int row = 0; row < queries.Block.Rows; row++)
         {
             (int position, int queryHead) = queries.Rows[row];
             call.SetLogSumExp(batch, queryHead, position, evaluation.Evaluate(row, call.Output(batch, queryHead).Row(position)));
             // All probes choose together: to the control they are of one block.
             var record = new ProbeRecord(
-                0, queryHead, evaluation.SquaredErrors, evaluation.Members, index.Count, evaluation.SquaredNorm, Blocks: 1, EffortLadder.Exact);
+                0, queryHead, evaluation.SquaredErrors, evaluation.Selected, index.Count, evaluation.SquaredNorm, Blocks: 1, Thresholds.Exact);
             if (Array.IndexOf(positions, position) % 2 == 0)
             {
                 control.Add(record);
@@ -154,13 +154,13 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
         Choose(index, head, control, others);
     }
 
-    private void Choose(KeyIndex index, int head, EffortControl control, List<ProbeRecord> others)
+    private void Choose(KeyIndex index, int head, ThresholdControl control, List<ProbeRecord> others)
     {
         int[] chosen = control.Choose(blockStart: 1, index.Count, index.Clusters);
         Array.Copy(chosen, head * _group, _chosen, head * _group, _group);
         lock (_certifying)
         {
-            _certifying.AddRange(others.Select(record => record with { EffortInUse = chosen[record.Head] }));
+            _certifying.AddRange(others.Select(record => record with { ThresholdInUse = chosen[record.Head] }));
         }
     }
 
@@ -182,8 +182,8 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
         int rows = queries.Block.Rows / _group;
         int[] caps = Caps(index, probes, rows);
         Span<int> firstCapped = stackalloc int[_group];
-        ReadOnlySpan<int> efforts = _chosen.AsSpan(head * _group, _group);
-        queries.AttendFar(index, efforts, caps, firstCapped);
+        ReadOnlySpan<int> chosenThresholds = _chosen.AsSpan(head * _group, _group);
+        queries.AttendFar(index, chosenThresholds, caps, firstCapped);
         for (int member = 0; member < _group; member++)
         {
             if (firstCapped[member] >= 0)

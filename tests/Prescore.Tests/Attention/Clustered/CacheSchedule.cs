@@ -73,7 +73,7 @@ internal static class CacheSchedule
         Probes = random.Next(1, 5),
         ProbeSpacing = random.Next(1, 4),
         RefitGrowth = random.Next(2) == 0 ? 1.1 : 1.5,
-        FirstGeneration = new[] { 1, 60, 150, 4096 }[random.Next(4)],
+        FirstSegment = new[] { 1, 60, 150, 4096 }[random.Next(4)],
         FitSteps = random.Next(0, 4),
         SketchRank = 4 * random.Next(1, 9),
     };

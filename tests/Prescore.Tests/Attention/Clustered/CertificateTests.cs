@@ -6,7 +6,7 @@ namespace Prescore.Tests.Attention.Clustered;
 
 public class CertificateTests
 {
-    private static readonly HeadCertificate Rest = new HeadTally(1).Certificate(head: 0, layer: 5, queryHead: 2, effort: 3);
+    private static readonly HeadCertificate Rest = new HeadTally(1).Certificate(head: 0, layer: 5, queryHead: 2, chosenThreshold: 3);
 
     [Fact]
     public void Figures_equal_a_computation_by_hand()
@@ -87,14 +87,14 @@ public class CertificateTests
             double Blocks(ProbeRecord record) => record.Position / 32 < 4 ? 1 : 2;
             c.Error.ShouldBe(
                 Math.Sqrt(records.Sum(record => Blocks(record) * record.SquaredErrorInUse) / records.Sum(record => Blocks(record) * record.SquaredNorm)), 1e-12);
-            int[] efforts = [.. trace.Blocks[0].Skip(1).Select(block => block.Efforts[head])];
-            c.Blocks.ShouldBe(efforts.Length);
-            c.ExactBlocks.ShouldBe(efforts.Count(effort => effort == EffortLadder.Exact));
-            c.Share.ShouldBe(trace.Blocks[0][^1].Efforts[head] switch
+            int[] chosenThresholds = [.. trace.Blocks[0].Skip(1).Select(block => block.ChosenThresholds[head])];
+            c.Blocks.ShouldBe(chosenThresholds.Length);
+            c.ExactBlocks.ShouldBe(chosenThresholds.Count(chosenThreshold => chosenThreshold == Thresholds.Exact));
+            c.Share.ShouldBe(trace.Blocks[0][^1].ChosenThresholds[head] switch
             {
-                EffortLadder.Exact => null,
+                Thresholds.Exact => null,
                 0 => 1,
-                int step => EffortLadder.Share(step),
+                int step => Thresholds.Share(step),
             });
             c.ExactInteractions.ShouldBe(700 * 701 / 2);
             c.UnmetBlocks.ShouldBe(0);
@@ -109,7 +109,7 @@ public class CertificateTests
     [InlineData(0, 1.0)]
     [InlineData(1, 0.25)]
     [InlineData(7, 0.0625)]
-    [InlineData(EffortLadder.Exact, null)]
+    [InlineData(Thresholds.Exact, null)]
     public void Share_is_that_of_the_step(int step, double? share)
     {
         double? reported = new HeadTally(1).Certificate(0, 0, 0, step).Share;
@@ -121,10 +121,10 @@ public class CertificateTests
     [Fact]
     public void Errors_are_those_of_the_step_in_use()
     {
-        float[] errors = [.. Enumerable.Range(0, EffortLadder.Steps).Select(step => 49f - step)];
-        var record = new ProbeRecord(3, 0, errors, [], 10, 1, Blocks: 1, EffortInUse: 40);
+        float[] errors = [.. Enumerable.Range(0, Thresholds.Count).Select(step => 49f - step)];
+        var record = new ProbeRecord(3, 0, errors, [], 10, 1, Blocks: 1, ThresholdInUse: 40);
         record.SquaredErrorInUse.ShouldBe(9);
-        (record with { EffortInUse = EffortLadder.Exact }).SquaredErrorInUse.ShouldBe(0);
+        (record with { ThresholdInUse = Thresholds.Exact }).SquaredErrorInUse.ShouldBe(0);
     }
 
     private static ProbeRecord Record(int position, double error, double norm, int blocks = 1) =>

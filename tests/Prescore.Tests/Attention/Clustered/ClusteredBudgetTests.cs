@@ -7,7 +7,7 @@ namespace Prescore.Tests.Attention.Clustered;
 
 public class ClusteredBudgetTests
 {
-    private static readonly ClusteredOptions Small = new() { BlockSize = 32, Near = 8, Probes = 2, ProbeSpacing = 4, ClusterFactor = 1, RefitGrowth = 1.2, FirstGeneration = 200 };
+    private static readonly ClusteredOptions Small = new() { BlockSize = 32, Near = 8, Probes = 2, ProbeSpacing = 4, ClusterFactor = 1, RefitGrowth = 1.2, FirstSegment = 200 };
 
     public static TheoryData<SimdPath> Paths => [SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512];
 

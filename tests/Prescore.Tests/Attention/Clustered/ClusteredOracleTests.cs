@@ -8,7 +8,7 @@ namespace Prescore.Tests.Attention.Clustered;
 /// <summary>The whole method against <see cref="NaiveClustered"/>.</summary>
 public class ClusteredOracleTests
 {
-    private static readonly ClusteredOptions Small = new() { BlockSize = 16, Near = 8, TargetError = 0.3, ProbeSpacing = 2, Probes = 4, FirstGeneration = 100 };
+    private static readonly ClusteredOptions Small = new() { BlockSize = 16, Near = 8, TargetError = 0.3, ProbeSpacing = 2, Probes = 4, FirstSegment = 100 };
 
     public static TheoryData<SimdPath> Paths => [SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512];
 
@@ -59,10 +59,10 @@ public class ClusteredOracleTests
         // Every query of a probe block is a probe.
         Check(tensors, Small with { Probes = 1000, ProbeSpacing = 3, ProbeDecay = 0.1 });
         Check(tensors, Small with { FitSteps = 0, RefitGrowth = 3 });
-        Check(tensors, Small with { FirstGeneration = 1 });
-        Check(tensors, Small with { FirstGeneration = int.MaxValue });
-        Check(tensors, Small with { LargestEffort = 0, TargetError = 1 });
-        Check(tensors, Small with { LargestEffort = 7, TargetError = 0.2 });
+        Check(tensors, Small with { FirstSegment = 1 });
+        Check(tensors, Small with { FirstSegment = int.MaxValue });
+        Check(tensors, Small with { LastThreshold = 0, TargetError = 1 });
+        Check(tensors, Small with { LastThreshold = 7, TargetError = 0.2 });
     }
 
     [Theory]
@@ -94,9 +94,9 @@ public class ClusteredOracleTests
     {
         AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(1500, 1500, queryHeads: 3, dimension: 16), sharpness: 3);
         ClusteredTrace trace = Check(tensors, Small with { BlockSize = 64, TargetError = 0.1 });
-        int[] efforts = [.. trace.Blocks[0].SelectMany(block => block.Efforts).Distinct()];
-        efforts.Length.ShouldBeGreaterThan(3);
-        efforts.ShouldContain(EffortLadder.Exact);
+        int[] chosenThresholds = [.. trace.Blocks[0].SelectMany(block => block.ChosenThresholds).Distinct()];
+        chosenThresholds.Length.ShouldBeGreaterThan(3);
+        chosenThresholds.ShouldContain(Thresholds.Exact);
         trace.Report.Budget.ShouldBeLessThan(0.9);
         trace.Report.Screened.ShouldBeGreaterThan(trace.Report.ExactInteractions / 20);
         trace.Certificates.ShouldAllBe(certificate => certificate.Probes > 20 && certificate.Error > 0);

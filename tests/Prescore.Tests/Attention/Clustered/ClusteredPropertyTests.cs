@@ -10,7 +10,7 @@ namespace Prescore.Tests.Attention.Clustered;
 
 public class ClusteredPropertyTests
 {
-    private static readonly ClusteredOptions Small = new() { BlockSize = 16, Near = 8, TargetError = 0.3, ProbeSpacing = 2, Probes = 4, FirstGeneration = 100 };
+    private static readonly ClusteredOptions Small = new() { BlockSize = 16, Near = 8, TargetError = 0.3, ProbeSpacing = 2, Probes = 4, FirstSegment = 100 };
 
     public static TheoryData<SimdPath> Paths => [SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512];
 

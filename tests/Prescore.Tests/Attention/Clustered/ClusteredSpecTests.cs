@@ -10,7 +10,7 @@ public class ClusteredSpecTests
     public void Options_have_the_values_of_the_spec()
     {
         ClusteredOptions options = Create(
-            "clustered:error=0.2,budget=0.7,block=64,w=16,kappa=2,probes=5,every=3,decay=0.5,growth=1.5,generation=700,steps=2,ladder=12,sketch=20").Options;
+            "clustered:error=0.2,budget=0.7,block=64,w=16,kappa=2,probes=5,every=3,decay=0.5,growth=1.5,segment=700,steps=2,thresholds=12,sketch=20").Options;
         options.ShouldBe(new ClusteredOptions
         {
             TargetError = 0.2,
@@ -22,9 +22,9 @@ public class ClusteredSpecTests
             ProbeSpacing = 3,
             ProbeDecay = 0.5,
             RefitGrowth = 1.5,
-            FirstGeneration = 700,
+            FirstSegment = 700,
             FitSteps = 2,
-            LargestEffort = 12,
+            LastThreshold = 12,
             SketchRank = 20,
         });
         Create("clustered").Options.ShouldBe(new ClusteredOptions());
@@ -58,17 +58,17 @@ public class ClusteredSpecTests
     }
 
     [Fact]
-    public void The_ladder_ends_at_one_of_its_steps()
+    public void The_thresholds_end_at_one_of_them()
     {
-        Create("clustered:ladder=0").Options.LargestEffort.ShouldBe(0);
-        Create("clustered:ladder=48").Options.LargestEffort.ShouldBe(48);
+        Create("clustered:thresholds=0").Options.LastThreshold.ShouldBe(0);
+        Create("clustered:thresholds=48").Options.LastThreshold.ShouldBe(48);
         foreach (string step in new[] { "49", "2147483647" })
         {
-            string message = Should.Throw<MethodSpecException>(() => Create($"clustered:ladder={step}")).Message;
-            message.ShouldContain($"ladder={step}");
+            string message = Should.Throw<MethodSpecException>(() => Create($"clustered:thresholds={step}")).Message;
+            message.ShouldContain($"thresholds={step}");
             message.ShouldContain("at most 48");
         }
-        Should.Throw<MethodSpecException>(() => Create("clustered:ladder=-1")).Message.ShouldContain("ladder=-1");
+        Should.Throw<MethodSpecException>(() => Create("clustered:thresholds=-1")).Message.ShouldContain("thresholds=-1");
     }
 
     [Fact]

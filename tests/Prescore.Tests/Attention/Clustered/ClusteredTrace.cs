@@ -55,22 +55,22 @@ internal sealed class ClusteredTrace
             new CacheShape(s.QueryHeads, s.KeyValueHeads, s.HeadDimension, s.ValueDimension, call.Scale),
             call.Options,
             call.HasLogWeights);
-        var parts = new (KeyValueHead Head, int[] Efforts)[s.KeyValueHeads, (s.Keys + options.BlockSize - 1) / options.BlockSize];
+        var parts = new (KeyValueHead Head, int[] ChosenThresholds)[s.KeyValueHeads, (s.Keys + options.BlockSize - 1) / options.BlockSize];
         layer.OnBlock = head => parts[head.Head, head.Block] = (KeyValueHead.Of(head.Index), [.. head.Chosen]);
         layer.Append(call, batch, s.FirstQueryPosition);
         for (int block = 0; block < parts.GetLength(1); block++)
         {
             var heads = Enumerable.Range(0, s.KeyValueHeads).Select(head => parts[head, block]).ToArray();
-            blocks.Add(new Block([.. heads.Select(head => head.Head)], [.. heads.SelectMany(head => head.Efforts)]));
+            blocks.Add(new Block([.. heads.Select(head => head.Head)], [.. heads.SelectMany(head => head.ChosenThresholds)]));
         }
         Certificates.AddRange(layer.Certificates());
-        Records[batch] = [.. layer.Heads.SelectMany(head => head.Effort.Records).OrderBy(record => (record.Position, record.Head))];
+        Records[batch] = [.. layer.Heads.SelectMany(head => head.Threshold.Records).OrderBy(record => (record.Position, record.Head))];
     }
 
     /// <summary>What one block was computed with.</summary>
     /// <param name="Heads">The far part of each key/value head.</param>
-    /// <param name="Efforts">Step of the ladder of each query head.</param>
-    public sealed record Block(KeyValueHead[] Heads, int[] Efforts)
+    /// <param name="ChosenThresholds">Threshold of each query head.</param>
+    public sealed record Block(KeyValueHead[] Heads, int[] ChosenThresholds)
     {
         public static Block Of(IReadOnlyList<KeyIndex> indices, int[] chosen) => new([.. indices.Select(KeyValueHead.Of)], [.. chosen]);
     }
@@ -86,22 +86,22 @@ internal sealed class ClusteredTrace
         {
             var codes = new sbyte[index.Count][];
             var tiles = new int[index.Count];
-            foreach (KeyGeneration generation in index.Generations)
+            foreach (KeySegment segment in index.Segments)
             {
-                for (int cluster = 0; cluster < generation.Clusters; cluster++)
+                for (int cluster = 0; cluster < segment.Clusters; cluster++)
                 {
-                    for (int tile = generation.Tiles.First(cluster); tile >= 0; tile = generation.Tiles.Next(tile))
+                    for (int tile = segment.Tiles.First(cluster); tile >= 0; tile = segment.Tiles.Next(tile))
                     {
-                        ReadOnlySpan<ushort> numbers = generation.Tiles.Numbers(tile);
+                        ReadOnlySpan<ushort> numbers = segment.Tiles.Numbers(tile);
                         for (int lane = 0; lane < numbers.Length; lane++)
                         {
-                            codes[generation.FirstKey + numbers[lane]] = Code(generation.Tiles, tile, lane);
-                            tiles[generation.FirstKey + numbers[lane]] = tile;
+                            codes[segment.FirstKey + numbers[lane]] = Code(segment.Tiles, tile, lane);
+                            tiles[segment.FirstKey + numbers[lane]] = tile;
                         }
                     }
                 }
             }
-            SketchBasis[] bases = [.. index.Generations.SelectMany(generation => Enumerable.Repeat(generation.Basis!, generation.Clusters))];
+            SketchBasis[] bases = [.. index.Segments.SelectMany(segment => Enumerable.Repeat(segment.Basis!, segment.Clusters))];
             return new KeyValueHead(index.Labels(), codes, tiles, bases);
         }
 

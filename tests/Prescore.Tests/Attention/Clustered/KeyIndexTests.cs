@@ -30,12 +30,12 @@ public class KeyIndexTests
         }
     }
 
-    /// <summary>Between refinements a key joins the nearest centroid of the newest generation, and no other key moves.</summary>
+    /// <summary>Between refinements a key joins the nearest centroid of the newest segment, and no other key moves.</summary>
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void A_key_joins_the_nearest_centroid_of_the_newest_generation(SimdPath path, bool weighted)
+    public void A_key_joins_the_nearest_centroid_of_the_newest_segment(SimdPath path, bool weighted)
     {
-        using var grown = new Grown(path, weighted, dimension: 16, seed: 3, factor: 6, generation: 500);
+        using var grown = new Grown(path, weighted, dimension: 16, seed: 3, factor: 6, segment: 500);
         grown.Join(500);
         grown.Join(300);
         int first = grown.Index.Newest.FirstCluster, nearerBefore = 0;
@@ -146,50 +146,50 @@ public class KeyIndexTests
         Math.Sqrt(error / all).ShouldBeLessThan(0.04);
     }
 
-    /// <summary>A generation is complete at its size, counted in whole joins; the next is no smaller, and at last half of what is before it.</summary>
+    /// <summary>A segment is complete at its size, counted in whole joins; the next is no smaller, and at last half of what is before it.</summary>
     [Fact]
-    public void Generations_follow_each_other_and_grow_and_complete_ones_stay()
+    public void Segments_follow_each_other_and_grow_and_complete_ones_stay()
     {
-        using var grown = new Grown(SimdPaths.Best, weighted: false, dimension: 6, seed: 8, generation: 100);
+        using var grown = new Grown(SimdPaths.Best, weighted: false, dimension: 6, seed: 8, segment: 100);
         var complete = new Dictionary<int, int[]>();
         for (int i = 0; i < 20; i++)
         {
             grown.Join(40);
             grown.Check();
             int[] labels = grown.Index.Labels();
-            foreach (KeyGeneration generation in grown.Index.Generations.SkipLast(1))
+            foreach (KeySegment segment in grown.Index.Segments.SkipLast(1))
             {
-                int[] own = labels[generation.FirstKey..(generation.FirstKey + generation.Count)];
-                own.ShouldBe(complete.TryAdd(generation.FirstKey, own) ? own : complete[generation.FirstKey]);
+                int[] own = labels[segment.FirstKey..(segment.FirstKey + segment.Count)];
+                own.ShouldBe(complete.TryAdd(segment.FirstKey, own) ? own : complete[segment.FirstKey]);
             }
         }
-        grown.Index.Generations.Select(generation => (generation.FirstKey, generation.Count)).ShouldBe([(0, 120), (120, 120), (240, 120), (360, 200), (560, 240)]);
+        grown.Index.Segments.Select(segment => (segment.FirstKey, segment.Count)).ShouldBe([(0, 120), (120, 120), (240, 120), (360, 200), (560, 240)]);
         grown.Index.Newest.Size.ShouldBe(280);
-        grown.Index.Generations.Select(generation => generation.Basis).Distinct().Count().ShouldBe(5);
+        grown.Index.Segments.Select(segment => segment.Basis).Distinct().Count().ShouldBe(5);
     }
 
     /// <summary>Tiles number keys in 16 bits: where all come at once, they are cut.</summary>
     [Fact]
-    public void No_generation_has_more_keys_than_tiles_can_number()
+    public void No_segment_has_more_keys_than_tiles_can_number()
     {
         using var grown = new Grown(SimdPaths.Best, weighted: false, dimension: 2, seed: 8, factor: 0.02);
         grown.Join(70_000);
-        grown.Index.Generations.Select(generation => generation.Count).ShouldBe([65536, 70_000 - 65536]);
+        grown.Index.Segments.Select(segment => segment.Count).ShouldBe([65536, 70_000 - 65536]);
         grown.Index.Labels().Distinct().Count().ShouldBe(grown.Index.Clusters);
     }
 
     [Theory]
     [InlineData(100)]
     [InlineData(4096)]
-    public void Clusters_are_foretold_for_all_generations(int generation)
+    public void Clusters_are_foretold_for_all_segments(int segment)
     {
-        ClusteredOptions options = new() { FirstGeneration = generation, ClusterFactor = 1.5 };
+        ClusteredOptions options = new() { FirstSegment = segment, ClusterFactor = 1.5 };
         foreach (int far in new[] { 0, 1, 50, 100, 101, 5000, 20000 })
         {
             int expected = 0, keys = 0;
             while (keys < far)
             {
-                int size = Math.Min(far - keys, Math.Max(generation, keys / 2));
+                int size = Math.Min(far - keys, Math.Max(segment, keys / 2));
                 expected += (int)Math.Ceiling(1.5 * size / Math.Sqrt(keys + size));
                 keys += size;
             }
@@ -213,7 +213,7 @@ public class KeyIndexTests
     [Fact]
     public void A_cleared_index_grows_from_its_store_as_it_did()
     {
-        using var grown = new Grown(SimdPaths.Best, weighted: false, dimension: 8, seed: 1, generation: 150);
+        using var grown = new Grown(SimdPaths.Best, weighted: false, dimension: 8, seed: 1, segment: 150);
         foreach (int count in new[] { 200, 30, 100 })
         {
             grown.Join(count);
@@ -221,7 +221,7 @@ public class KeyIndexTests
         int[] labels = grown.Index.Labels();
         grown.Index.Clear();
         (grown.Index.Count, grown.Index.Clusters).ShouldBe((0, 0));
-        grown.Index.Generations.ShouldBeEmpty();
+        grown.Index.Segments.ShouldBeEmpty();
         foreach (int count in new[] { 200, 30, 100 })
         {
             grown.Index.Join(count);
@@ -245,7 +245,7 @@ public class KeyIndexTests
         private readonly Random _random;
 
         public Grown(
-            SimdPath path, bool weighted, int dimension, int seed, double factor = 2, int rank = 32, int generation = 4096, int steps = 3, double growth = 1.3)
+            SimdPath path, bool weighted, int dimension, int seed, double factor = 2, int rank = 32, int segment = 4096, int steps = 3, double growth = 1.3)
         {
             (_weighted, _dimension, _seed, _factor) = (weighted, dimension, seed, factor);
             _random = new Random(seed);
@@ -254,7 +254,7 @@ public class KeyIndexTests
             {
                 ClusterFactor = factor,
                 SketchRank = rank,
-                FirstGeneration = generation,
+                FirstSegment = segment,
                 FitSteps = steps,
                 RefitGrowth = growth,
             };
@@ -338,8 +338,8 @@ public class KeyIndexTests
         {
             Index.Count.ShouldBe(Keys.Count);
             int[] labels = Index.Labels();
-            Index.Clusters.ShouldBeLessThanOrEqualTo(Index.Generations.Sum(generation =>
-                Math.Max(1, (int)Math.Ceiling(_factor * generation.Count / Math.Sqrt(generation.FirstKey + generation.Count)))));
+            Index.Clusters.ShouldBeLessThanOrEqualTo(Index.Segments.Sum(segment =>
+                Math.Max(1, (int)Math.Ceiling(_factor * segment.Count / Math.Sqrt(segment.FirstKey + segment.Count)))));
             (Index.Centroids.Count, labels.Max() + 1, labels.Distinct().Count()).ShouldBe((Index.Clusters, Index.Clusters, Index.Clusters));
             double[][] centroids = Centroids();
             for (int c = 0; c < Index.Clusters; c++)
@@ -354,14 +354,14 @@ public class KeyIndexTests
                 ((double)Index.Centroids.MeanLogWeights[c]).ShouldBe(Math.Log(weight / members), 1e-5);
                 Index.Centroids.Weights[c].ShouldBe(_weighted ? 1 : members);
             }
-            foreach (KeyGeneration generation in Index.Generations)
+            foreach (KeySegment segment in Index.Segments)
             {
-                // Segments cover all clusters, one after the other.
-                generation.Segments.Select(segment => segment.First).ShouldBe(
-                    generation.Segments.Select((_, i) => generation.Segments.Take(i).Sum(segment => segment.Clusters)));
-                generation.Segments.Sum(segment => segment.Clusters).ShouldBe(generation.Clusters);
-                generation.Segments.Sum(segment => segment.Keys).ShouldBe(generation.Count);
-                generation.Segments.ShouldAllBe(segment => segment.Clusters <= 64);
+                // Sections cover all clusters, one after the other.
+                segment.Sections.Select(section => section.First).ShouldBe(
+                    segment.Sections.Select((_, i) => segment.Sections.Take(i).Sum(section => section.Clusters)));
+                segment.Sections.Sum(section => section.Clusters).ShouldBe(segment.Clusters);
+                segment.Sections.Sum(section => section.Keys).ShouldBe(segment.Count);
+                segment.Sections.ShouldAllBe(section => section.Clusters <= 64);
             }
         }
 

@@ -58,7 +58,7 @@ public class WholeSequenceTests
         {
             HeadCertificate certificate = trace.Certificates[head];
             (certificate.Head, certificate.Probes, certificate.Blocks, certificate.ExactBlocks).ShouldBe((head, 40, 1, 0));
-            certificate.Share!.Value.ShouldBe(EffortLadder.Share(trace.Blocks[0][0].Efforts[head]));
+            certificate.Share!.Value.ShouldBe(Thresholds.Share(trace.Blocks[0][0].ChosenThresholds[head]));
             double error = oracle.RelativeError(0, head);
             error.ShouldBeInRange(certificate.ErrorLow * 0.7, certificate.ErrorHigh * 1.4);
             error.ShouldBeInRange(0.02, 0.3);
@@ -80,11 +80,11 @@ public class WholeSequenceTests
                 ClusteredTrace trace = ClusteredTrace.Run(tensors, options);
                 var oracle = new NaiveClustered(tensors, options, trace);
                 untold += oracle.ChoicesShouldMatch(0) + oracle.ChoicesShouldMatch(1);
-                seen.UnionWith(trace.Blocks.SelectMany(blocks => blocks[0].Efforts));
+                seen.UnionWith(trace.Blocks.SelectMany(blocks => blocks[0].ChosenThresholds));
             }
         }
         untold.ShouldBeLessThan(4);
-        seen.ShouldContain(EffortLadder.Exact);
+        seen.ShouldContain(Thresholds.Exact);
         seen.Count.ShouldBeGreaterThan(4);
     }
 

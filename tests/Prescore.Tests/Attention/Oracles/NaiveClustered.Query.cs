@@ -10,7 +10,7 @@ internal sealed partial class NaiveClustered
         private int[] _before = [];
         private int _edgeCluster = -1;
 
-        public required int Effort { get; init; }
+        public required int Threshold { get; init; }
 
         public required int NearCount { get; init; }
 
@@ -59,7 +59,7 @@ internal sealed partial class NaiveClustered
                 _before = new int[_groups.Length + 1];
                 for (int i = 0; i < _groups.Length; i++)
                 {
-                    _before[i + 1] = _before[i] + _groups[i].Members.Length;
+                    _before[i + 1] = _before[i] + _groups[i].Selected.Length;
                 }
                 return _groups;
             }
@@ -69,14 +69,14 @@ internal sealed partial class NaiveClustered
         private double Mass => LogSumExp([.. Near.Select(term => term.Logit), .. Clusters.Select((cluster, c) => CentroidLogits[c] + Math.Log(cluster.Weight))]);
 
         /// <summary>Keys of the first groups.</summary>
-        public int Members(int cut) => Groups.Length == 0 ? 0 : _before[cut];
+        public int Selected(int cut) => Groups.Length == 0 ? 0 : _before[cut];
 
         /// <summary>Groups that are members at a step.</summary>
         public int CutOf(int step) => CutsOfStep(step).Nominal;
 
         /// <summary>The same with the fewest and most that rounding allows.</summary>
         public (int Least, int Nominal, int Most) CutsOfStep(int step) =>
-            step == 0 ? (0, 0, 0) : CutsAt(Mass + Math.Log(NaiveEffort.Share(step)));
+            step == 0 ? (0, 0, 0) : CutsAt(Mass + Math.Log(NaiveThreshold.Share(step)));
 
         /// <summary>Groups that are members at the step in use and the cap.</summary>
         /// <param name="threshold">The threshold; null: the row does not screen.</param>
@@ -84,20 +84,20 @@ internal sealed partial class NaiveClustered
         public (int Least, int Nominal, int Most) Cuts(out double? threshold, out bool? unmet)
         {
             threshold = null;
-            unmet = Effort > 0 && MemberCap == 0;
-            if (Effort == 0 || MemberCap == 0)
+            unmet = Threshold > 0 && MemberCap == 0;
+            if (Threshold == 0 || MemberCap == 0)
             {
                 return (0, 0, 0);
             }
-            int last = Math.Min(Effort, EffortLadder.Steps - 1);
-            threshold = Mass + Math.Log(NaiveEffort.Share(last));
+            int last = Math.Min(Threshold, Thresholds.Count - 1);
+            threshold = Mass + Math.Log(NaiveThreshold.Share(last));
             (int least, int nominal, int most) = CutsAt(threshold.Value);
-            if (Members(most) <= MemberCap)
+            if (Selected(most) <= MemberCap)
             {
-                unmet = Effort == EffortLadder.Exact;
+                unmet = Threshold == Thresholds.Exact;
                 return (least, nominal, most);
             }
-            unmet = Members(least) > MemberCap || Effort == EffortLadder.Exact ? true : null;
+            unmet = Selected(least) > MemberCap || Threshold == Thresholds.Exact ? true : null;
             (int Least, int Nominal, int Most) cuts = CappedCuts(last, 0, out threshold, out _edgeCluster);
             // Where rounding decides at which step the search ends, either end will do.
             foreach (double leeway in new[] { -Gap, Gap })
@@ -105,7 +105,7 @@ internal sealed partial class NaiveClustered
                 (least, _, most) = CappedCuts(last, leeway, out _, out _);
                 cuts = (Math.Min(cuts.Least, least), cuts.Nominal, Math.Max(cuts.Most, most));
             }
-            while (cuts.Most > cuts.Nominal && Members(cuts.Most) > MemberCap)
+            while (cuts.Most > cuts.Nominal && Selected(cuts.Most) > MemberCap)
             {
                 cuts.Most--;
             }
@@ -141,7 +141,7 @@ internal sealed partial class NaiveClustered
             bool[][] selected = [.. Clusters.Select(cluster => new bool[cluster.Keys.Length])];
             foreach (Group group in Groups.Take(cut))
             {
-                foreach (int i in group.Members)
+                foreach (int i in group.Selected)
                 {
                     selected[group.Cluster][i] = true;
                     terms.Add((Logits[group.Cluster][i] + Clusters[group.Cluster].LogWeights[i], Values[Clusters[group.Cluster].Rows[i]]));
@@ -181,18 +181,18 @@ internal sealed partial class NaiveClustered
         }
 
         /// <summary>
-        /// The search for a threshold that no more keys than the cap pass: it looks further down the ladder until more do,
+        /// The search for a threshold that no more keys than the cap pass: it looks further down the row of thresholds until more do,
         /// and then stays above the first that is one too many. It knows only the keys of clusters within reach so far.
         /// </summary>
         private (int Least, int Nominal, int Most) CappedCuts(int last, double leeway, out double? threshold, out int edgeCluster)
         {
             edgeCluster = -1;
-            int step = Math.Min(last, NaiveEffort.StepOf(1.0 / MemberCap));
+            int step = Math.Min(last, NaiveThreshold.StepOf(1.0 / MemberCap));
             for (; ; step = Math.Min(last, step + 6))
             {
-                double at = Mass + Math.Log(NaiveEffort.Share(step)) + leeway;
+                double at = Mass + Math.Log(NaiveThreshold.Share(step)) + leeway;
                 (double Screened, int Cluster, int Product)[] passing = [.. Groups.TakeWhile(group => group.Screened >= at)
-                    .SelectMany(group => group.Members.Select(i => (ScreenedLogit(group.Cluster, Products[group.Cluster][i]), group.Cluster, Products[group.Cluster][i])))
+                    .SelectMany(group => group.Selected.Select(i => (ScreenedLogit(group.Cluster, Products[group.Cluster][i]), group.Cluster, Products[group.Cluster][i])))
                     .OrderByDescending(key => key.Item1)];
                 if (passing.Length <= MemberCap)
                 {

@@ -47,8 +47,8 @@ internal sealed partial class NaiveClustered
     /// <summary>Least and most sketches read.</summary>
     public (long Least, long Most) Screened { get; private set; }
 
-    /// <summary>Members of all queries but probes.</summary>
-    public long Members { get; private set; }
+    /// <summary>Selected of all queries but probes.</summary>
+    public long Selected { get; private set; }
 
     /// <summary>Asserts that outputs, log-sum-exp and all counts are the naive ones.</summary>
     public void ShouldMatch(double tolerance = 1e-5)
@@ -78,7 +78,7 @@ internal sealed partial class NaiveClustered
         {
             Query query = Prepare(batch, record.Head, record.Position - _shape.FirstQueryPosition);
             record.Far.ShouldBe(query.Far);
-            record.EffortInUse.ShouldBe(query.Effort);
+            record.ThresholdInUse.ShouldBe(query.Threshold);
             CheckRecord(record, query, $"position {record.Position} head {record.Head}");
         }
         for (int block = 0; block < _trace.Blocks[batch].Count; block++)
@@ -86,9 +86,9 @@ internal sealed partial class NaiveClustered
             for (int head = 0; head < _shape.QueryHeads; head++)
             {
                 Cluster[] clusters = ClustersOf(batch, head / _shape.GroupSize, block);
-                int chosen = NaiveEffort.Choose(
+                int chosen = NaiveThreshold.Choose(
                     _trace.Records[batch], _options, head, block * _options.BlockSize, clusters.Sum(cluster => cluster.Keys.Length), clusters.Length);
-                _trace.Blocks[batch][block].Efforts[head].ShouldBe(chosen, $"block {block} head {head}");
+                _trace.Blocks[batch][block].ChosenThresholds[head].ShouldBe(chosen, $"block {block} head {head}");
             }
         }
     }
@@ -114,18 +114,18 @@ internal sealed partial class NaiveClustered
                     return new ProbeRecord(
                         0,
                         head,
-                        [.. Enumerable.Range(0, EffortLadder.Steps).Select(step => (float)(leeway * Math.Pow(Distance(outputs[Math.Min(step, last)].Output, exact), 2)))],
-                        [.. Enumerable.Range(0, EffortLadder.Steps).Select(step => step > last ? q.Far : q.Members(q.CutOf(step)))],
+                        [.. Enumerable.Range(0, Thresholds.Count).Select(step => (float)(leeway * Math.Pow(Distance(outputs[Math.Min(step, last)].Output, exact), 2)))],
+                        [.. Enumerable.Range(0, Thresholds.Count).Select(step => step > last ? q.Far : q.Selected(q.CutOf(step)))],
                         q.Far,
                         exact.Sum(x => x * x),
                         1,
                         0);
                 })];
                 Cluster[] clusters = ClustersOf(batch, head / _shape.GroupSize, 0);
-                return NaiveEffort.Choose(records, _options, head, 1, clusters.Sum(cluster => cluster.Keys.Length), clusters.Length);
+                return NaiveThreshold.Choose(records, _options, head, 1, clusters.Sum(cluster => cluster.Keys.Length), clusters.Length);
             }
 
-            int chosen = _trace.Blocks[batch][0].Efforts[head];
+            int chosen = _trace.Blocks[batch][0].ChosenThresholds[head];
             new[] { Choose(0.999), Choose(1.001) }.ShouldContain(chosen);
             untold += Choose(0.999) == Choose(1.001) ? 0 : 1;
         }
@@ -152,9 +152,9 @@ internal sealed partial class NaiveClustered
     private void CheckRow(int batch, int head, int query, double tolerance)
     {
         Query prepared = Prepare(batch, head, query);
-        string where = $"batch {batch} head {head} query {query} step {prepared.Effort}";
+        string where = $"batch {batch} head {head} query {query} step {prepared.Threshold}";
         Checked++;
-        bool exact = prepared.IsProbe || prepared.Far == 0 || (prepared.Effort == EffortLadder.Exact && prepared.MemberCap >= prepared.Far);
+        bool exact = prepared.IsProbe || prepared.Far == 0 || (prepared.Threshold == Thresholds.Exact && prepared.MemberCap >= prepared.Far);
         if (exact)
         {
             int work = prepared.NearCount + prepared.Far + (prepared.IsProbe ? prepared.Clusters.Length : 0);
@@ -165,16 +165,16 @@ internal sealed partial class NaiveClustered
         (int least, int nominal, int most) = prepared.Cuts(out double? threshold, out bool? unmet);
         NoteUnmet(batch, head, query, unmet);
         Ambiguous += least < most ? 1 : 0;
-        Members += prepared.Members(nominal);
+        Selected += prepared.Selected(nominal);
         (int Least, int Most) screened = prepared.Screens(threshold);
         double sketch = _options.SketchRank / (4.0 * (_shape.HeadDimension + _shape.ValueDimension));
         int other = prepared.NearCount + prepared.Clusters.Length;
         Count(
-            (other + prepared.Members(least) + (int)Math.Ceiling(screened.Least * sketch), other + prepared.Members(most) + (int)Math.Ceiling(screened.Most * sketch)),
+            (other + prepared.Selected(least) + (int)Math.Ceiling(screened.Least * sketch), other + prepared.Selected(most) + (int)Math.Ceiling(screened.Most * sketch)),
             screened);
-        prepared.Members(least).ShouldBeLessThanOrEqualTo(prepared.MemberCap, where);
+        prepared.Selected(least).ShouldBeLessThanOrEqualTo(prepared.MemberCap, where);
         Enumerable.Range(least, most - least + 1).Any(cut => Matches(prepared.Attend(cut), batch, head, query, tolerance))
-            .ShouldBeTrue($"{where}: {prepared.Members(least)} to {prepared.Members(most)} members");
+            .ShouldBeTrue($"{where}: {prepared.Selected(least)} to {prepared.Selected(most)} members");
     }
 
     private void Count((long Least, long Most) interactions, (long Least, long Most) screened)
@@ -217,28 +217,28 @@ internal sealed partial class NaiveClustered
         (double[] exact, _, double magnitude) = query.AttendAll();
         double rounding = 1e-5 * magnitude;
         Math.Sqrt(record.SquaredNorm).ShouldBe(Norm(exact), rounding, where);
-        (record.SquaredErrors.Length, record.Members.Length).ShouldBe((49, 49));
+        (record.SquaredErrors.Length, record.Selected.Length).ShouldBe((49, 49));
         int last = LastStep(query.Far);
         for (int step = 0; step < record.SquaredErrors.Length; step++)
         {
             if (step > last)
             {
-                (record.SquaredErrors[step], record.Members[step]).ShouldBe((record.SquaredErrors[last], query.Far), where);
+                (record.SquaredErrors[step], record.Selected[step]).ShouldBe((record.SquaredErrors[last], query.Far), where);
                 continue;
             }
             (int least, _, int most) = query.CutsOfStep(step);
             Checked++;
             Ambiguous += least < most ? 1 : 0;
-            record.Members[step].ShouldBeInRange(query.Members(least), query.Members(most), $"{where} step {step}");
+            record.Selected[step].ShouldBeInRange(query.Selected(least), query.Selected(most), $"{where} step {step}");
             double error = Math.Sqrt(record.SquaredErrors[step]);
             double[] choices = [.. Enumerable.Range(least, most - least + 1).Select(cut => Distance(query.Attend(cut).Output, exact))];
             choices.Min(choice => Math.Abs(choice - error)).ShouldBeLessThanOrEqualTo(rounding, $"{where} step {step}");
         }
-        record.SquaredErrorInUse.ShouldBe(record.EffortInUse == EffortLadder.Exact ? 0 : record.SquaredErrors[record.EffortInUse]);
+        record.SquaredErrorInUse.ShouldBe(record.ThresholdInUse == Thresholds.Exact ? 0 : record.SquaredErrors[record.ThresholdInUse]);
     }
 
     /// <summary>The last step that probes measure: the first with a share of at most half an even one.</summary>
-    private int LastStep(int far) => Math.Min(NaiveEffort.StepOf(0.5 / far), _options.LargestEffort);
+    private int LastStep(int far) => Math.Min(NaiveThreshold.StepOf(0.5 / far), _options.LastThreshold);
 
     private Query Prepare(int batch, int head, int query)
     {
@@ -258,7 +258,7 @@ internal sealed partial class NaiveClustered
         (int[] Levels, float Step)[] sketches = [.. traced.Heads[keyValueHead].Bases.Select(basis => Sketch(single, basis))];
         return new Query
         {
-            Effort = traced.Efforts[head],
+            Threshold = traced.ChosenThresholds[head],
             NearCount = near.Length,
             Near = [.. near.Where(key => Kept(batch, keyValueHead, key)).Select(key => Row(batch, keyValueHead, key)).Select(row => (Dot(q, _keys[row]) + LogWeight(row), _values[row]))],
             Clusters = clusters,
@@ -463,5 +463,5 @@ internal sealed partial class NaiveClustered
     /// Keys of one cluster with the same sketch product, or with products beyond the reach of their slots: they become
     /// members together, when the threshold comes down to their screened logit or that reach.
     /// </summary>
-    private readonly record struct Group(int Cluster, double Screened, int[] Members);
+    private readonly record struct Group(int Cluster, double Screened, int[] Selected);
 }

@@ -4,7 +4,7 @@ using Prescore.Tests.Attention.Oracles;
 
 namespace Prescore.Tests.Attention.Clustered;
 
-public class EffortControlTests
+public class ThresholdControlTests
 {
     private const int FirstHead = 6;
 
@@ -19,10 +19,10 @@ public class EffortControlTests
     public void Choice_equals_a_naive_one_whatever_the_order_within_a_block() =>
         Gen.Select(Gen.Int[0, 100_000], Gen.Double[0.05, 1], Gen.Double[0.1, 1], Gen.Int[0, 48]).Sample((seed, target, decay, largest) =>
         {
-            ClusteredOptions options = Options with { TargetError = target, ProbeDecay = decay, LargestEffort = largest };
+            ClusteredOptions options = Options with { TargetError = target, ProbeDecay = decay, LastThreshold = largest };
             var random = new Random(seed);
             List<ProbeRecord> records = Records(random, blocks: 12);
-            var control = new EffortControl(FirstHead, Heads, options);
+            var control = new ThresholdControl(FirstHead, Heads, options);
             for (int block = 0; block < 12; block++)
             {
                 ProbeRecord[] shuffled = [.. records.Where(record => record.Position / 16 == block)];
@@ -51,32 +51,32 @@ public class EffortControlTests
     [Fact]
     public void Without_records_or_with_errors_above_the_target_a_head_is_exact()
     {
-        var control = new EffortControl(0, 2, Options);
-        control.Choose(64, Far, 30).ShouldBe([EffortLadder.Exact, EffortLadder.Exact]);
+        var control = new ThresholdControl(0, 2, Options);
+        control.Choose(64, Far, 30).ShouldBe([Thresholds.Exact, Thresholds.Exact]);
         control.Add(Record(70, 0, _ => 1, _ => 0));
         control.Add(Record(70, 1, step => step == 48 ? 0.03 : 1, _ => 0));
-        control.Choose(80, Far, 30).ShouldBe([EffortLadder.Exact, 48]);
+        control.Choose(80, Far, 30).ShouldBe([Thresholds.Exact, 48]);
         control.Rewind(71);
-        control.Choose(80, Far, 30).ShouldBe([EffortLadder.Exact, 48]);
+        control.Choose(80, Far, 30).ShouldBe([Thresholds.Exact, 48]);
         control.Rewind(70);
-        control.Choose(80, Far, 30).ShouldBe([EffortLadder.Exact, EffortLadder.Exact]);
+        control.Choose(80, Far, 30).ShouldBe([Thresholds.Exact, Thresholds.Exact]);
     }
 
     /// <summary>By the share of members that the probes had, whatever the number of far keys then was.</summary>
     [Theory]
     [InlineData(400, 199, 5)]
-    [InlineData(400, 200, EffortLadder.Exact)]
-    [InlineData(400, 201, EffortLadder.Exact)]
+    [InlineData(400, 200, Thresholds.Exact)]
+    [InlineData(400, 201, Thresholds.Exact)]
     [InlineData(499, 0, 5)]
-    [InlineData(499, 2, EffortLadder.Exact)]
-    [InlineData(500, 0, EffortLadder.Exact)]
+    [InlineData(499, 2, Thresholds.Exact)]
+    [InlineData(500, 0, Thresholds.Exact)]
     [InlineData(0, 999, 5)]
-    [InlineData(0, 1000, EffortLadder.Exact)]
+    [InlineData(0, 1000, Thresholds.Exact)]
     public void A_step_whose_members_twice_and_clusters_come_to_all_far_keys_is_exact(int members, int clusters, int expected)
     {
         foreach (int scale in new[] { 1, 2 })
         {
-            var control = new EffortControl(0, 1, Options);
+            var control = new ThresholdControl(0, 1, Options);
             // Two probes with one and the other half of the members.
             control.Add(Record(20, 0, step => step < 5 ? 1 : 0.01, step => step < 5 ? 0 : members / 2, Far / 2));
             control.Add(Record(21, 0, step => step < 5 ? 1 : 0.01, step => step < 5 ? 0 : members - members / 2, Far - Far / 2));
@@ -90,7 +90,7 @@ public class EffortControlTests
     {
         foreach (int first in new[] { 0, 1, 30, 48 })
         {
-            var control = new EffortControl(0, 1, Options);
+            var control = new ThresholdControl(0, 1, Options);
             control.Add(Record(20, 0, step => step < first ? 0.0401 : 0.04, step => step));
             control.Choose(32, Far, 30).ShouldBe([first]);
         }
@@ -101,16 +101,16 @@ public class EffortControlTests
     public void Without_a_target_but_with_a_budget_heads_are_exact()
     {
         ClusteredOptions options = Options with { TargetError = null, Budget = 0.5 };
-        var control = new EffortControl(0, 2, options);
+        var control = new ThresholdControl(0, 2, options);
         control.Add(Record(20, 0, _ => 1e-12, _ => 1));
         control.Add(Record(20, 1, step => step < 4 ? 1e-12 : 0, _ => 1));
-        control.Choose(32, Far, 30).ShouldBe([EffortLadder.Exact, 4]);
+        control.Choose(32, Far, 30).ShouldBe([Thresholds.Exact, 4]);
     }
 
     [Fact]
     public void Later_probe_blocks_count_more()
     {
-        var control = new EffortControl(0, 1, Options with { ProbeDecay = 0.5 });
+        var control = new ThresholdControl(0, 1, Options with { ProbeDecay = 0.5 });
         // Pooled with weights 1/4, 1/2 and 1: (0.25 · 0.1 + 0.5 · 0 + e) / 1.75 ≤ 0.04 up to e = 0.045.
         control.Add(Record(20, 0, _ => 0.1, _ => 0));
         control.Add(Record(40, 0, _ => 0, _ => 0));
@@ -121,34 +121,34 @@ public class EffortControlTests
     [Fact]
     public void Shares_of_the_ladder_fall_by_the_cube_root_of_2()
     {
-        EffortLadder.Steps.ShouldBe(49);
-        EffortLadder.Share(0).ShouldBe(double.PositiveInfinity);
-        EffortLadder.Share(EffortLadder.Exact).ShouldBe(0);
-        EffortLadder.Share(1).ShouldBe(0.25, 1e-15);
-        EffortLadder.Share(4).ShouldBe(0.125, 1e-15);
-        for (int step = 1; step < EffortLadder.Steps; step++)
+        Thresholds.Count.ShouldBe(49);
+        Thresholds.Share(0).ShouldBe(double.PositiveInfinity);
+        Thresholds.Share(Thresholds.Exact).ShouldBe(0);
+        Thresholds.Share(1).ShouldBe(0.25, 1e-15);
+        Thresholds.Share(4).ShouldBe(0.125, 1e-15);
+        for (int step = 1; step < Thresholds.Count; step++)
         {
-            EffortLadder.Share(step).ShouldBe(NaiveEffort.Share(step), 1e-12 * NaiveEffort.Share(step));
-            EffortLadder.LogShare(step).ShouldBe(Math.Log(NaiveEffort.Share(step)), 1e-12);
+            Thresholds.Share(step).ShouldBe(NaiveThreshold.Share(step), 1e-12 * NaiveThreshold.Share(step));
+            Thresholds.LogShare(step).ShouldBe(Math.Log(NaiveThreshold.Share(step)), 1e-12);
         }
-        EffortLadder.Share(48).ShouldBe(5e-6, 1e-6);
+        Thresholds.Share(48).ShouldBe(5e-6, 1e-6);
     }
 
     [Fact]
     public void The_step_of_a_share_is_the_first_that_comes_down_to_it()
     {
-        EffortLadder.StepOf(1).ShouldBe(1);
-        EffortLadder.StepOf(0.25).ShouldBe(1);
-        EffortLadder.StepOf(0.2499).ShouldBe(2);
-        EffortLadder.StepOf(0.125).ShouldBe(4);
-        EffortLadder.StepOf(1e-9).ShouldBe(48);
-        EffortLadder.StepOf(double.PositiveInfinity).ShouldBe(1);
+        Thresholds.StepOf(1).ShouldBe(1);
+        Thresholds.StepOf(0.25).ShouldBe(1);
+        Thresholds.StepOf(0.2499).ShouldBe(2);
+        Thresholds.StepOf(0.125).ShouldBe(4);
+        Thresholds.StepOf(1e-9).ShouldBe(48);
+        Thresholds.StepOf(double.PositiveInfinity).ShouldBe(1);
         Gen.Double[-18, 0].Sample(power =>
         {
             double share = Math.Pow(2, power);
-            int step = EffortLadder.StepOf(share);
-            (step == 48 || EffortLadder.Share(step) <= share * (1 + 1e-12)).ShouldBeTrue();
-            (step == 1 || EffortLadder.Share(step - 1) > share * (1 - 1e-12)).ShouldBeTrue();
+            int step = Thresholds.StepOf(share);
+            (step == 48 || Thresholds.Share(step) <= share * (1 + 1e-12)).ShouldBeTrue();
+            (step == 1 || Thresholds.Share(step - 1) > share * (1 - 1e-12)).ShouldBeTrue();
         });
     }
 
@@ -192,12 +192,12 @@ public class EffortControlTests
     }
 
     [Theory]
-    [InlineData(499, EffortLadder.Exact)]
+    [InlineData(499, Thresholds.Exact)]
     [InlineData(500, 5)]
     [InlineData(4000, 5)]
     public void Probes_of_fewer_than_half_the_far_keys_are_no_evidence(int probed, int expected)
     {
-        var control = new EffortControl(0, 1, Options);
+        var control = new ThresholdControl(0, 1, Options);
         control.Add(Record(20, 0, step => step < 5 ? 1 : 0.01, _ => 0, far: probed));
         control.Choose(32, Far, 30).ShouldBe([expected]);
         // Nor are those of a block that is not yet over, or was rewound.
@@ -209,17 +209,17 @@ public class EffortControlTests
     }
 
     private static int[] Naive(List<ProbeRecord> records, ClusteredOptions options, int blockStart) =>
-        [.. Enumerable.Range(FirstHead, Heads).Select(head => NaiveEffort.Choose(records, options, head, blockStart, Far, 30))];
+        [.. Enumerable.Range(FirstHead, Heads).Select(head => NaiveThreshold.Choose(records, options, head, blockStart, Far, 30))];
 
     private static ProbeRecord Record(int position, int head, Func<int, double> error, Func<int, int> members, int far = Far) => new(
         position,
         head,
-        [.. Enumerable.Range(0, EffortLadder.Steps).Select(step => (float)error(step))],
-        [.. Enumerable.Range(0, EffortLadder.Steps).Select(members)],
+        [.. Enumerable.Range(0, Thresholds.Count).Select(step => (float)error(step))],
+        [.. Enumerable.Range(0, Thresholds.Count).Select(members)],
         far,
         SquaredNorm: 1,
         Blocks: 1,
-        EffortInUse: 0);
+        ThresholdInUse: 0);
 
     private static List<ProbeRecord> Records(Random random, int blocks)
     {

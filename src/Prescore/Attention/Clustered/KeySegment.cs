@@ -7,26 +7,26 @@ namespace Prescore.Attention.Clustered;
 
 /// <summary>
 /// Far keys that arrived one after the other, clustered among themselves, with a sketch basis of their own. The keys lie in
-/// the head's <see cref="CodedKeys"/> and never move: a cluster is labels, means and tiles of sketches. While the generation is
+/// the head's <see cref="CodedKeys"/> and never move: a cluster is labels, means and tiles of sketches. While the segment is
 /// the newest of its index, new keys join their nearest cluster; whenever it has grown enough, clusters are added and Lloyd
 /// steps made; after that it never changes. Keys of other times would not fit its clusters: positions turn them (RoPE), so
 /// that they lie beside the centres in directions that neither centres nor sketches know. Not safe for concurrent use.
 /// </summary>
-internal sealed class KeyGeneration : IDisposable
+internal sealed class KeySegment : IDisposable
 {
-    /// <summary>Keys a generation may have: sketches number them in 16 bits.</summary>
+    /// <summary>Keys a segment may have: sketches number them in 16 bits.</summary>
     public const int MostKeys = 1 << 16;
 
-    /// <summary>Keys of clusters whose members are looked up together: their keys and values stay in the second-level cache.</summary>
-    private const int SegmentKeys = 4096;
+    /// <summary>Keys of clusters whose selected keys are looked up together: their keys and values stay in the second-level cache.</summary>
+    private const int SectionKeys = 4096;
 
     /// <summary>Clusters that are looked up together.</summary>
-    public const int SegmentClusters = 64;
+    public const int SectionClusters = 64;
 
     /// <summary>Keys a cluster that the first fit looks at.</summary>
     private const int SampleFactor = 16;
 
-    /// <summary>A later generation is small at first: it grows by so many keys before it is worth a refinement.</summary>
+    /// <summary>A later segment is small at first: it grows by so many keys before it is worth a refinement.</summary>
     private const int LeastGrowth = 512;
 
     private readonly IndexSettings _settings;
@@ -37,32 +37,32 @@ internal sealed class KeyGeneration : IDisposable
     private ushort[] _labels = [];
     private int _countAtRefinement;
 
-    /// <param name="settings">What it shares with all generations of its head.</param>
+    /// <param name="settings">What it shares with all segments of its head.</param>
     /// <param name="store">All far keys of the head.</param>
-    /// <param name="centroids">All clusters of the head; those of this generation come last.</param>
-    /// <param name="firstKey">Number of keys in earlier generations.</param>
-    /// <param name="basis">The sketch basis of the generation before, to start from.</param>
-    public KeyGeneration(IndexSettings settings, CodedKeys store, CentroidSet centroids, int firstKey, SketchBasis? basis)
+    /// <param name="centroids">All clusters of the head; those of this segment come last.</param>
+    /// <param name="firstKey">Number of keys in earlier segments.</param>
+    /// <param name="basis">The sketch basis of the segment before, to start from.</param>
+    public KeySegment(IndexSettings settings, CodedKeys store, CentroidSet centroids, int firstKey, SketchBasis? basis)
     {
         (_settings, _store, _centroids) = (settings, store, centroids);
         FirstKey = firstKey;
         FirstCluster = centroids.Count;
-        Size = Math.Min(MostKeys - settings.Options.BlockSize, settings.Options.GenerationSize(firstKey));
+        Size = Math.Min(MostKeys - settings.Options.BlockSize, settings.Options.SegmentSize(firstKey));
         Tiles = new SketchTiles(settings.Options.SketchRank);
         _sums = new ClusterSums(store, firstKey);
         _sketcher = new KeySketcher(settings, store, firstKey, basis);
     }
 
-    /// <summary>Number of keys in earlier generations.</summary>
+    /// <summary>Number of keys in earlier segments.</summary>
     public int FirstKey { get; }
 
-    /// <summary>Number of clusters in earlier generations.</summary>
+    /// <summary>Number of clusters in earlier segments.</summary>
     public int FirstCluster { get; }
 
     /// <summary>Number of keys.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Number of keys from which on the next ones belong to a new generation.</summary>
+    /// <summary>Number of keys from which on the next ones belong to a new segment.</summary>
     public int Size { get; }
 
     /// <summary>Number of clusters.</summary>
@@ -74,8 +74,8 @@ internal sealed class KeyGeneration : IDisposable
     /// <summary>What the sketches are made with.</summary>
     public SketchBasis? Basis => _sketcher.Basis;
 
-    /// <summary>Ranges of clusters, each with at most <see cref="SegmentClusters"/>, that are attended one after the other.</summary>
-    public IReadOnlyList<KeySegment> Segments { get; private set; } = [];
+    /// <summary>Ranges of clusters, each with at most <see cref="SectionClusters"/>, that are attended one after the other.</summary>
+    public IReadOnlyList<KeySection> Sections { get; private set; } = [];
 
     /// <summary>Key·centroid products computed so far.</summary>
     public long Products { get; private set; }
@@ -246,7 +246,7 @@ internal sealed class KeyGeneration : IDisposable
     private void SketchNew(int first)
     {
         _sketcher.SketchNew(_labels.AsSpan(0, Count), _sums.Means, first, Tiles);
-        SetSegments();
+        SetSections();
     }
 
     private void UpdateCentroids()
@@ -257,31 +257,31 @@ internal sealed class KeyGeneration : IDisposable
             if (_sums.TakeChanged(c))
             {
                 _sums.MeanValue(c, value);
-                _centroids.Set(FirstCluster + c, _sums.Mean(c), value, _sums.Members(c), _sums.LogWeight(c), _settings.Weighted);
+                _centroids.Set(FirstCluster + c, _sums.Mean(c), value, _sums.Selected(c), _sums.LogWeight(c), _settings.Weighted);
             }
         }
-        SetSegments();
+        SetSections();
     }
 
-    private void SetSegments()
+    private void SetSections()
     {
-        int wanted = Math.Max(1, (Count + SegmentKeys / 2) / SegmentKeys), each = (Count + wanted - 1) / wanted;
-        var segments = new List<KeySegment>();
+        int wanted = Math.Max(1, (Count + SectionKeys / 2) / SectionKeys), each = (Count + wanted - 1) / wanted;
+        var sections = new List<KeySection>();
         for (int from = 0, to; from < Clusters; from = to)
         {
             int keys = 0;
-            for (to = from; to < Clusters && keys < each && to - from < SegmentClusters; to++)
+            for (to = from; to < Clusters && keys < each && to - from < SectionClusters; to++)
             {
                 keys += Tiles.Size(to);
             }
-            segments.Add(new KeySegment(from, to - from, keys));
+            sections.Add(new KeySection(from, to - from, keys));
         }
-        Segments = segments;
+        Sections = sections;
     }
 }
 
-/// <summary>Clusters of a generation that are attended together.</summary>
-/// <param name="First">Number of the first in its generation.</param>
+/// <summary>Clusters of a segment that are attended together.</summary>
+/// <param name="First">Number of the first in its segment.</param>
 /// <param name="Clusters">How many they are.</param>
 /// <param name="Keys">Their keys.</param>
-internal readonly record struct KeySegment(int First, int Clusters, int Keys);
+internal readonly record struct KeySection(int First, int Clusters, int Keys);

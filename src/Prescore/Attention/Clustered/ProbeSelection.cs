@@ -4,32 +4,32 @@ using System.Runtime.InteropServices;
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
-/// Keys of one cluster that become members of one probe, with the step of the ladder they come with. Sorted, the keys of a
+/// Keys of one cluster that become selected keys of one probe, with the threshold they come with. Sorted, the keys of a
 /// step lie together, and begin at even places: kernels take two at a time. Its memory is kept.
 /// </summary>
-internal sealed unsafe class ProbeMembers : IDisposable
+internal sealed unsafe class ProbeSelection : IDisposable
 {
     /// <summary>Entries that kernels read or write behind the end.</summary>
     private const int Slack = 32;
 
     private readonly List<(ushort Number, byte Step)> _found = [];
-    private readonly int[] _starts = new int[EffortLadder.Steps];
-    private readonly int[] _counts = new int[EffortLadder.Steps];
+    private readonly int[] _starts = new int[Thresholds.Count];
+    private readonly int[] _counts = new int[Thresholds.Count];
     private float* _memory;
     private int _room;
 
-    ~ProbeMembers() => NativeMemory.AlignedFree(_memory);
+    ~ProbeSelection() => NativeMemory.AlignedFree(_memory);
 
-    /// <summary>Steps with which members come, a bit each.</summary>
+    /// <summary>Steps with which selected keys come, a bit each.</summary>
     public ulong Steps { get; private set; }
 
-    /// <summary>Number of members.</summary>
+    /// <summary>Number of selected keys.</summary>
     public int Count => _found.Count;
 
-    /// <summary>Places in use after <see cref="Sort"/>; not all of them hold members.</summary>
+    /// <summary>Places in use after <see cref="Sort"/>; not all of them hold selected keys.</summary>
     public int Places { get; private set; }
 
-    /// <summary>Numbers of the keys in their generation; 0 at a place without one.</summary>
+    /// <summary>Numbers of the keys in their segment; 0 at a place without one.</summary>
     public ushort* Numbers => (ushort*)(_memory + 6 * _room);
 
     /// <summary>Two scales a place.</summary>
@@ -47,7 +47,7 @@ internal sealed unsafe class ProbeMembers : IDisposable
     /// <summary>Weights with which values leave the rest.</summary>
     public float* Taken => _memory + 5 * _room;
 
-    /// <summary>Forgets all members.</summary>
+    /// <summary>Forgets all selected keys.</summary>
     public void Clear()
     {
         _found.Clear();
@@ -78,7 +78,7 @@ internal sealed unsafe class ProbeMembers : IDisposable
         new Span<ushort>(Numbers, place + Slack).Clear();
         new Span<float>(Weights, place + Slack).Clear();
         new Span<float>(Taken, place + Slack).Clear();
-        Span<int> next = stackalloc int[EffortLadder.Steps];
+        Span<int> next = stackalloc int[Thresholds.Count];
         _starts.CopyTo(next);
         foreach ((ushort number, byte step) in _found)
         {

@@ -2,8 +2,8 @@ using Prescore.Attention.Clustered;
 
 namespace Prescore.Tests.Attention.Oracles;
 
-/// <summary>The choice of a step of the ladder from probe records, straight from its definition.</summary>
-internal static class NaiveEffort
+/// <summary>The choice of a threshold from probe records, straight from its definition.</summary>
+internal static class NaiveThreshold
 {
     /// <summary>θ of a step: nothing at step 0, then a quarter that falls by the cube root of 2 a step.</summary>
     public static double Share(int step) => step == 0 ? double.PositiveInfinity : 0.25 * Math.Pow(2, -(step - 1) / 3.0);
@@ -12,7 +12,7 @@ internal static class NaiveEffort
     public static int StepOf(double share)
     {
         int step = 1;
-        while (step < EffortLadder.Steps - 1 && Share(step) > share * (1 + 1e-12))
+        while (step < Thresholds.Count - 1 && Share(step) > share * (1 + 1e-12))
         {
             step++;
         }
@@ -39,16 +39,16 @@ internal static class NaiveEffort
         double norm = Pool(record => record.SquaredNorm);
         if (!records.Any(record => record.Position < blockStart && 2 * record.Far >= far))
         {
-            return EffortLadder.Exact;
+            return Thresholds.Exact;
         }
-        for (int step = 0; step <= options.LargestEffort && norm > 0; step++)
+        for (int step = 0; step <= options.LastThreshold && norm > 0; step++)
         {
             if (Math.Sqrt(Pool(record => record.SquaredErrors[step]) / norm) <= target)
             {
-                double share = Pool(record => record.Members[step]) / Pool(record => record.Far);
-                return 2 * share * far + clusters >= far ? EffortLadder.Exact : step;
+                double share = Pool(record => record.Selected[step]) / Pool(record => record.Far);
+                return 2 * share * far + clusters >= far ? Thresholds.Exact : step;
             }
         }
-        return EffortLadder.Exact;
+        return Thresholds.Exact;
     }
 }

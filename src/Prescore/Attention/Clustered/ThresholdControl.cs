@@ -3,13 +3,13 @@ using Prescore.Attention.Core;
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
-/// Chooses the step of the ladder per query head from the errors that probes of earlier blocks showed for every step. A
+/// Chooses the threshold per query head from the errors that probes of earlier blocks showed for every step. A
 /// pure function of the probe records before a block, so decoding, cutting and rewinding cannot change it.
 /// </summary>
 /// <param name="firstHead">First query head.</param>
 /// <param name="queryHeads">Number of query heads.</param>
 /// <param name="options">The settings.</param>
-internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOptions options)
+internal sealed class ThresholdControl(int firstHead, int queryHeads, ClusteredOptions options)
 {
     /// <summary>
     /// The step that just reaches a target on its own probes misses it on others, in one head of twenty by half and more.
@@ -18,10 +18,10 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     internal const double Margin = 0.6;
 
     /// <summary>
-    /// Time of a member and of the keys screened to find it, in keys of the exact kernel, where members are so many that
+    /// Time of a selected key and of the keys screened to find it, in keys of the exact kernel, where selected keys are so many that
     /// it matters: measured.
     /// </summary>
-    private const double MemberCost = 2;
+    private const double SelectedKeyCost = 2;
 
     /// <summary>
     /// Far keys that the last probe must have had, and no earlier one had more, of those of the block that is chosen for: what
@@ -33,7 +33,7 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     private readonly double[] _norms = new double[queryHeads];
     private readonly double[] _far = new double[queryHeads];
     private double[] _errors = [];
-    private double[] _members = [];
+    private double[] _selected = [];
     private int _pooledRecords;
     private int _pooledBlock = -1;
 
@@ -52,7 +52,7 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     }
 
     /// <summary>Takes over the records of another.</summary>
-    public void CopyFrom(EffortControl other)
+    public void CopyFrom(ThresholdControl other)
     {
         Rewind(0);
         _records.AddRange(other._records);
@@ -83,7 +83,7 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     {
         _records.RemoveAll(record => record.Position >= length);
         _errors = [];
-        _members = [];
+        _selected = [];
         _pooledRecords = 0;
         _pooledBlock = -1;
     }
@@ -99,8 +99,8 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
         var chosen = new int[queryHeads];
         for (int head = 0; head < queryHeads; head++)
         {
-            int step = evident && _norms[head] > 0 ? Smallest(head) : EffortLadder.Exact;
-            chosen[head] = step < EffortLadder.Exact && Cost(head, step, far, clusters) >= far ? EffortLadder.Exact : step;
+            int step = evident && _norms[head] > 0 ? Smallest(head) : Thresholds.Exact;
+            chosen[head] = step < Thresholds.Exact && Cost(head, step, far, clusters) >= far ? Thresholds.Exact : step;
         }
         return chosen;
     }
@@ -109,8 +109,8 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     {
         if (_errors.Length == 0)
         {
-            _errors = new double[queryHeads * EffortLadder.Steps];
-            _members = new double[queryHeads * EffortLadder.Steps];
+            _errors = new double[queryHeads * Thresholds.Count];
+            _selected = new double[queryHeads * Thresholds.Count];
             Array.Clear(_norms);
             Array.Clear(_far);
         }
@@ -132,10 +132,10 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     {
         _norms[head] += record.SquaredNorm;
         _far[head] += record.Far;
-        for (int step = 0; step < EffortLadder.Steps; step++)
+        for (int step = 0; step < Thresholds.Count; step++)
         {
-            _errors[head * EffortLadder.Steps + step] += record.SquaredErrors[step];
-            _members[head * EffortLadder.Steps + step] += record.Members[step];
+            _errors[head * Thresholds.Count + step] += record.SquaredErrors[step];
+            _selected[head * Thresholds.Count + step] += record.Selected[step];
         }
     }
 
@@ -144,23 +144,23 @@ internal sealed class EffortControl(int firstHead, int queryHeads, ClusteredOpti
     {
         double target = Margin * options.EffectiveTargetError;
         double allowed = target * target * _norms[head];
-        for (int step = 0; step <= options.LargestEffort; step++)
+        for (int step = 0; step <= options.LastThreshold; step++)
         {
-            if (_errors[head * EffortLadder.Steps + step] <= allowed)
+            if (_errors[head * Thresholds.Count + step] <= allowed)
             {
                 return step;
             }
         }
-        return EffortLadder.Exact;
+        return Thresholds.Exact;
     }
 
-    /// <summary>Time of a step in keys of the exact kernel, by the members that probes had.</summary>
+    /// <summary>Time of a step in keys of the exact kernel, by the selected keys that probes had.</summary>
     private double Cost(int head, int step, int far, int clusters) =>
-        clusters + MemberCost * far * _members[head * EffortLadder.Steps + step] / Math.Max(1, _far[head]);
+        clusters + SelectedKeyCost * far * _selected[head * Thresholds.Count + step] / Math.Max(1, _far[head]);
 
     private void Decay()
     {
-        foreach (double[] pooled in new[] { _errors, _members, _norms, _far })
+        foreach (double[] pooled in new[] { _errors, _selected, _norms, _far })
         {
             for (int i = 0; i < pooled.Length; i++)
             {

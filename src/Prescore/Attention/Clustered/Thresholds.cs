@@ -1,16 +1,16 @@
 namespace Prescore.Attention.Clustered;
 
 /// <summary>
-/// How much of the far part a query head computes: step s makes exact members of the keys that by their screened logit
-/// have at least the share θ(s) of the query's attention. Step 0 has no members; θ falls by the cube root of 2 a step.
+/// How much of the far part a query head computes: threshold s selects, to be computed exactly, the keys that by their screened logit
+/// have at least the share θ(s) of the query's attention. Threshold 0 selects none; θ falls by the cube root of 2 each.
 /// </summary>
-public static class EffortLadder
+public static class Thresholds
 {
-    /// <summary>All keys are members: exact.</summary>
+    /// <summary>All keys are selected: exact.</summary>
     public const int Exact = int.MaxValue;
 
     /// <summary>Number of steps below exact, step 0 among them; the last has θ near 5e-6.</summary>
-    public const int Steps = 49;
+    public const int Count = 49;
 
     /// <summary>log₂ of the first step's share.</summary>
     private const double FirstLog2 = -2;
@@ -18,7 +18,7 @@ public static class EffortLadder
     private const double StepsAnOctave = 3;
 
     /// <summary>θ of a step; 0 for <see cref="Exact"/> and infinite for step 0.</summary>
-    /// <param name="step">0 … <see cref="Steps"/> − 1, or <see cref="Exact"/>.</param>
+    /// <param name="step">0 … <see cref="Count"/> − 1, or <see cref="Exact"/>.</param>
     public static double Share(int step) => Math.Exp(LogShare(step));
 
     /// <summary>ln θ of a step.</summary>
@@ -33,6 +33,6 @@ public static class EffortLadder
     internal static int StepOf(double share)
     {
         double step = 1 + StepsAnOctave * (FirstLog2 - Math.Log2(share));
-        return (int)Math.Clamp(Math.Ceiling(step), 1, Steps - 1);
+        return (int)Math.Clamp(Math.Ceiling(step), 1, Count - 1);
     }
 }
