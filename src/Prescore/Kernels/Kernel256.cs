@@ -173,11 +173,8 @@ internal readonly unsafe partial struct Kernel256 : IKernelPath
         {
             most = Vector256.Max(most, Vector256.Load((int*)row + i) & magnitude);
         }
-        int largest = 0;
-        for (int lane = 0; lane < 8; lane++)
-        {
-            largest = Math.Max(largest, most[lane]);
-        }
+        Vector128<int> four = Vector128.Max(most.GetLower(), most.GetUpper());
+        int largest = Math.Max(Math.Max(four[0], four[1]), Math.Max(four[2], four[3]));
         for (; i < count; i++)
         {
             largest = Math.Max(largest, ((int*)row)[i] & int.MaxValue);

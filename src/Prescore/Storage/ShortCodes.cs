@@ -29,21 +29,12 @@ internal static class ShortCodes
     public static int QueryLevels(int length) => Math.Min(short.MaxValue, int.MaxValue / KeyLevels / length);
 
     /// <summary>The largest magnitude in a row.</summary>
-    public static float LargestMagnitude(ReadOnlySpan<float> row)
+    public static unsafe float LargestMagnitude(ReadOnlySpan<float> row)
     {
-        Vector512<float> most = default;
-        ref float first = ref MemoryMarshal.GetReference(row);
-        int i = 0;
-        for (; i + 16 <= row.Length; i += 16)
+        fixed (float* first = row)
         {
-            most = Vector512.MaxNative(most, Vector512.Abs(Vector512.LoadUnsafe(ref first, (nuint)i)));
+            return Kernel256.LargestMagnitude(first, row.Length);
         }
-        float largest = Kernel512.Largest(most);
-        for (; i < row.Length; i++)
-        {
-            largest = MathF.Max(largest, MathF.Abs(row[i]));
-        }
-        return largest;
     }
 
     /// <summary>The smallest power of two with which all codes of a row are at most <paramref name="levels"/>, 2ⁿ − 1.</summary>
