@@ -180,10 +180,10 @@ internal sealed partial class ClusteredHead : IDisposable
     public IEnumerable<HeadCertificate> Certificates(int layer)
     {
         ILookup<int, ProbeRecord> records = Threshold.Records.OrderBy(record => record.Position).ToLookup(record => record.Head);
-        return Enumerable.Range(0, _group).Select(member => CertificateSummary.Of(
-            [.. records[_firstQueryHead + member]],
+        return CertificateSummary.Of(
+            [.. Enumerable.Range(_firstQueryHead, _group).Select(head => records[head].ToArray())],
             _options.BlockSize,
-            Tally.Certificate(member, layer, _firstQueryHead + member, Chosen[member])));
+            [.. Enumerable.Range(0, _group).Select(member => Tally.Certificate(member, layer, _firstQueryHead + member, Chosen[member]))]);
     }
 
     public void Dispose()

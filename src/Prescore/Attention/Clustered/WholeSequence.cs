@@ -56,7 +56,13 @@ internal sealed class WholeSequence(ClusteredOptions options, AttentionCall call
             }
         }
         ILookup<int, ProbeRecord> records = _certifying.OrderBy(record => record.Position).ToLookup(record => record.Head);
-        return [.. _chosen.Select((chosenThreshold, head) => CertificateSummary.Of([.. records[head]], 1, _tally.Certificate(head, call.Options.Layer, head, chosenThreshold)))];
+        HeadCertificate[] counts = [.. _chosen.Select((threshold, head) => _tally.Certificate(head, call.Options.Layer, head, threshold))];
+        // Probes lie far apart here: each is a block of its own.
+        return
+        [
+            .. Enumerable.Range(0, _shape.QueryHeads).Chunk(_shape.QueryHeads / _shape.KeyValueHeads).SelectMany(group =>
+                CertificateSummary.Of([.. group.Select(head => records[head].ToArray())], 1, [.. group.Select(head => counts[head])])),
+        ];
     }
 
     /// <summary>Every second of the evenly spaced probes chooses, the others certify.</summary>
