@@ -1,3 +1,4 @@
+using Prescore.Kernels;
 using Prescore.Models.Formats;
 using Prescore.Models.Layers;
 
@@ -32,4 +33,7 @@ public sealed record PerplexitySettings
 
     /// <summary>Whether a context beyond the trained one is fine without scaling.</summary>
     public bool AllowLong { get; init; }
+
+    /// <summary>What linear layers make of activations.</summary>
+    public ActivationPrecision Activations { get; init; } = ActivationPrecision.Float;
 }

@@ -44,7 +44,14 @@ public sealed class PerplexityStudy : IDisposable
         int[] tokens = ReadTokens(settings, (long)wanted * settings.Windows);
         int context = FitContext(settings, tokens.Length);
         int skip = FitSkip(settings, context);
-        var loading = new ModelOptions { Rope = settings.Rope, AllowLong = settings.AllowLong, Threads = options.Threads, Simd = options.Simd };
+        var loading = new ModelOptions
+        {
+            Rope = settings.Rope,
+            AllowLong = settings.AllowLong,
+            Activations = settings.Activations,
+            Threads = options.Threads,
+            Simd = options.Simd,
+        };
         CausalModel model = CausalModel.Load(settings.ModelPath, loading, cancellationToken);
         try
         {
@@ -91,6 +98,7 @@ public sealed class PerplexityStudy : IDisposable
         TokensScored = TokensScored,
         Seed = _options.Seed,
         Threads = _options.Threads,
+        Activations = _settings.Activations.ToString().ToLowerInvariant(),
         Methods = rows,
     };
 

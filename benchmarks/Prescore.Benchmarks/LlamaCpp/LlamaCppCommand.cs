@@ -31,6 +31,12 @@ internal static class LlamaCppCommand
         Option<int> threads = CommonOptions.Threads();
         var lengths = new Option<int[]>("--tokens") { Description = "Tokens of the prompts.", DefaultValueFactory = _ => [2048], AllowMultipleArgumentsPerToken = true };
         var methods = new Option<string[]>("--methods") { Description = "Our attention.", DefaultValueFactory = _ => ["exact"], AllowMultipleArgumentsPerToken = true };
+        var activations = new Option<ActivationPrecision[]>("--activations")
+        {
+            Description = "What our linear layers multiply: float, int8 or both.",
+            DefaultValueFactory = _ => [ActivationPrecision.Float],
+            AllowMultipleArgumentsPerToken = true,
+        };
         var decode = new Option<int>("--decode") { Description = "Tokens decoded one by one after a prompt.", DefaultValueFactory = _ => 32 };
         var turns = new Option<int>("--turns") { Description = "Timed turns of each side.", DefaultValueFactory = _ => 2 };
         var settings = new Option<string>("--settings") { Description = "Only llama.cpp's settings whose name contains this text.", DefaultValueFactory = _ => "" };
@@ -38,11 +44,11 @@ internal static class LlamaCppCommand
         var json = new Option<FileInfo?>("--json") { Description = "Write the report to this file." };
         CommonOptions.RequireAtLeastOne(turns);
         CommonOptions.RequireAtLeastOne(decode);
-        var command = new Command("llamacpp", "A model's prefill and decoding against llama.cpp.") { model, text, threads, lengths, methods, decode, turns, settings, search, json };
+        var command = new Command("llamacpp", "A model's prefill and decoding against llama.cpp.") { model, text, threads, lengths, methods, activations, decode, turns, settings, search, json };
         command.SetAction(parsed => Run(
             new Request(
                 parsed.GetValue(model)!, parsed.GetValue(text)!, parsed.GetValue(threads), parsed.GetValue(lengths)!,
-                [.. parsed.GetValue(methods)!.Select(AttentionMethods.Create)],
+                [.. parsed.GetValue(methods)!.Select(AttentionMethods.Create)], parsed.GetValue(activations)!,
                 parsed.GetValue(decode), parsed.GetValue(turns), parsed.GetValue(settings)!, parsed.GetValue(search)),
             parsed.GetValue(json)));
         return command;
@@ -88,7 +94,7 @@ internal static class LlamaCppCommand
     {
         var load = ForeignProcesses.Start();
         LlamaCppSearch best = LlamaCppSearch.Run(candidates, Cut(tokens, SearchTokens, SearchDecoded), request.Threads);
-        var comparison = new LlamaCppComparison(best, request.Model.FullName, request.Methods, request.Threads);
+        var comparison = new LlamaCppComparison(best, request.Model.FullName, request.Methods, request.Activations, request.Threads);
         List<LlamaCppLine> lines = request.SearchOnly ? [] : [.. request.Lengths.SelectMany(length => comparison.Run(Cut(tokens, length, request.Decoded), request.Turns))];
         double foreign = load.CoresTaken();
         if (foreign > ForeignLoad)
@@ -127,11 +133,11 @@ internal static class LlamaCppCommand
             return;
         }
         Table table = ReportTable.Create(
-            "prompt", "our file", "method", "prefill tokens/s", "llama.cpp", "ratio", "first token s", "llama.cpp", "attention", "decoding tokens/s", "llama.cpp", "ratio", "attention", "same top", "KL nats");
+            "prompt", "our file", "method", "activations", "prefill tokens/s", "llama.cpp", "ratio", "first token s", "llama.cpp", "attention", "decoding tokens/s", "llama.cpp", "ratio", "attention", "same top", "KL nats");
         foreach (LlamaCppLine line in report.Lines)
         {
             table.AddRow(
-                $"{line.PromptTokens}", line.File, line.Method,
+                $"{line.PromptTokens}", line.File, line.Method, line.Activations,
                 Number(line.PromptTokens / line.OurPrefillSeconds, "F0"), Number(line.PromptTokens / line.TheirPrefillSeconds, "F0"), Number(line.TheirPrefillSeconds / line.OurPrefillSeconds, "F2"),
                 Number(line.OurPrefillSeconds, "F2"), Number(line.TheirPrefillSeconds, "F2"), Number(line.OurPrefillAttentionSeconds / line.OurPrefillSeconds, "P0"),
                 Number(line.DecodedTokens / line.OurDecodeSeconds, "F1"), Number(line.DecodedTokens / line.TheirDecodeSeconds, "F1"), Number(line.TheirDecodeSeconds / line.OurDecodeSeconds, "F2"),
@@ -144,5 +150,5 @@ internal static class LlamaCppCommand
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 
     private sealed record Request(
-        FileInfo Model, FileInfo Text, int Threads, int[] Lengths, IAttention[] Methods, int Decoded, int Turns, string Settings, bool SearchOnly);
+        FileInfo Model, FileInfo Text, int Threads, int[] Lengths, IAttention[] Methods, ActivationPrecision[] Activations, int Decoded, int Turns, string Settings, bool SearchOnly);
 }

@@ -11,6 +11,7 @@ internal sealed record LlamaCppReport(int Threads, string Native, IReadOnlyList<
 /// <param name="DecodedTokens">Tokens after it.</param>
 /// <param name="File">The file that we ran: "as is", or the type that its weights were rounded to.</param>
 /// <param name="Method">Our attention.</param>
+/// <param name="Activations">What our linear layers multiplied: "float" or "int8".</param>
 /// <param name="PrefillSetting">llama.cpp's setting with the fastest prefill.</param>
 /// <param name="DecodeSetting">llama.cpp's setting with the fastest decoding.</param>
 /// <param name="OurPrefillSeconds">Ours: the time to the first token.</param>
@@ -21,7 +22,7 @@ internal sealed record LlamaCppReport(int Threads, string Native, IReadOnlyList<
 /// <param name="TheirDecodeSeconds">llama.cpp's.</param>
 /// <param name="Agreement">Of our outputs with those of llama.cpp's setting with the fastest prefill.</param>
 internal sealed record LlamaCppLine(
-    int PromptTokens, int DecodedTokens, string File, string Method, string PrefillSetting, string DecodeSetting,
+    int PromptTokens, int DecodedTokens, string File, string Method, string Activations, string PrefillSetting, string DecodeSetting,
     double OurPrefillSeconds, double OurPrefillAttentionSeconds, double TheirPrefillSeconds,
     double OurDecodeSeconds, double OurDecodeAttentionSeconds, double TheirDecodeSeconds, OutputAgreement Agreement)
 {

@@ -1,14 +1,15 @@
 using System.Diagnostics;
 using Prescore.Attention.Contracts;
+using Prescore.Kernels;
 using Prescore.Models.Families;
 using Prescore.Models.Inference;
 
 namespace Prescore.Benchmarks.LlamaCpp;
 
 /// <summary>Our side: a session of its own for each run. llama.cpp does not stop at the trained context either.</summary>
-internal sealed class PrescoreModel(string path, IAttention method, int threads) : IDisposable
+internal sealed class PrescoreModel(string path, IAttention method, ActivationPrecision activations, int threads) : IDisposable
 {
-    private readonly CausalModel _model = CausalModel.Load(path, new ModelOptions { Threads = threads, AllowLong = true });
+    private readonly CausalModel _model = CausalModel.Load(path, new ModelOptions { Threads = threads, Activations = activations, AllowLong = true });
 
     public ModelRun Run(Prompt prompt)
     {

@@ -6,6 +6,7 @@ using Prescore.Cli.Rendering;
 using Prescore.Experiments;
 using Prescore.Experiments.Plots;
 using Prescore.Experiments.Reports;
+using Prescore.Kernels;
 using Prescore.Models.Formats;
 using Spectre.Console;
 
@@ -63,6 +64,7 @@ internal static class PerplexityCommand
             "--skip", $"Leave targets at positions below N unscored. Default: {PerplexitySettings.DefaultSkip}.", minimum: 0);
         Option<string?> rope = RunOptions.Rope();
         Option<bool> allowLong = RunOptions.AllowLong();
+        Option<ActivationPrecision> activations = RunOptions.Activations();
         Option<int?> threads = RunOptions.Threads();
         Option<ulong?> seed = RunOptions.Seed();
         Option<string?> json = RunOptions.Json("all figures");
@@ -71,7 +73,7 @@ internal static class PerplexityCommand
             "--report", "Draw the certified errors of every head (measured estimates, not bounds) as heat maps over layers × heads, a PNG file; one row a clustered method.");
         var command = new ToolCommand("perplexity", "Compare attention methods on a language model and a text.", HelpNotes)
         {
-            model, text, length, windows, budget, methods, skip, rope, allowLong, threads, seed, json, plot, heatMap,
+            model, text, length, windows, budget, methods, skip, rope, allowLong, activations, threads, seed, json, plot, heatMap,
         };
         command.SetAction(parsed =>
         {
@@ -92,6 +94,7 @@ internal static class PerplexityCommand
                 Skip = parsed.GetValue(skip),
                 Rope = RunOptions.Scaling(parsed.GetValue(rope)),
                 AllowLong = parsed.GetValue(allowLong),
+                Activations = parsed.GetValue(activations),
             };
             AttentionOptions options = RunOptions.Attention(parsed.GetValue(threads), parsed.GetValue(seed));
             var files = new Files(parsed.GetValue(json), parsed.GetValue(plot), parsed.GetValue(heatMap));

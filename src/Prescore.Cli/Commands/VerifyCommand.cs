@@ -7,6 +7,7 @@ using Prescore.Experiments;
 using Prescore.Experiments.Reports;
 using Prescore.Generation;
 using Prescore.Generation.Verification;
+using Prescore.Kernels;
 using Prescore.Models.Evaluation;
 using Prescore.Models.Families;
 using Prescore.Models.Formats;
@@ -54,12 +55,13 @@ internal static class VerifyCommand
         Option<bool> allowLong = RunOptions.AllowLong();
         var special = new Option<bool>("--special") { Description = "Recognise control tokens in the texts of a .jsonl file." };
         Option<double?> tolerance = NumberOptions.Positive("--tolerance", "Multiplies every bound. Default: 1.", double.PositiveInfinity, "X");
+        Option<ActivationPrecision> activations = RunOptions.Activations();
         Option<int?> threads = RunOptions.Threads();
         Option<ulong?> seed = RunOptions.Seed();
         Option<string?> json = RunOptions.Json("all differences");
         var command = new ToolCommand("verify", "Check a model, a tokenizer or an attention against reference values.", HelpNotes)
         {
-            model, casesFile, attention, rope, allowLong, special, tolerance, threads, seed, json,
+            model, casesFile, attention, rope, allowLong, activations, special, tolerance, threads, seed, json,
         };
         command.SetAction(parsed =>
         {
@@ -72,6 +74,7 @@ internal static class VerifyCommand
             {
                 Rope = RunOptions.Scaling(parsed.GetValue(rope)),
                 AllowLong = parsed.GetValue(allowLong),
+                Activations = parsed.GetValue(activations),
                 Threads = options.Threads,
             };
             using TextInput? lines = ofLines ? TextInputs.Open(context, casesPath) : null;

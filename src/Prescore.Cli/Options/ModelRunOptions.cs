@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Prescore.Attention;
 using Prescore.Attention.Contracts;
+using Prescore.Kernels;
 using Prescore.Models.Families;
 
 namespace Prescore.Cli.Options;
@@ -19,11 +20,12 @@ internal sealed class ModelRunOptions(string defaultMethod)
 
     private readonly Option<string?> _rope = RunOptions.Rope();
     private readonly Option<bool> _allowLong = RunOptions.AllowLong();
+    private readonly Option<ActivationPrecision> _activations = RunOptions.Activations();
     private readonly Option<int?> _threads = RunOptions.Threads();
     private readonly Option<ulong?> _seed = RunOptions.Seed();
 
     /// <summary>All of them, for the command.</summary>
-    public IEnumerable<Option> All => [_model, _method, _rope, _allowLong, _threads, _seed];
+    public IEnumerable<Option> All => [_model, _method, _rope, _allowLong, _activations, _threads, _seed];
 
     /// <summary>The seed that was given, or null.</summary>
     public ulong? Seed(ParseResult parsed) => parsed.GetValue(_seed);
@@ -36,6 +38,7 @@ internal sealed class ModelRunOptions(string defaultMethod)
         {
             Rope = RunOptions.Scaling(parsed.GetValue(_rope)),
             AllowLong = parsed.GetValue(_allowLong),
+            Activations = parsed.GetValue(_activations),
             Threads = attention.Threads,
         };
         return new ModelRun(parsed.GetValue(_model) ?? EmbeddedFiles.Model, AttentionMethods.Create(parsed.GetValue(_method)!), attention, loading);

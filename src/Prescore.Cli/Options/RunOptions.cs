@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Prescore.Attention.Contracts;
 using Prescore.Experiments;
+using Prescore.Kernels;
 using Prescore.Models.Layers;
 
 namespace Prescore.Cli.Options;
@@ -61,6 +62,18 @@ internal static class RunOptions
         Description = "Accept a context beyond the trained (and scaled) one.",
     };
 
+    public static Option<ActivationPrecision> Activations() => new("--activations")
+    {
+        Description = "What linear layers multiply: activations as floats, or rounded to eight bits in front of four-bit weights (docs/generation.md). Default: float.",
+        HelpName = "float|int8",
+        CustomParser = result => result.Tokens[0].Value switch
+        {
+            "float" => ActivationPrecision.Float,
+            "int8" => ActivationPrecision.Int8,
+            string other => Refuse(result, other),
+        },
+    };
+
     /// <summary>The scaling that <c>--rope</c> describes, or null.</summary>
     /// <exception cref="BadInputException">It describes none.</exception>
     public static RopeScaling? Scaling(string? text)
@@ -73,6 +86,12 @@ internal static class RunOptions
         {
             throw new BadInputException($"--rope: {exception.Message}");
         }
+    }
+
+    private static ActivationPrecision Refuse(ArgumentResult result, string text)
+    {
+        result.AddError($"--activations takes float or int8, not '{text}'.");
+        return ActivationPrecision.Float;
     }
 
     /// <summary>Options of a run from <c>--threads</c> and <c>--seed</c>.</summary>

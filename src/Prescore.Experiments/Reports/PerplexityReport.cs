@@ -19,6 +19,9 @@ public sealed record PerplexityReport
 
     public required int Threads { get; init; }
 
+    /// <summary>What the linear layers multiplied: "float" or "int8".</summary>
+    public string Activations { get; init; } = "float";
+
     public required IReadOnlyList<PerplexityRow> Methods { get; init; }
 }
 

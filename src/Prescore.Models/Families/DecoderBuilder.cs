@@ -13,7 +13,7 @@ internal sealed class DecoderBuilder(DecoderPlan plan, string path, ITensorSourc
     private const string Head = "output.weight";
     private const string RopeDivisors = "rope_freqs.weight";
 
-    private readonly ModelTensors _tensors = new(source, plan.Names, options.Simd);
+    private readonly ModelTensors _tensors = new(source, plan.Names, options);
     private readonly ModelConfiguration _sizes = plan.Configuration;
     private float[] _divisors = [];
 

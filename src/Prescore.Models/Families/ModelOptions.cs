@@ -15,6 +15,12 @@ public sealed record ModelOptions
     /// <summary>SIMD path of the linear layers.</summary>
     public SimdPath Simd { get; init; } = SimdPaths.Best;
 
+    /// <summary>
+    /// What decoders' linear layers make of activations before they multiply them. <see cref="ActivationPrecision.Int8"/> makes prompts
+    /// faster where weights are four-bit numbers, and shifts perplexity by some 0.1 to 0.2 %.
+    /// </summary>
+    public ActivationPrecision Activations { get; init; } = ActivationPrecision.Float;
+
     /// <summary>Threads of the linear layers, at least 1.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 }

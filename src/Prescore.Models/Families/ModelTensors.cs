@@ -10,7 +10,7 @@ namespace Prescore.Models.Families;
 /// Reads a model's tensors by GGUF's names, whatever the file calls them, as floats or as matrices, checking shapes and
 /// values, and knows at the end which ones nobody asked for. Safe to call from many threads.
 /// </summary>
-internal sealed class ModelTensors(ITensorSource source, TensorNames names, SimdPath simd)
+internal sealed class ModelTensors(ITensorSource source, TensorNames names, ModelOptions options)
 {
     private const string Advice = "convert the model anew";
 
@@ -78,7 +78,7 @@ internal sealed class ModelTensors(ITensorSource source, TensorNames names, Simd
             _read[tensors[i].Name] = true;
         }
         RequireRows(parts, tensors.Sum(tensor => tensor.Rows), rows, columns);
-        StoredMatrix matrix = StoredMatrix.Create(columns, simd, [.. tensors.Select(tensor => tensor.AsRows())]);
+        StoredMatrix matrix = StoredMatrix.Create(columns, options.Simd, options.Activations, [.. tensors.Select(tensor => tensor.AsRows())]);
         try
         {
             RequireFinite(matrix, tensors, threads);
@@ -105,7 +105,7 @@ internal sealed class ModelTensors(ITensorSource source, TensorNames names, Simd
                 turned[row * columns + column] = values[column * rows + row];
             }
         }
-        return PackedMatrix.Pack(turned, (int)rows, columns, simd);
+        return PackedMatrix.Pack(turned, (int)rows, columns, options.Simd);
     }
 
     /// <summary>A table [rows, columns] whose rows are read one by one, from the file as long as it is open.</summary>

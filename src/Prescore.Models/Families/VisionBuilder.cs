@@ -9,7 +9,7 @@ namespace Prescore.Models.Families;
 /// <summary>Builds a vision transformer from a plan and the tensors of a file.</summary>
 internal sealed class VisionBuilder(VisionPlan plan, ITensorSource source, ModelOptions options)
 {
-    private readonly ModelTensors _tensors = new(source, plan.Names, options.Simd);
+    private readonly ModelTensors _tensors = new(source, plan.Names, options);
     private readonly VisionConfiguration _sizes = plan.Configuration;
 
     /// <summary>Reads all weights.</summary>

@@ -15,7 +15,7 @@ namespace Prescore.Models.Inference;
 /// </summary>
 public static class SessionFile
 {
-    private const int Version = 2;
+    private const int Version = 3;
     private const int MaximumHeaderBytes = 1 << 20;
     private const int BufferBytes = 1 << 20;
     private const string Advice = "compute the session anew";
@@ -168,7 +168,7 @@ public static class SessionFile
 
     /// <summary>What a session was made with.</summary>
     private sealed record Header(
-        int FormatVersion, string Program, string Model, string Method, ulong Seed, string Storage, string Scaling, int Tokens)
+        int FormatVersion, string Program, string Model, string Method, ulong Seed, string Storage, string Scaling, string Activations, int Tokens)
     {
         /// <summary>The header of a session.</summary>
         public static Header Of(CausalSession session) => new(
@@ -179,6 +179,7 @@ public static class SessionFile
             session.Options.Seed,
             string.Join('+', session.SavableCaches().Select(cache => cache.Storage).Distinct()),
             session.Model.Options.Rope?.ToString() ?? "none",
+            session.Model.Options.Activations.ToString(),
             session.Length);
 
         /// <summary>Refuses to take up what was made with something else.</summary>
@@ -193,6 +194,7 @@ public static class SessionFile
                 ("seed", Seed, wanted.Seed),
                 ("storage", Storage, wanted.Storage),
                 ("scaling of positions", Scaling, wanted.Scaling),
+                ("activations", Activations, wanted.Activations),
             })
             {
                 if (!Equals(saved, now))

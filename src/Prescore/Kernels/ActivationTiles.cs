@@ -11,51 +11,34 @@ internal sealed unsafe class ActivationTiles : IDisposable
     private readonly NativeBuffer _memory;
     private readonly int _rows;
     private readonly int _depth;
-    private readonly int _chunks;
     private readonly int _tileRows;
     private readonly int _blockDepth;
 
     public ActivationTiles(int rows, int depth, int chunks, int tileRows, int blockDepth)
     {
-        (_rows, _depth, _chunks, _tileRows, _blockDepth) = (rows, depth, chunks, tileRows, blockDepth);
-        Count = (rows + tileRows - 1) / tileRows;
-        _memory = NativeBuffer.Rent((nint)Count * tileRows * depth);
+        (_rows, _depth, _tileRows, _blockDepth) = (rows, depth, tileRows, blockDepth);
+        Chunks = new RowChunks(rows, chunks, tileRows);
+        _memory = NativeBuffer.Rent((nint)Chunks.Tiles * tileRows * depth);
     }
 
-    /// <summary>Number of tiles over all chunks.</summary>
-    public int Count { get; }
-
-    /// <summary>Padded rows of the largest chunk.</summary>
-    public int LargestChunk => (Count + _chunks - 1) / _chunks * _tileRows;
-
-    /// <summary>First row of A in a chunk.</summary>
-    public int FirstRow(int chunk) => FirstTile(chunk) * _tileRows;
-
-    /// <summary>Rows of A in a chunk.</summary>
-    public int Rows(int chunk) => Math.Min(_rows, FirstRow(chunk + 1)) - FirstRow(chunk);
-
-    /// <summary>The same, up to whole tiles.</summary>
-    public int PaddedRows(int chunk) => FirstRow(chunk + 1) - FirstRow(chunk);
+    /// <summary>How the rows are cut.</summary>
+    public RowChunks Chunks { get; }
 
     /// <summary>A chunk's block of depth that begins at <paramref name="block"/>: its padded rows, dense.</summary>
     public float* Block(int chunk, int block) =>
-        _memory.Pointer + (nint)FirstRow(chunk) * _depth + (nint)block * PaddedRows(chunk);
+        _memory.Pointer + (nint)Chunks.FirstRow(chunk) * _depth + (nint)block * Chunks.PaddedRows(chunk);
 
     /// <summary>Copies one tile's rows out of A.</summary>
     /// <param name="a">A.</param>
     /// <param name="aStride">Floats from one row of A to the next.</param>
-    /// <param name="tile">The tile, 0 … <see cref="Count"/> − 1.</param>
+    /// <param name="tile">The tile.</param>
     public void Copy(float* a, nint aStride, int tile)
     {
-        int chunk = (int)(((long)tile * _chunks + _chunks - 1) / Count);
-        while (FirstTile(chunk) > tile)
-        {
-            chunk--;
-        }
+        int chunk = Chunks.ChunkOf(tile);
         for (int block = 0; block < _depth; block += _blockDepth)
         {
             int depth = Math.Min(_blockDepth, _depth - block);
-            float* to = Block(chunk, block) + (nint)(tile - FirstTile(chunk)) * _tileRows * depth;
+            float* to = Block(chunk, block) + (nint)(tile - Chunks.FirstTile(chunk)) * _tileRows * depth;
             for (int row = tile * _tileRows; row < (tile + 1) * _tileRows; row++, to += depth)
             {
                 var target = new Span<float>(to, depth);
@@ -72,6 +55,4 @@ internal sealed unsafe class ActivationTiles : IDisposable
     }
 
     public void Dispose() => _memory.Dispose();
-
-    private int FirstTile(int chunk) => (int)((long)Count * chunk / _chunks);
 }

@@ -6,7 +6,8 @@ namespace Prescore.Kernels;
 /// <summary>
 /// A <see cref="WeightMatrix"/> over weights as they are stored, such as the quantised blocks of a mapped file: nothing is
 /// copied when it is made. Products with many rows expand a panel at a time on the way into the micro-kernel; products
-/// with few rows (decoding) expand a row at a time and take dot products.
+/// with few rows (decoding) expand a row at a time and take dot products. Activations are floats, or on demand rounded to
+/// bytes first (<see cref="ActivationPrecision"/>).
 /// </summary>
 public abstract class StoredMatrix : WeightMatrix
 {
@@ -14,6 +15,9 @@ public abstract class StoredMatrix : WeightMatrix
         : base(rows, depth, simd)
     {
     }
+
+    /// <summary>What its products make of activations: what was asked for, where the formats of its parts allow it.</summary>
+    public abstract ActivationPrecision Activations { get; }
 
     /// <summary>The first row that holds a value that is not finite, or −1. Reads the blocks' scales, or every value of formats without.</summary>
     /// <param name="threads">Number of threads, at least 1.</param>
@@ -24,7 +28,16 @@ public abstract class StoredMatrix : WeightMatrix
     /// <param name="simd">The SIMD path of its products.</param>
     /// <param name="parts">The rows.</param>
     /// <exception cref="ArgumentException">No rows, a depth of broken blocks, or another number of bytes than the rows have.</exception>
-    public static StoredMatrix Create(int depth, SimdPath simd, params ReadOnlySpan<StoredRows> parts)
+    public static StoredMatrix Create(int depth, SimdPath simd, params ReadOnlySpan<StoredRows> parts) =>
+        Create(depth, simd, ActivationPrecision.Float, parts);
+
+    /// <summary>The same with activations of a given precision, where the formats of its parts allow it.</summary>
+    /// <param name="depth">Values a row, a multiple of every format's block length.</param>
+    /// <param name="simd">The SIMD path of its products.</param>
+    /// <param name="activations">What products make of activations.</param>
+    /// <param name="parts">The rows.</param>
+    /// <exception cref="ArgumentException">No rows, a depth of broken blocks, or another number of bytes than the rows have.</exception>
+    public static StoredMatrix Create(int depth, SimdPath simd, ActivationPrecision activations, params ReadOnlySpan<StoredRows> parts)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(depth, 1);
         long rows = 0;
@@ -43,16 +56,16 @@ public abstract class StoredMatrix : WeightMatrix
         }
         return simd switch
         {
-            SimdPath.Vector512 => new StoredMatrix<Kernel512>(depth, checked((int)rows), simd, parts),
-            SimdPath.Vector256 => new StoredMatrix<Kernel256>(depth, checked((int)rows), simd, parts),
-            _ => new StoredMatrix<KernelScalar>(depth, checked((int)rows), simd, parts),
+            SimdPath.Vector512 => new StoredMatrix<Kernel512>(depth, checked((int)rows), simd, activations, parts),
+            SimdPath.Vector256 => new StoredMatrix<Kernel256>(depth, checked((int)rows), simd, activations, parts),
+            _ => new StoredMatrix<KernelScalar>(depth, checked((int)rows), simd, activations, parts),
         };
     }
 }
 
 /// <summary>The products for one SIMD path.</summary>
-internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
-    where TKernel : IKernelPath
+internal sealed unsafe partial class StoredMatrix<TKernel> : StoredMatrix
+    where TKernel : IInt8KernelPath
 {
     private const int TileRows = 6;
 
@@ -75,7 +88,7 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
     private readonly int _panels;
     private bool _disposed;
 
-    public StoredMatrix(int depth, int rows, SimdPath simd, ReadOnlySpan<StoredRows> parts)
+    public StoredMatrix(int depth, int rows, SimdPath simd, ActivationPrecision activations, ReadOnlySpan<StoredRows> parts)
         : base(rows, depth, simd)
     {
         _segments = new Segment[parts.Length];
@@ -86,7 +99,10 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
             first += parts[i].Rows;
         }
         _panels = (rows + TKernel.PanelWidth - 1) / TKernel.PanelWidth;
+        Activations = Array.TrueForAll(_segments, segment => segment.Unpack is not null) ? activations : ActivationPrecision.Float;
     }
+
+    public override ActivationPrecision Activations { get; }
 
     private static int SliceDepth => Math.Min(BlockDepth, SliceFloats / TKernel.PanelWidth);
 
@@ -153,6 +169,10 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
             {
                 MultiplyFew(aData, aStride, m, cData, cStride, threads);
             }
+            else if (Activations == ActivationPrecision.Int8)
+            {
+                MultiplyManyInt8(aData, aStride, m, cData, cStride, threads);
+            }
             else
             {
                 MultiplyMany(aData, aStride, m, cData, cStride, threads);
@@ -189,6 +209,11 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
         for (int i = 0; i < m; i++)
         {
             CopyPadded(a + i * aStride, Depth, x + (nint)i * padded, padded);
+            if (Activations == ActivationPrecision.Int8)
+            {
+                // The floats that the numbers of a product with many rows stand for.
+                Int8Activations.RoundInPlace(x + (nint)i * padded, Depth);
+            }
         }
         Dictionary<ActivationOrder, RoundedActivations> rounded = m == 1 ? Round(x) : [];
         // Several items a thread even out what threads take; each as large as possible.
@@ -290,12 +315,12 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
     {
         int chunks = (m + ChunkRows - 1) / ChunkRows;
         using var tiles = new ActivationTiles(m, Depth, chunks, TileRows, BlockDepth);
-        ParallelItems.Run(tiles.Count, threads, tile => tiles.Copy(a, aStride, tile));
+        ParallelItems.Run(tiles.Chunks.Tiles, threads, tile => tiles.Copy(a, aStride, tile));
         int groups = Math.Max((_panels + GroupPanels - 1) / GroupPanels, Math.Min(_panels, 4 * threads / chunks));
         ParallelItems.Run(
             chunks * groups,
             threads,
-            () => new PanelWorkspace(tiles.LargestChunk, TKernel.PanelWidth, (_panels + groups - 1) / groups),
+            () => new PanelWorkspace(tiles.Chunks.Largest, TKernel.PanelWidth, (_panels + groups - 1) / groups),
             (workspace, item) =>
             {
                 (int group, int chunk) = Math.DivRem(item, chunks);
@@ -308,7 +333,7 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
 
     private void MultiplyGroup(PanelWorkspace workspace, ActivationTiles tiles, int chunk, int firstPanel, int endPanel)
     {
-        int width = TKernel.PanelWidth, rows = tiles.PaddedRows(chunk);
+        int width = TKernel.PanelWidth, rows = tiles.Chunks.PaddedRows(chunk);
         for (int block = 0; block < Depth; block += BlockDepth)
         {
             int depth = Math.Min(BlockDepth, Depth - block);
@@ -333,7 +358,7 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
 
     private void WriteGroup(PanelWorkspace workspace, ActivationTiles tiles, int chunk, int firstPanel, int endPanel, float* c, nint cStride)
     {
-        int width = TKernel.PanelWidth, first = tiles.FirstRow(chunk), rows = tiles.Rows(chunk), padded = tiles.PaddedRows(chunk);
+        int width = TKernel.PanelWidth, first = tiles.Chunks.FirstRow(chunk), rows = tiles.Chunks.Rows(chunk), padded = tiles.Chunks.PaddedRows(chunk);
         for (int row = 0; row < rows; row++)
         {
             for (int panel = firstPanel; panel < endPanel; panel++)
@@ -399,6 +424,9 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
         /// <summary>The order in which these read them.</summary>
         public ActivationOrder? Order { get; } = BlockExpanders.RoundedDotFor(part.Format, simd).Order;
 
+        /// <summary>Unpacking for products with activations of eight bits; null: none.</summary>
+        public BlockUnpacker? Unpack { get; } = FourBitBlocks.UnpackerFor(part.Format);
+
         /// <summary>Whether <see cref="ScalesFinite"/> tells of the values.</summary>
         public bool HasHalfScales => part.Format.HalfScales.Count > 0;
 
@@ -421,7 +449,10 @@ internal sealed unsafe class StoredMatrix<TKernel> : StoredMatrix
         public byte* Row(int row) => _data + (row - firstRow) * _rowBytes;
 
         public void Expand(int row, int first, int count, float* values) =>
-            _expand(Row(row) + first / part.Format.BlockLength * part.Format.BlockBytes, values, count);
+            _expand(Block(row, first), values, count);
+
+        /// <summary>The block that begins with a row's value <paramref name="first"/>.</summary>
+        public byte* Block(int row, int first) => Row(row) + first / part.Format.BlockLength * part.Format.BlockBytes;
 
         public void Dispose() => part.Bytes.Dispose();
     }

@@ -24,7 +24,7 @@ public sealed class PerplexityTests : IDisposable
         run.Error.ShouldBe("");
         JsonElement report = JsonDocument.Parse(File.ReadAllText(json)).RootElement;
         report.EnumerateObject().Select(field => field.Name).ShouldBe(
-            ["schema_version", "model", "text", "context", "skip", "tokens_scored", "seed", "threads", "methods"]);
+            ["schema_version", "model", "text", "context", "skip", "tokens_scored", "seed", "threads", "activations", "methods"]);
         report.GetProperty("model").GetProperty("file").GetString().ShouldBe("SmolLM2-135M-Instruct.Q4_1.gguf");
         report.GetProperty("text").GetProperty("sha256").GetString()!.Length.ShouldBe(64);
         report.GetProperty("context").GetInt32().ShouldBe(160);
@@ -49,6 +49,27 @@ public sealed class PerplexityTests : IDisposable
         Number(rows[2], "top1").ShouldBeGreaterThan(0.98);
         File.ReadAllBytes(plot)[1..4].ShouldBe("PNG"u8.ToArray());
         Directory.GetFiles(_folder.Path).Length.ShouldBe(2);
+    }
+
+    [Fact]
+    public void Activations_of_eight_bits_are_named_and_change_little()
+    {
+        JsonElement Report(params string[] more)
+        {
+            string json = _folder.File("p.json");
+            ToolRun run = ToolRun.Of(["perplexity", "--context", "96", "--skip", "32", "--methods", "exact", "--json", json, .. more]);
+            run.ExitCode.ShouldBe(0, run.Error);
+            return JsonDocument.Parse(File.ReadAllText(json)).RootElement;
+        }
+
+        JsonElement floats = Report(), bytes = Report("--activations", "int8");
+        floats.GetProperty("activations").GetString().ShouldBe("float");
+        bytes.GetProperty("activations").GetString().ShouldBe("int8");
+        double change = Number(bytes.GetProperty("methods")[0], "nll") - Number(floats.GetProperty("methods")[0], "nll");
+        Math.Abs(change).ShouldBeInRange(1e-6, 0.05);
+        ToolRun refused = ToolRun.Of("perplexity", "--activations", "int4");
+        refused.ExitCode.ShouldBe(2);
+        refused.Error.ShouldContain("--activations takes float or int8, not 'int4'");
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Numerics.Tensors;
 using System.Text.Json;
 using Prescore.Attention;
 using Prescore.Attention.Contracts;
+using Prescore.Kernels;
 using Prescore.Models.Families;
 using Prescore.Models.Formats.Safetensors;
 using Prescore.Models.Inference;
@@ -71,6 +72,30 @@ public class CausalSessionTests
         using CausalSession several = GoldenModels.ExactSession(three, threads: 3);
 
         GoldenModels.Prefill(several, tokens, 64).ShouldBe(GoldenModels.Prefill(single, tokens, 64));
+    }
+
+    /// <summary>Activations of eight bits: near those of floats, with the same bits for every cut of the prompt into pieces of more than a few tokens.</summary>
+    [Fact]
+    public void Rounded_activations_are_near_and_do_not_depend_on_cuts_and_threads()
+    {
+        string path = Path.Combine(SharedData.Repository, "models", "SmolLM2-135M-Instruct.Q4_1.gguf");
+        int[] tokens = [.. Enumerable.Range(0, 48).Select(i => 1000 + 37 * i)];
+        float[] Hidden(ModelOptions options, int cut)
+        {
+            using CausalModel model = CausalModel.Load(path, options);
+            using CausalSession session = GoldenModels.ExactSession(model);
+            int size = model.Configuration.HiddenSize;
+            var hidden = new float[tokens.Length * size];
+            session.Append(tokens.AsSpan(0, cut), hidden.AsSpan(0, cut * size));
+            session.Append(tokens.AsSpan(cut), hidden.AsSpan(cut * size));
+            return hidden;
+        }
+
+        float[] floats = Hidden(new ModelOptions(), 20), rounded = Hidden(new ModelOptions { Activations = ActivationPrecision.Int8, Threads = 2 }, 20);
+        var difference = new float[floats.Length];
+        TensorPrimitives.Subtract(rounded, floats, difference);
+        (TensorPrimitives.Norm<float>(difference) / TensorPrimitives.Norm<float>(floats)).ShouldBeInRange(1e-4f, 0.1f);
+        Hidden(new ModelOptions { Activations = ActivationPrecision.Int8, Threads = 1 }, 9).ShouldBe(rounded);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Prescore.Attention;
 using Prescore.Attention.Contracts;
 using Prescore.Attention.Exact;
+using Prescore.Kernels;
 using Prescore.Models.Families;
 using Prescore.Models.Formats;
 using Prescore.Models.Inference;
@@ -135,6 +136,8 @@ public class SessionFileTests
         Refusal(path, other, "exact", AttentionOptions.Default).ShouldContain("model of SHA-256");
         using CausalModel scaled = CausalModel.Load(folder.File("model.gguf"), new ModelOptions { Rope = new LinearScaling(2) });
         Refusal(path, scaled, "exact", AttentionOptions.Default).ShouldContain("scaling of positions");
+        using CausalModel rounding = CausalModel.Load(folder.File("model.gguf"), new ModelOptions { Activations = ActivationPrecision.Int8 });
+        Refusal(path, rounding, "exact", AttentionOptions.Default).ShouldContain("activations Float, not Int8");
     }
 
     [Fact]

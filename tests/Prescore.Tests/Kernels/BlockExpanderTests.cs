@@ -91,7 +91,7 @@ public class BlockExpanderTests
     }
 
     /// <summary>Every 256 values are multiples of a 32767th of the largest magnitude among them.</summary>
-    private static double[] Rounded(float[] row)
+    internal static double[] Rounded(float[] row)
     {
         var rounded = new double[row.Length];
         for (int i = 0; i < row.Length; i++)
