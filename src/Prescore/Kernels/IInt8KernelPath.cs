@@ -8,7 +8,7 @@ internal unsafe interface IInt8KernelPath : IKernelPath
     /// then c = fma(sum, scale · scale, c), c = fma(minimum, sum of activations, c), block after block: the same bits on every path.
     /// </summary>
     /// <param name="a">The tile's numbers, blocks of [8 words, 6 rows, 4] (<see cref="Int8Tiles"/>).</param>
-    /// <param name="factors">Blocks of the tile's six scales and six sums.</param>
+    /// <param name="factors">Blocks of the tile's scales and sums.</param>
     /// <param name="b">The panel's numbers, 0 … 15, blocks of [8 words, PanelWidth columns, 4].</param>
     /// <param name="scales">The panel's scales, blocks of [PanelWidth].</param>
     /// <param name="minimums">The panel's minimums, blocks of [PanelWidth].</param>

@@ -1,11 +1,12 @@
+using System.Runtime.Intrinsics;
 using Prescore.Memory;
 
 namespace Prescore.Kernels;
 
 /// <summary>
 /// The rows of A [m, depth] rounded to bytes (<see cref="Int8Activations"/>) in the order in which a product reads them: tiles
-/// of six rows, in them blocks of 32 values: numbers [8 words, 6 rows, 4], and six scales and six sums. Rows that lack in the
-/// last tile are zero.
+/// of six rows, in them blocks of 32 values: numbers [8 words, 6 rows, 4], and eight scales and eight sums, of which two are zero.
+/// Rows that lack in the last tile are zero.
 /// </summary>
 internal sealed unsafe class Int8Tiles : IDisposable
 {
@@ -15,11 +16,15 @@ internal sealed unsafe class Int8Tiles : IDisposable
     /// <summary>Bytes of a tile's numbers in one block.</summary>
     public const int NumberBytes = TileRows * Int8Activations.BlockLength;
 
-    /// <summary>Floats beside them.</summary>
-    public const int Factors = 2 * TileRows;
+    /// <summary>Floats beside them: scales, then sums.</summary>
+    public const int Factors = 2 * Sums;
+
+    /// <summary>The first sum among them.</summary>
+    public const int Sums = 8;
 
     private readonly NativeBuffer _memory;
     private readonly float* _factors;
+    private readonly sbyte* _numbers;
     private readonly int _rows;
     private readonly int _blocks;
 
@@ -28,15 +33,17 @@ internal sealed unsafe class Int8Tiles : IDisposable
         (_rows, _blocks) = (rows, depth / Int8Activations.BlockLength);
         Chunks = new RowChunks(rows, chunks, TileRows);
         nint tileBlocks = (nint)Chunks.Tiles * _blocks, words = tileBlocks * NumberBytes / sizeof(float);
-        _memory = NativeBuffer.Rent(words + tileBlocks * Factors);
-        _factors = _memory.Pointer + words;
+        // The last word is read as if it had eight rows.
+        _memory = NativeBuffer.Rent(tileBlocks * Factors + words + Vector256<int>.Count);
+        _factors = _memory.Pointer;
+        _numbers = (sbyte*)(_factors + tileBlocks * Factors);
     }
 
     /// <summary>How the rows are cut.</summary>
     public RowChunks Chunks { get; }
 
     /// <summary>A tile's numbers from a block on.</summary>
-    public sbyte* NumbersOf(int tile, int block) => (sbyte*)_memory.Pointer + ((nint)tile * _blocks + block) * NumberBytes;
+    public sbyte* NumbersOf(int tile, int block) => _numbers + ((nint)tile * _blocks + block) * NumberBytes;
 
     /// <summary>A tile's scales and sums from a block on.</summary>
     public float* FactorsOf(int tile, int block) => _factors + ((nint)tile * _blocks + block) * Factors;
@@ -53,20 +60,14 @@ internal sealed unsafe class Int8Tiles : IDisposable
         if (rows < TileRows)
         {
             new Span<byte>(numbers, _blocks * NumberBytes).Clear();
-            new Span<float>(factors, _blocks * Factors).Clear();
         }
-        int* rounded = stackalloc int[Int8Activations.BlockWords];
-        for (int block = 0; block < _blocks; block++, numbers += NumberBytes / sizeof(int), factors += Factors)
+        a += first * aStride;
+        for (int block = 0; block < _blocks; block++)
         {
-            for (int row = 0; row < rows; row++)
-            {
-                (factors[row], factors[TileRows + row]) =
-                    Int8Activations.Round(a + (first + row) * aStride + (nint)block * Int8Activations.BlockLength, (sbyte*)rounded);
-                for (int word = 0; word < Int8Activations.BlockWords; word++)
-                {
-                    numbers[word * TileRows + row] = rounded[word];
-                }
-            }
+            Int8Activations.Round(a, aStride, rows, numbers, factors);
+            a += Int8Activations.BlockLength;
+            numbers += NumberBytes / sizeof(int);
+            factors += Factors;
         }
     }
 

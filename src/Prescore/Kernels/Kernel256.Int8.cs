@@ -87,7 +87,7 @@ internal readonly unsafe partial struct Kernel256 : IInt8KernelPath
     private static void AddBlock(
         Vector256<short> s0, Vector256<short> s1, float* scales, float* minimums, float* factors, float* c)
     {
-        Vector256<float> scale = Vector256.Create(factors[0]), sum = Vector256.Create(factors[Int8Tiles.TileRows]);
+        Vector256<float> scale = Vector256.Create(factors[0]), sum = Vector256.Create(factors[Int8Tiles.Sums]);
         AddBlock(s0, Vector256.Load(scales) * scale, Vector256.Load(minimums), sum, c);
         AddBlock(s1, Vector256.Load(scales + 8) * scale, Vector256.Load(minimums + 8), sum, c + 8);
     }

@@ -102,7 +102,7 @@ internal readonly unsafe partial struct Kernel512 : IInt8KernelPath
     private static void AddBlock(
         Vector512<short> s0, Vector512<short> s1, Vector512<short> s2, Vector512<short> s3, float* scales, float* minimums, float* factors, float* c)
     {
-        Vector512<float> scale = Vector512.Create(factors[0]), sum = Vector512.Create(factors[Int8Tiles.TileRows]);
+        Vector512<float> scale = Vector512.Create(factors[0]), sum = Vector512.Create(factors[Int8Tiles.Sums]);
         AddBlock(s0, Vector512.Load(scales) * scale, Vector512.Load(minimums), sum, c);
         AddBlock(s1, Vector512.Load(scales + 16) * scale, Vector512.Load(minimums + 16), sum, c + 16);
         AddBlock(s2, Vector512.Load(scales + 32) * scale, Vector512.Load(minimums + 32), sum, c + 32);

@@ -27,7 +27,7 @@ internal readonly unsafe partial struct KernelScalar : IInt8KernelPath
                         sum += a[(word * Rows + row) * Word + at] * b[(word * width + column) * Word + at];
                     }
                     float product = MathF.FusedMultiplyAdd(sum, scales[column] * factors[row], c[row * width + column]);
-                    c[row * width + column] = MathF.FusedMultiplyAdd(minimums[column], factors[Rows + row], product);
+                    c[row * width + column] = MathF.FusedMultiplyAdd(minimums[column], factors[Int8Tiles.Sums + row], product);
                 }
             }
             a += Int8Tiles.NumberBytes;
