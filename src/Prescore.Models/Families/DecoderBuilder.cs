@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using Prescore.Attention.Contracts;
 using Prescore.Kernels;
@@ -13,6 +14,7 @@ internal sealed class DecoderBuilder(DecoderPlan plan, string path, ITensorSourc
     private const string Head = "output.weight";
     private const string RopeDivisors = "rope_freqs.weight";
 
+    private readonly ConcurrentDictionary<RotaryPlan, RotaryEmbedding> _rotaries = [];
     private readonly ModelTensors _tensors = new(source, plan.Names, options);
     private readonly ModelConfiguration _sizes = plan.Configuration;
     private float[] _divisors = [];
@@ -129,7 +131,8 @@ internal sealed class DecoderBuilder(DecoderPlan plan, string path, ITensorSourc
             QueriesKeysValues = ReadProjection(Name),
             QueryNorm = plan.HeadNorms ? Norm(Name("attn_q_norm"), d) : null,
             KeyNorm = plan.HeadNorms ? Norm(Name("attn_k_norm"), d) : null,
-            Rotary = plan.Rotary(layer)?.Create(_divisors, options.Rope),
+            // One for all layers that turn alike: its angles are computed once for all of them.
+            Rotary = plan.Rotary(layer) is RotaryPlan rotary ? _rotaries.GetOrAdd(rotary, kind => kind.Create(_divisors, options.Rope)) : null,
             AttentionOutput = ReadLinear(plan.OutputBias, hidden, (long)_sizes.QueryHeads * d, Name("attn_output")),
             AfterAttention = plan.BranchNorms ? Norm(Name("post_attention_norm"), hidden) : null,
             FeedForwardNorm = Norm(Name("ffn_norm"), hidden),

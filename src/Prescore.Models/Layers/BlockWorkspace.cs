@@ -30,11 +30,8 @@ public sealed class BlockWorkspace
     /// <summary>The feed-forward layer's inner rows.</summary>
     internal Memory<float> Inner { get; private set; }
 
-    /// <summary>Cosines for the rotary embedding, [rows, rotated dimensions].</summary>
-    internal Memory<float> Cosines { get; private set; }
-
-    /// <summary>Signed sines for the rotary embedding, [rows, rotated dimensions].</summary>
-    internal Memory<float> Sines { get; private set; }
+    /// <summary>Angles of the rotary embeddings.</summary>
+    internal RotaryAngles Angles { get; } = new();
 
     /// <summary>Rows that there is room for.</summary>
     public int Rows { get; private set; }
@@ -55,8 +52,6 @@ public sealed class BlockWorkspace
         Projected = new float[checked(chunk * _widths.Hidden)];
         QueriesKeysValues = new float[checked(chunk * _widths.Projection)];
         Inner = new float[checked(chunk * _widths.Inner)];
-        Cosines = new float[checked(chunk * _widths.Rotated)];
-        Sines = new float[checked(chunk * _widths.Rotated)];
     }
 }
 
@@ -73,5 +68,6 @@ public readonly record struct BlockWidths(int Hidden, int Projection, int Inner,
 
     /// <summary>Bytes of a workspace for a prompt of <paramref name="rows"/> rows.</summary>
     public long Bytes(int rows) =>
-        sizeof(float) * (long)Math.Min(rows, BlockWorkspace.MaxChunkRows) * (2L * Hidden + Projection + Inner + 2L * Rotated);
+        sizeof(float) * ((long)Math.Min(rows, BlockWorkspace.MaxChunkRows) * (2L * Hidden + Projection + Inner)
+            + Math.Min(rows, (long)RotaryAngles.Chunks * BlockWorkspace.MaxChunkRows) * 2 * Rotated);
 }

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Prescore.Kernels;
 
 namespace Prescore.Models.Layers;
 
@@ -46,6 +47,11 @@ public sealed class FeedForward : IDisposable
         ParallelRows.Run(rows, threads, row =>
         {
             Span<float> values = inner.Span.Slice(row * _up.Outputs, _up.Outputs);
+            if (_gated && _activation == Activation.Silu)
+            {
+                SwiGlu.Apply(values[.._down.Inputs], values[_down.Inputs..]);
+                return;
+            }
             Activations.Apply(_activation, values[.._down.Inputs]);
             if (_gated)
             {

@@ -69,7 +69,8 @@ public sealed class TransformerBlock : IDisposable
     {
         Normalise(AttentionNorm, hidden, rows, workspace, threads);
         QueriesKeysValues.Apply(workspace.Normalised.Span, HiddenSize, rows, workspace.QueriesKeysValues.Span, threads);
-        ParallelRows.Run(rows, threads, row => SplitHeads(row, position + row, queries.Span, keys.Span, values.Span, workspace));
+        RotaryAngles.Chunk? angles = Rotary is null ? null : workspace.Angles.Of(Rotary, position, rows, threads);
+        ParallelRows.Run(rows, threads, row => SplitHeads(row, queries.Span, keys.Span, values.Span, workspace, angles));
     }
 
     /// <summary>Adds attention's projected output and the feed-forward layer to some rows of the residual stream.</summary>
@@ -113,18 +114,16 @@ public sealed class TransformerBlock : IDisposable
     }
 
     /// <summary>Norms and turns one row's queries and keys and copies them and its values to where attention reads them.</summary>
-    private void SplitHeads(int row, int position, Span<float> queries, Span<float> keys, Span<float> values, BlockWorkspace workspace)
+    private void SplitHeads(int row, Span<float> queries, Span<float> keys, Span<float> values, BlockWorkspace workspace, RotaryAngles.Chunk? angles)
     {
         int d = Shape.HeadDimension;
         int queryWidth = Shape.QueryHeads * d, keyWidth = Shape.KeyValueHeads * d, valueWidth = Shape.KeyValueHeads * Shape.ValueDimension;
         Span<float> projected = workspace.QueriesKeysValues.Span.Slice(row * QueriesKeysValues.Outputs, QueriesKeysValues.Outputs);
         NormHeads(QueryNorm, projected[..queryWidth]);
         NormHeads(KeyNorm, projected.Slice(queryWidth, keyWidth));
-        if (Rotary is not null)
+        if (Rotary is not null && angles is not null)
         {
-            Span<float> cosines = workspace.Cosines.Span.Slice(row * Rotary.Dimensions, Rotary.Dimensions);
-            Span<float> sines = workspace.Sines.Span.Slice(row * Rotary.Dimensions, Rotary.Dimensions);
-            Rotary.Angles(position, cosines, sines);
+            ReadOnlySpan<float> cosines = angles.Cosines(row), sines = angles.Sines(row);
             for (int head = 0; head < Shape.QueryHeads + Shape.KeyValueHeads; head++)
             {
                 Rotary.Rotate(projected.Slice(head * d, d), cosines, sines);

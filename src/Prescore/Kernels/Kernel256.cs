@@ -221,7 +221,7 @@ internal readonly unsafe partial struct Kernel256 : IKernelPath
     /// e^x for x ≤ 0, by <see cref="ExpConstants"/>; arguments below −87.3 count as −87.3.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Exp(Vector256<float> x)
+    internal static Vector256<float> Exp(Vector256<float> x)
     {
         x = Vector256.MaxNative(x, Vector256.Create(ExpConstants.Lowest));
         Vector256<float> shifted = Vector256.FusedMultiplyAdd(x, Vector256.Create(ExpConstants.Log2E), Vector256.Create(ExpConstants.RoundingShift));

@@ -27,6 +27,29 @@ public class LayerTests
     }
 
     [Fact]
+    public void Gates_equal_their_formula()
+    {
+        foreach (int length in new[] { 0, 1, 7, 16, 257, 1000 })
+        {
+            float[] gate = [.. Enumerable.Range(0, length).Select(i => 200f * i / length - 100)], up = [.. Enumerable.Range(0, length + 1).Select(i => 3 - i % 7f)];
+            float[] actual = [.. gate];
+
+            SwiGlu.Apply(actual, up);
+
+            for (int i = 0; i < length; i++)
+            {
+                double expected = gate[i] / (1 + Math.Exp(-gate[i])) * up[i];
+                ((double)actual[i]).ShouldBe(expected, 1e-6 * Math.Abs(expected) + 1e-35);
+            }
+        }
+        float[] strange = [.. Enumerable.Repeat(float.NaN, 20), float.PositiveInfinity, float.NegativeInfinity];
+        SwiGlu.Apply(strange, [.. Enumerable.Repeat(1f, strange.Length)]);
+        strange[..20].ShouldAllBe(value => float.IsNaN(value));
+        strange[20].ShouldBe(float.PositiveInfinity);
+        Should.Throw<ArgumentException>(() => SwiGlu.Apply(new float[2], new float[1]));
+    }
+
+    [Fact]
     public void The_tails_of_the_normal_distribution_are_computed_not_subtracted()
     {
         float[] values = [-5, -4, -3];
