@@ -1,3 +1,4 @@
+using System.Buffers;
 using Prescore.Kernels;
 using Prescore.Numerics;
 
@@ -30,12 +31,13 @@ internal sealed class RelativeDistances : IDisposable
         _offsets = new float[count];
         Average(targets, count, _mean);
         double meanSquare = ShortVectors.DotInDouble(_mean, _mean);
-        var rows = new float[count * dimension];
+        float[] pooled = ArrayPool<float>.Shared.Rent(count * dimension);
+        Span<float> rows = pooled.AsSpan(0, count * dimension);
         for (int j = 0; j < count; j++)
         {
             ReadOnlySpan<float> target = targets.Slice(j * dimension, dimension);
             _offsets[j] = FiniteScores.From(factor * (ShortVectors.DotInDouble(target, target) - meanSquare));
-            Span<float> row = rows.AsSpan(j * dimension, dimension);
+            Span<float> row = rows.Slice(j * dimension, dimension);
             for (int l = 0; l < row.Length; l++)
             {
                 row[l] = (float)(-2 * factor * ((double)target[l] - _mean[l]));
@@ -43,6 +45,7 @@ internal sealed class RelativeDistances : IDisposable
         }
         FiniteScores.Clamp(rows);
         _rows = PackedMatrix.Pack(rows, count, dimension, simd);
+        ArrayPool<float>.Shared.Return(pooled);
         Chunk = Math.Clamp(ChunkFloats / count, 6, LargestChunk) / 6 * 6;
     }
 

@@ -18,7 +18,7 @@ internal sealed unsafe class NativeBuffer : IDisposable
     private NativeBuffer(long bytes, bool pooled, nint length)
     {
         (_bytes, _pooled, Length) = (bytes, pooled, length);
-        _pointer = RegionMemory.Rent(bytes);
+        _pointer = pooled ? RegionMemory.Rent(bytes) : RegionMemory.Map(bytes);
     }
 
     ~NativeBuffer() => Release(keep: false);
@@ -39,7 +39,7 @@ internal sealed unsafe class NativeBuffer : IDisposable
         return bytes > LargestPooled ? Allocate(length) : new NativeBuffer((long)BitOperations.RoundUpToPowerOf2((ulong)bytes), pooled: true, length);
     }
 
-    /// <summary>Floats that stay for long (weights): exactly as many as asked for, freed when disposed of.</summary>
+    /// <summary>Floats that stay for long (weights), or that larger ones will take the place of: exactly as many as asked for, freed when disposed of.</summary>
     public static NativeBuffer Allocate(nint length) => new(Math.Max(1, (long)length) * sizeof(float), pooled: false, length);
 
     /// <summary>Sets all floats to zero.</summary>
@@ -47,9 +47,20 @@ internal sealed unsafe class NativeBuffer : IDisposable
 
     public void Dispose()
     {
-        Release(_pooled);
+        Release(keep: true);
         GC.SuppressFinalize(this);
     }
 
-    private void Release(bool keep) => RegionMemory.Return(Interlocked.Exchange(ref _pointer, 0), _bytes, keep);
+    private void Release(bool keep)
+    {
+        nint memory = Interlocked.Exchange(ref _pointer, 0);
+        if (_pooled)
+        {
+            RegionMemory.Return(memory, _bytes, keep);
+        }
+        else
+        {
+            RegionMemory.Unmap(memory, _bytes);
+        }
+    }
 }

@@ -4,15 +4,22 @@ using System.Runtime.InteropServices;
 namespace Prescore.Memory;
 
 /// <summary>
-/// The pool of unmanaged memory, aligned to a cache line. Indices grow piece by piece and drop the old ones, and calls rent
-/// the same buffers again and again: freed memory is kept up to a limit for the next renter of that size, so that neither
-/// touches fresh pages.
+/// Unmanaged memory, aligned to a cache line. Calls rent the same buffers again and again: freed memory is kept up to a limit
+/// for the next renter of that size, so that it touches no fresh pages. What grows by moving leaves sizes that nobody asks
+/// for again: it is mapped (<see cref="Map"/>), so that the system has it back at once.
 /// </summary>
 internal static unsafe class RegionMemory
 {
     private const int Alignment = 64;
 
     private const long LargestPooled = 256L << 20;
+
+    /// <summary>Smaller memory would be mostly the unused part of its last page.</summary>
+    private const long LeastMapped = 64 << 10;
+
+    // Constants of Linux on every processor that .NET runs on.
+    private const int ReadWrite = 1 | 2;
+    private const int PrivateAnonymous = 2 | 0x20;
 
     private static readonly ConcurrentDictionary<long, ConcurrentStack<nint>> Free = new();
     private static long _pooled;
@@ -59,4 +66,55 @@ internal static unsafe class RegionMemory
         Interlocked.Add(ref _pooled, bytes);
         Free.GetOrAdd(bytes, static _ => new ConcurrentStack<nint>()).Push(memory);
     }
+
+    /// <summary>
+    /// Memory of something that grows by moving. Pages that were not touched take no room, and none is kept in the C library's
+    /// heap, which would be left with holes. 0 for none; given back by <see cref="Unmap"/>.
+    /// </summary>
+    /// <exception cref="OutOfMemoryException">The system has none.</exception>
+    public static nint Map(long bytes)
+    {
+        if (!IsMapped(bytes))
+        {
+            return bytes == 0 ? 0 : Count(bytes, (nint)NativeMemory.AlignedAlloc((nuint)bytes, Alignment));
+        }
+        nint memory = mmap(0, (nuint)bytes, ReadWrite, PrivateAnonymous, -1, 0);
+        return memory == -1 ? throw new OutOfMemoryException() : Count(bytes, memory);
+    }
+
+    /// <summary>Gives memory of <see cref="Map"/> back; 0 is ignored.</summary>
+    /// <param name="memory">The memory.</param>
+    /// <param name="bytes">Its size.</param>
+    public static void Unmap(nint memory, long bytes)
+    {
+        if (memory == 0)
+        {
+            return;
+        }
+        _held -= bytes;
+        if (IsMapped(bytes))
+        {
+            _ = munmap(memory, (nuint)bytes);
+        }
+        else
+        {
+            NativeMemory.AlignedFree((void*)memory);
+        }
+    }
+
+    private static bool IsMapped(long bytes) => bytes >= LeastMapped && OperatingSystem.IsLinux();
+
+    private static nint Count(long bytes, nint memory)
+    {
+        _held += bytes;
+        return memory;
+    }
+
+    [DllImport("libc")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern nint mmap(nint address, nuint length, int protection, int flags, int file, long offset);
+
+    [DllImport("libc")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int munmap(nint address, nuint length);
 }

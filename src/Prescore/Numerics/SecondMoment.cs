@@ -31,6 +31,9 @@ internal sealed class SecondMoment(int dimension)
     /// <summary>Sum of the vectors' weights: each came with 1 and has decayed since.</summary>
     public double Weight { get; private set; }
 
+    /// <summary>Bytes held.</summary>
+    public long Bytes => sizeof(double) * Step * (long)(_sum.Length + _wide.Length);
+
     /// <summary>Adds vectors with weight 1.</summary>
     /// <param name="rows">Dense [any number, d].</param>
     public void Add(ReadOnlySpan<float> rows)

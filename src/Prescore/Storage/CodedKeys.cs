@@ -12,6 +12,9 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
     /// <summary>Rows are padded with zeros to a multiple of it: a cache line.</summary>
     public const int Padding = 32;
 
+    /// <summary>Keys that there is room for at first.</summary>
+    private const int LeastKeys = 64;
+
     private nint _keys;
     private nint _values;
     private nint _scales;
@@ -65,7 +68,7 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
     {
         if (Count == Capacity)
         {
-            Reserve(Count + Math.Max(Count / 4, 64));
+            Reserve(Math.Max(Count + 1, LeastKeys));
         }
         float keyScale = ShortCodes.ScaleOf(key, ShortCodes.KeyLevels), valueScale = ShortCodes.ScaleOf(value, ShortCodes.ValueLevels);
         ShortCodes.Encode(key, keyScale, ShortCodes.KeyLevels, new Span<short>(Keys + (nint)Count * KeyStride, KeyStride));
@@ -124,12 +127,12 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
         }
     }
 
-    /// <summary>Makes room for <paramref name="count"/> keys.</summary>
+    /// <summary>Makes room for <paramref name="count"/> keys: just that where it is much more than there is, else a quarter more than there is.</summary>
     public void Reserve(int count)
     {
         if (count > Capacity)
         {
-            Resize(count);
+            Resize(Math.Max(count, Capacity + Capacity / 4));
         }
     }
 
@@ -150,17 +153,17 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
 
     private nint Grown(nint from, int capacity, long bytes)
     {
-        nint memory = RegionMemory.Rent(capacity * bytes);
+        nint memory = RegionMemory.Map(capacity * bytes);
         Buffer.MemoryCopy((void*)from, (void*)memory, capacity * bytes, Count * bytes);
         return memory;
     }
 
     private void Free()
     {
-        RegionMemory.Return(Interlocked.Exchange(ref _keys, 0), Capacity * sizeof(short) * (long)KeyStride);
-        RegionMemory.Return(Interlocked.Exchange(ref _values, 0), Capacity * sizeof(short) * (long)ValueStride);
-        RegionMemory.Return(Interlocked.Exchange(ref _scales, 0), Capacity * 2L * sizeof(float));
-        RegionMemory.Return(Interlocked.Exchange(ref _logWeights, 0), Capacity * (long)sizeof(float));
+        RegionMemory.Unmap(Interlocked.Exchange(ref _keys, 0), Capacity * sizeof(short) * (long)KeyStride);
+        RegionMemory.Unmap(Interlocked.Exchange(ref _values, 0), Capacity * sizeof(short) * (long)ValueStride);
+        RegionMemory.Unmap(Interlocked.Exchange(ref _scales, 0), Capacity * 2L * sizeof(float));
+        RegionMemory.Unmap(Interlocked.Exchange(ref _logWeights, 0), Capacity * (long)sizeof(float));
         Capacity = 0;
     }
 }

@@ -1,5 +1,7 @@
 using Prescore.Attention;
+using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
+using Prescore.Kernels;
 using Prescore.Memory;
 using Prescore.Scoring;
 using Prescore.Tests.Scoring;
@@ -74,6 +76,39 @@ public class OwnershipTests
         fork.Dispose();
         cache.Dispose();
         RegionMemory.HeldByThread.ShouldBe(before);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(100)]
+    [InlineData(300_001)]
+    public unsafe void Mapped_memory_of_any_size_can_be_written_and_given_back(int bytes)
+    {
+        long before = RegionMemory.HeldByThread;
+        nint memory = RegionMemory.Map(bytes);
+        (memory % 64).ShouldBe(0);
+        new Span<byte>((void*)memory, bytes).Fill(7);
+        RegionMemory.HeldByThread.ShouldBe(before + bytes);
+        RegionMemory.Unmap(memory, bytes);
+        RegionMemory.HeldByThread.ShouldBe(before);
+        RegionMemory.Map(0).ShouldBe(0);
+    }
+
+    [Fact]
+    public void Layers_share_batches_until_the_last_of_a_shape_is_gone()
+    {
+        var pools = new QueryBatchPools();
+        var shape = new BatchShape(SimdPath.Scalar, Rows: 8, Dimension: 8, ValueDimension: 8, Rank: 4);
+        long before = RegionMemory.HeldByThread;
+        QueryBatchPool first = pools.Share(shape), second = pools.Share(shape);
+        second.ShouldBeSameAs(first);
+        pools.Share(shape with { Rows = 16 }).ShouldNotBeSameAs(first);
+        first.Return(first.Rent());
+        pools.Release(first);
+        RegionMemory.HeldByThread.ShouldBeGreaterThan(before);
+        pools.Release(second);
+        RegionMemory.HeldByThread.ShouldBe(before);
+        pools.Share(shape).ShouldNotBeSameAs(first);
     }
 
     [Fact]

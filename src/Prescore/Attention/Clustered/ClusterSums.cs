@@ -172,6 +172,9 @@ internal sealed class ClusterSums(CodedKeys store, int firstKey)
         return kept;
     }
 
+    /// <summary>Gives all memory back: nothing joins any more.</summary>
+    public void Complete() => (_counts, _changed, _weights, _keys, _values, _means, _clusters) = ([], [], [], [], [], [], 0);
+
     private void AddValue(int cluster, int number)
     {
         store.ReadValue(firstKey + number, _value);

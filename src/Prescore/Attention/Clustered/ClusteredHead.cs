@@ -72,7 +72,7 @@ internal sealed partial class ClusteredHead : IDisposable
     public int BlockStart => Block * _options.BlockSize;
 
     /// <summary>Bytes held.</summary>
-    public long Bytes => Index.Bytes + Near.Bytes + Queries.Bytes;
+    public long Bytes => Index.Bytes + Near.Bytes + Queries.Bytes + Threshold.Bytes;
 
     /// <summary>Appends tokens to the near part.</summary>
     public void Append(MatrixView keys, MatrixView values, ReadOnlySpan<float> logWeights, int firstRow, int count)

@@ -4,11 +4,11 @@ using Prescore.Attention.Core;
 namespace Prescore.Attention.Clustered;
 
 /// <summary>The cache of one layer for Clustered attention: the index is where the keys and values live.</summary>
-internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShape shape, AttentionOptions run, ClusteredLayer layer)
+internal sealed class ClusteredKeyValueCache(CacheShape shape, AttentionOptions run, ClusteredLayer layer)
     : KeyValueCache(shape, run, layer.Length), ICertifiedCache
 {
-    public ClusteredKeyValueCache(ClusteredOptions options, CacheShape shape, AttentionOptions run)
-        : this(options, shape, run, new ClusteredLayer(options, shape, run, weighted: false))
+    public ClusteredKeyValueCache(ClusteredOptions options, QueryBatchPools pools, CacheShape shape, AttentionOptions run)
+        : this(shape, run, new ClusteredLayer(options, pools, shape, run, weighted: false))
     {
     }
 
@@ -21,7 +21,7 @@ internal sealed class ClusteredKeyValueCache(ClusteredOptions options, CacheShap
 
     public IReadOnlyList<HeadCertificate> Certificates() => layer.Certificates();
 
-    protected override KeyValueCache Copy() => new ClusteredKeyValueCache(options, Shape, Options, layer.Fork());
+    protected override KeyValueCache Copy() => new ClusteredKeyValueCache(Shape, Options, layer.Fork());
 
     public override void Dispose() => layer.Dispose();
 

@@ -21,17 +21,24 @@ internal sealed class ClusteredLayer : IDisposable
     private readonly int _itemPositions;
     private readonly AttentionOptions _run;
     private readonly ClusteredHead[] _heads;
+    private readonly QueryBatchPools _pools;
     private readonly QueryBatchPool _batches;
     private bool _disposed;
 
-    public ClusteredLayer(ClusteredOptions options, CacheShape shape, AttentionOptions run, bool weighted)
+    /// <param name="options">The method's settings.</param>
+    /// <param name="pools">What layers of the method share.</param>
+    /// <param name="shape">Heads and sizes.</param>
+    /// <param name="run">Threads, SIMD path, seed, layer.</param>
+    /// <param name="weighted">Whether keys have log-weights.</param>
+    public ClusteredLayer(ClusteredOptions options, QueryBatchPools pools, CacheShape shape, AttentionOptions run, bool weighted)
     {
         _options = options;
+        _pools = pools;
         _shape = shape;
         _run = run;
         _itemPositions = ItemPositions(shape, run.Threads);
         int rows = Math.Max(_itemPositions, options.Probes) * (shape.QueryHeads / shape.KeyValueHeads);
-        _batches = QueryBatchPool.Share(new BatchShape(run.Simd, run.Threads, rows, shape.HeadDimension, shape.ValueDimension, options.SketchRank));
+        _batches = pools.Share(new BatchShape(run.Simd, rows, shape.HeadDimension, shape.ValueDimension, options.SketchRank));
         _heads = [.. Enumerable.Range(0, shape.KeyValueHeads).Select(head => new ClusteredHead(options, run, shape, head, weighted))];
     }
 
@@ -77,7 +84,7 @@ internal sealed class ClusteredLayer : IDisposable
     /// <summary>A layer with the same tokens; the index is built anew from the stored keys.</summary>
     public ClusteredLayer Fork()
     {
-        var fork = new ClusteredLayer(_options, _shape, _run, weighted: false) { Length = Length };
+        var fork = new ClusteredLayer(_options, _pools, _shape, _run, weighted: false) { Length = Length };
         ParallelItems.Run(_heads.Length, _run.Threads, head => fork._heads[head].CopyFrom(_heads[head], Length));
         return fork;
     }
@@ -114,7 +121,7 @@ internal sealed class ClusteredLayer : IDisposable
         if (!_disposed)
         {
             _disposed = true;
-            _batches.Release();
+            _pools.Release(_batches);
         }
     }
 

@@ -318,7 +318,7 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
         _memory?.Dispose();
         var measured = new ScratchLayout(0);
         LayOut(ref measured);
-        _memory = NativeBuffer.Rent(measured.Used / sizeof(float));
+        _memory = NativeBuffer.Allocate(measured.Used / sizeof(float));
         // Also what lies behind the ends of rows and lists is read, and must be numbers.
         _memory.Clear();
         var layout = new ScratchLayout((nint)_memory.Pointer);

@@ -81,7 +81,7 @@ internal sealed class KeySegment : IDisposable
     public long Products { get; private set; }
 
     /// <summary>Bytes held.</summary>
-    public long Bytes => Tiles.Bytes + sizeof(ushort) * (long)_labels.Length + _sums.Bytes + _sketcher.Bytes;
+    public long Bytes => Tiles.Bytes + sizeof(ushort) * (long)_labels.Length + _sums.Bytes + _sketcher.Bytes + (Basis?.Bytes ?? 0);
 
     private bool RefinementDue => Count > _countAtRefinement
         && (Count >= Size
@@ -127,6 +127,7 @@ internal sealed class KeySegment : IDisposable
     private void Complete()
     {
         _labels = [];
+        _sums.Complete();
         _sketcher.Complete();
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Numerics.Tensors;
 using Prescore.Kernels;
 using Prescore.Memory;
@@ -20,11 +21,14 @@ internal sealed class KeySketcher(IndexSettings settings, CodedKeys store, int f
     private float[] _distances = [];
     private float[] _lengths = [];
 
+    /// <summary>Second moment of keys about their centres, of one fit after the other.</summary>
+    private SecondMoment? _keyMoment;
+
     /// <summary>What sketches are made with.</summary>
     public SketchBasis? Basis { get; private set; } = start;
 
     /// <summary>Bytes held.</summary>
-    public long Bytes => sizeof(float) * (long)(_anchors.Length + _distances.Length + _lengths.Length);
+    public long Bytes => sizeof(float) * (long)(_anchors.Length + _distances.Length + _lengths.Length) + (_keyMoment?.Bytes ?? 0);
 
     /// <summary>The basis for the queries so far and the keys' places in their clusters.</summary>
     /// <param name="labels">Cluster of each key.</param>
@@ -32,12 +36,14 @@ internal sealed class KeySketcher(IndexSettings settings, CodedKeys store, int f
     /// <param name="clusters">Number of clusters.</param>
     public void Fit(ReadOnlySpan<ushort> labels, ReadOnlySpan<float> means, int clusters)
     {
-        int dimension = settings.Dimension;
-        var queries = new double[dimension * dimension];
-        var keys = new double[dimension * dimension];
+        int dimension = settings.Dimension, size = dimension * dimension;
+        double[] moments = ArrayPool<double>.Shared.Rent(2 * size);
+        Span<double> queries = moments.AsSpan(0, size), keys = moments.AsSpan(size, size);
         settings.Queries.CopyTo(queries);
-        KeyMoment(labels, means).CopyTo(keys);
+        SetKeyMoment(labels, means);
+        _keyMoment.CopyTo(keys);
         Basis = SketchBasis.Fit(queries, keys, dimension, settings.Options.SketchRank, Basis);
+        ArrayPool<double>.Shared.Return(moments);
         SetAnchors(means, clusters);
     }
 
@@ -62,7 +68,7 @@ internal sealed class KeySketcher(IndexSettings settings, CodedKeys store, int f
     public void SketchNew(ReadOnlySpan<ushort> labels, ReadOnlySpan<float> means, int first, SketchTiles tiles)
     {
         int stride = Basis!.Stride, count = labels.Length - first;
-        var codes = new sbyte[count * stride];
+        sbyte[] codes = ArrayPool<sbyte>.Shared.Rent(count * stride);
         Sketch(labels, means, first, codes);
         for (int i = 0; i < count; i++)
         {
@@ -72,11 +78,16 @@ internal sealed class KeySketcher(IndexSettings settings, CodedKeys store, int f
         {
             tiles.SealLast(labels[first + i]);
         }
+        ArrayPool<sbyte>.Shared.Return(codes);
     }
 
     /// <summary>Notes how far keys from <paramref name="first"/> on, which have no sketches yet, are from their means.</summary>
-    public void Measure(ReadOnlySpan<ushort> labels, ReadOnlySpan<float> means, int first) =>
-        Sketch(labels, means, first, new sbyte[(labels.Length - first) * Basis!.Stride]);
+    public void Measure(ReadOnlySpan<ushort> labels, ReadOnlySpan<float> means, int first)
+    {
+        sbyte[] codes = ArrayPool<sbyte>.Shared.Rent((labels.Length - first) * Basis!.Stride);
+        Sketch(labels, means, first, codes);
+        ArrayPool<sbyte>.Shared.Return(codes);
+    }
 
     /// <summary>
     /// How far every key was from its centre when it was sketched: its squared distance and the squared length of its sketch before
@@ -97,7 +108,7 @@ internal sealed class KeySketcher(IndexSettings settings, CodedKeys store, int f
     }
 
     /// <summary>What only growing needs is given back.</summary>
-    public void Complete() => (_distances, _lengths) = ([], []);
+    public void Complete() => (_anchors, _distances, _lengths, _keyMoment) = ([], [], [], null);
 
     private void SetAnchors(ReadOnlySpan<float> means, int clusters)
     {
@@ -135,10 +146,11 @@ internal sealed class KeySketcher(IndexSettings settings, CodedKeys store, int f
     }
 
     /// <summary>Second moment of evenly spaced keys about their centres.</summary>
-    private SecondMoment KeyMoment(ReadOnlySpan<ushort> labels, ReadOnlySpan<float> means)
+    [MemberNotNull(nameof(_keyMoment))]
+    private void SetKeyMoment(ReadOnlySpan<ushort> labels, ReadOnlySpan<float> means)
     {
         int dimension = settings.Dimension, spacing = (labels.Length + BasisKeys - 1) / BasisKeys;
-        var moment = new SecondMoment(dimension);
+        (_keyMoment ??= new SecondMoment(dimension)).Clear();
         using NativeBuffer buffer = NativeBuffer.Rent((labels.Length + spacing - 1) / spacing * dimension);
         Span<float> rows = buffer.Span;
         for (int key = 0, at = 0; key < labels.Length; key += spacing, at += dimension)
@@ -147,7 +159,6 @@ internal sealed class KeySketcher(IndexSettings settings, CodedKeys store, int f
             store.ReadKey(firstKey + key, row);
             TensorPrimitives.Subtract(row, means.Slice(labels[key] * dimension, dimension), row);
         }
-        moment.Add(rows);
-        return moment;
+        _keyMoment.Add(rows);
     }
 }

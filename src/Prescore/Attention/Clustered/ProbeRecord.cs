@@ -17,6 +17,9 @@ internal sealed record ProbeRecord(
     /// <summary>‖ô − o‖² at the step in use; 0 where that is exact.</summary>
     public double SquaredErrorInUse => ThresholdInUse == Thresholds.Exact ? 0 : SquaredErrors[ThresholdInUse];
 
+    /// <summary>Bytes held.</summary>
+    public long Bytes => sizeof(float) * (long)SquaredErrors.Length + sizeof(int) * (long)Selected.Length;
+
     /// <summary>Writes it.</summary>
     public void Save(CacheStream file)
     {

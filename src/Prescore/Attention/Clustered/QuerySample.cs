@@ -25,7 +25,7 @@ internal sealed class QuerySample(ClusteredOptions options, int dimension, int g
     public SecondMoment Moment { get; } = new(dimension);
 
     /// <summary>Bytes held.</summary>
-    public long Bytes => sizeof(float) * (long)_queries.Capacity + sizeof(int) * (long)_positions.Capacity;
+    public long Bytes => sizeof(float) * (long)_queries.Capacity + sizeof(int) * (long)_positions.Capacity + Moment.Bytes;
 
     /// <summary>Which query head of the group is sampled at a position; −1: none.</summary>
     public int MemberAt(int position)

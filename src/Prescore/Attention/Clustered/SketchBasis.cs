@@ -54,6 +54,9 @@ internal sealed class SketchBasis
     /// </summary>
     public ReadOnlySpan<float> Variances => _variances;
 
+    /// <summary>Bytes held.</summary>
+    public long Bytes => sizeof(float) * (long)(_keys.Length + _queries.Length + _variances.Length);
+
     /// <summary>Length d of keys and queries.</summary>
     public int Dimension { get; }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Numerics.Tensors;
 using Prescore.Kernels;
 using Prescore.Memory;
@@ -70,21 +71,22 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
         Clear(clusters);
         Reserve(labels.Length / SketchTile.Keys + clusters);
         int top = Leading(TensorPrimitives.Max(lengths));
-        var starts = new int[clusters * 2 * Buckets + 1];
+        int buckets = clusters * 2 * Buckets;
+        int[] starts = ArrayPool<int>.Shared.Rent(buckets + 1), order = ArrayPool<int>.Shared.Rent(labels.Length);
+        Array.Clear(starts);
         for (int key = 0; key < labels.Length; key++)
         {
             starts[Bucket(labels[key], codes[key * stride], top - Leading(lengths[key])) + 1]++;
         }
-        for (int bucket = 1; bucket < starts.Length; bucket++)
+        for (int bucket = 1; bucket <= buckets; bucket++)
         {
             starts[bucket] += starts[bucket - 1];
         }
-        var order = new int[labels.Length];
         for (int key = 0; key < labels.Length; key++)
         {
             order[starts[Bucket(labels[key], codes[key * stride], top - Leading(lengths[key]))]++] = key;
         }
-        foreach (int key in order)
+        foreach (int key in order.AsSpan(0, labels.Length))
         {
             Append(labels[key], codes.Slice(key * stride, rank), (ushort)key);
         }
@@ -92,6 +94,8 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
         {
             SketchTile.Seal(At(tile), rank, _present[tile]);
         }
+        ArrayPool<int>.Shared.Return(order);
+        ArrayPool<int>.Shared.Return(starts);
     }
 
     /// <summary>Adds a key to a cluster; its tile is to be sealed.</summary>
@@ -158,7 +162,7 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
             return;
         }
         int capacity = tiles + tiles / 4 + 8;
-        nint memory = RegionMemory.Rent((long)capacity * SketchTile.Bytes(rank));
+        nint memory = RegionMemory.Map((long)capacity * SketchTile.Bytes(rank));
         long used = (long)_used * SketchTile.Bytes(rank);
         Buffer.MemoryCopy((void*)_memory, (void*)memory, used, used);
         Free();
@@ -169,7 +173,7 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
 
     private void Free()
     {
-        RegionMemory.Return(Interlocked.Exchange(ref _memory, 0), Bytes);
+        RegionMemory.Unmap(Interlocked.Exchange(ref _memory, 0), Bytes);
         _capacity = 0;
     }
 }

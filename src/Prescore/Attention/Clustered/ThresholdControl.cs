@@ -40,6 +40,9 @@ internal sealed class ThresholdControl(int firstHead, int queryHeads, ClusteredO
     /// <summary>All records, in order of position, then head, as far as <see cref="Choose"/> has seen them.</summary>
     public IReadOnlyList<ProbeRecord> Records => _records;
 
+    /// <summary>Bytes held.</summary>
+    public long Bytes => _records.Sum(record => record.Bytes);
+
     /// <summary>
     /// Adds the record of one probe; records of a block may come in any order and from any thread, blocks ascend.
     /// </summary>

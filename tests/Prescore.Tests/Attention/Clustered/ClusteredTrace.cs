@@ -52,6 +52,7 @@ internal sealed class ClusteredTrace
         AttentionShape s = call.Shape;
         using var layer = new ClusteredLayer(
             options,
+            new QueryBatchPools(),
             new CacheShape(s.QueryHeads, s.KeyValueHeads, s.HeadDimension, s.ValueDimension, call.Scale),
             call.Options,
             call.HasLogWeights);
