@@ -1,8 +1,11 @@
 using CsCheck;
+using Prescore.Attention;
+using Prescore.Attention.Contracts;
 using Prescore.Attention.Core;
 using Prescore.Kernels;
 using Prescore.Memory;
 using Prescore.Storage;
+using Prescore.Tests.Attention.Clustered;
 
 namespace Prescore.Tests.Attention;
 
@@ -39,6 +42,61 @@ public class FewQueriesTests
                 actual.AsSpan().SequenceEqual(expected).ShouldBeTrue($"row {row}, seed {seed}");
             }
         }, iter: 60);
+
+    [Theory]
+    [InlineData("exact")]
+    [InlineData("clustered:error=0.1")]
+    public void Few_tokens_after_many_have_the_same_bits_for_any_number_of_threads(string spec)
+    {
+        IAttention method = AttentionMethods.Create(spec);
+        AttentionTensors tensors = MixtureTensors.Create(AttentionTensors.ShapeOf(1400, 1400, queryHeads: 6, keyValueHeads: 3));
+        float[] expected = After(1200, threads: 1, [200]);
+        foreach (int threads in new[] { 1, 2, 3, 7 })
+        {
+            After(1200, threads, [1, 8, 9, 32, 64, 86]).AsSpan().SequenceEqual(expected).ShouldBeTrue($"{threads} threads");
+        }
+
+        float[] After(int known, int threads, int[] pieces)
+        {
+            using var cache = new CacheRun(method, tensors, AttentionOptions.Default with { Threads = threads });
+            cache.Append(tensors, known);
+            Array.ForEach(pieces, count => cache.Append(tensors, count));
+            return cache.Output;
+        }
+    }
+
+    [Fact]
+    public async Task A_cancelled_token_ends_and_leaves_no_trace()
+    {
+        var tensors = new AttentionTensors(AttentionTensors.ShapeOf(3000, 3000, queryHeads: 6, keyValueHeads: 3), causal: true);
+        using var cache = new CacheRun(AttentionMethods.Create("exact"), tensors, AttentionOptions.Default with { Threads = 3 });
+        cache.Append(tensors, 2990);
+        cache.Append(tensors, 4);
+        float[] expected = [.. cache.Output];
+        for (int i = 0; i < 200; i++)
+        {
+            cache.Rewind(2990);
+            using var source = new CancellationTokenSource();
+            // Some are cancelled before, some on the way, some not at all.
+            Task cancelling = Task.Run(() =>
+            {
+                Thread.SpinWait(50 * i);
+                source.Cancel();
+            });
+            try
+            {
+                cache.Append(tensors, 4, source.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                cache.Length.ShouldBe(2990);
+            }
+            await cancelling;
+        }
+        cache.Rewind(2990);
+        cache.Append(tensors, 4);
+        cache.Output.AsSpan().SequenceEqual(expected).ShouldBeTrue();
+    }
 
     private static void AttendParts(QueryBlock block, KeyValueTiles tiles, int[] visible, Random random)
     {

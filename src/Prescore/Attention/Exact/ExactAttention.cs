@@ -73,8 +73,7 @@ public sealed class ExactAttention : IAttention
 
     private static void Attend(AttentionCall call, int batch, int head, KeyValueTiles tiles, VisibleKeys visible, int threads)
     {
-        int positionsPerItem = Math.Max(1, Math.Min(call.Shape.Queries, ItemRows / call.Shape.GroupSize));
-        int items = (call.Shape.Queries + positionsPerItem - 1) / positionsPerItem;
+        int positionsPerItem = PositionsPerItem(call.Shape, threads), items = (call.Shape.Queries + positionsPerItem - 1) / positionsPerItem;
         ParallelItems.Run(
             items,
             threads,
@@ -83,6 +82,14 @@ public sealed class ExactAttention : IAttention
             (block, item) => AttendItem(call, batch, head, tiles, visible, block, (items - 1 - item) * positionsPerItem, positionsPerItem),
             static block => block.Dispose(),
             call.CancellationToken);
+    }
+
+    /// <summary>Positions that attend together: as many as an item has room for, but of few queries each thread has some, as long as they fill half a strip.</summary>
+    private static int PositionsPerItem(AttentionShape shape, int threads)
+    {
+        int most = Math.Max(1, ItemRows / shape.GroupSize), halves = shape.Queries * shape.GroupSize / (QueryBlock.StripRows / 2);
+        int items = Math.Max((shape.Queries + most - 1) / most, Math.Min(threads, halves));
+        return items <= 1 ? Math.Max(1, shape.Queries) : (shape.Queries + items - 1) / items;
     }
 
     private static void AttendItem(

@@ -16,6 +16,7 @@ internal sealed class FewQueries : IDisposable
     private readonly QueryBlock[] _blocks;
     private readonly int _keyBlocks;
     private readonly int _ranges;
+    private readonly CancellationToken _cancellationToken;
 
     /// <summary>Ranges of each head whose logits are missing.</summary>
     private readonly int[] _missing;
@@ -33,6 +34,7 @@ internal sealed class FewQueries : IDisposable
         }
         _keyBlocks = KeyValueTiles.BlocksOf(limits[^1]);
         _ranges = Math.Clamp(RangesPerThread * call.Options.Threads / _blocks.Length, 1, _keyBlocks);
+        _cancellationToken = call.CancellationToken;
         _missing = new int[_blocks.Length];
         Array.Fill(_missing, _ranges);
     }
@@ -45,8 +47,7 @@ internal sealed class FewQueries : IDisposable
             memory.Tiles[head].Append(call.NewKeys(0, head), call.NewValues(0, head), threads: 1, call.CancellationToken);
         }
         using var queries = new FewQueries(call, memory);
-        // An item that was handed out must run, as others may wait for it: there is no stopping on the way.
-        ParallelItems.Run(2 * queries._blocks.Length * queries._ranges, call.Options.Threads, queries.RunItem, CancellationToken.None);
+        ParallelItems.Run(2 * queries._blocks.Length * queries._ranges, call.Options.Threads, queries.RunItem, call.CancellationToken);
         for (int head = 0; head < memory.Tiles.Length; head++)
         {
             queries._blocks[head].JoinParts();
@@ -79,6 +80,8 @@ internal sealed class FewQueries : IDisposable
         var wait = default(SpinWait);
         while (Volatile.Read(ref _missing[head]) > 0)
         {
+            // Who was to compute them may have stopped.
+            _cancellationToken.ThrowIfCancellationRequested();
             wait.SpinOnce(sleep1Threshold: -1);
         }
         _blocks[head].WeighValues(first, end);
