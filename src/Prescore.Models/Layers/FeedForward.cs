@@ -43,21 +43,15 @@ public sealed class FeedForward : IDisposable
     /// <param name="threads">Number of threads, at least 1.</param>
     public void Apply(ReadOnlySpan<float> input, int rows, Memory<float> inner, Span<float> output, int threads)
     {
-        _up.Apply(input, _up.Inputs, rows, inner.Span, threads);
-        ParallelRows.Run(rows, threads, row =>
+        if (_gated && _activation == Activation.Silu && _up.HasSwiGlu(rows))
         {
-            Span<float> values = inner.Span.Slice(row * _up.Outputs, _up.Outputs);
-            if (_gated && _activation == Activation.Silu)
-            {
-                SwiGlu.Apply(values[.._down.Inputs], values[_down.Inputs..]);
-                return;
-            }
-            Activations.Apply(_activation, values[.._down.Inputs]);
-            if (_gated)
-            {
-                TensorPrimitives.Multiply(values[.._down.Inputs], values[_down.Inputs..], values[.._down.Inputs]);
-            }
-        });
+            _up.ApplySwiGlu(input, rows, inner.Span, _up.Outputs, threads);
+        }
+        else
+        {
+            _up.Apply(input, _up.Inputs, rows, inner.Span, threads);
+            ParallelRows.Run(rows, threads, row => Activate(inner.Span.Slice(row * _up.Outputs, _up.Outputs)));
+        }
         _down.Apply(inner.Span, _up.Outputs, rows, output, threads);
     }
 
@@ -66,5 +60,21 @@ public sealed class FeedForward : IDisposable
     {
         _up.Dispose();
         _down.Dispose();
+    }
+
+    /// <summary>One row between the two products.</summary>
+    private void Activate(Span<float> values)
+    {
+        Span<float> inner = values[.._down.Inputs];
+        if (_gated && _activation == Activation.Silu)
+        {
+            SwiGlu.Apply(inner, values[_down.Inputs..]);
+            return;
+        }
+        Activations.Apply(_activation, inner);
+        if (_gated)
+        {
+            TensorPrimitives.Multiply(inner, values[_down.Inputs..], inner);
+        }
     }
 }

@@ -51,6 +51,13 @@ public sealed class Linear : IDisposable
         }
     }
 
+    /// <summary>Whether <see cref="ApplySwiGlu"/> takes so many rows.</summary>
+    internal bool HasSwiGlu(int rows) => _bias is null && _matrix.HasSwiGlu(rows);
+
+    /// <summary>The first half of the outputs as gates of the second (<see cref="WeightMatrix.MultiplySwiGlu"/>), in rows <paramref name="outputStride"/> apart.</summary>
+    internal void ApplySwiGlu(ReadOnlySpan<float> input, int rows, Span<float> output, int outputStride, int threads) =>
+        _matrix.MultiplySwiGlu(input, Inputs, rows, output, outputStride, threads);
+
     /// <inheritdoc/>
     public void Dispose() => _matrix.Dispose();
 }

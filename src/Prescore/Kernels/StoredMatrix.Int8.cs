@@ -10,36 +10,43 @@ internal sealed unsafe partial class StoredMatrix<TKernel>
     /// A is rounded into tiles once; then a work item multiplies a chunk of A's rows with a group of panels of B, one after the
     /// other and a block of depth at a time: it is unpacked to bytes, and stays in the first-level cache while the tiles pass.
     /// </summary>
-    private void MultiplyManyInt8(float* a, nint aStride, int m, float* c, nint cStride, int threads)
+    private void MultiplyManyInt8(float* a, nint aStride, int m, float* c, nint cStride, int threads, bool gated)
     {
         int chunks = (m + ChunkRows - 1) / ChunkRows;
         using var tiles = new Int8Tiles(m, Depth, chunks);
         ParallelItems.Run(tiles.Chunks.Tiles, threads, tile => tiles.Round(a, aStride, tile));
-        int groups = Math.Min(_panels, Math.Max((_panels + GroupPanels - 1) / GroupPanels, 4 * threads / chunks));
+        int groups = Groups(chunks, threads, gated);
         ParallelItems.Run(
             chunks * groups,
             threads,
-            () => new Int8Workspace(tiles.Chunks.Largest),
+            () => new Int8Workspace(tiles.Chunks.Largest, gated ? 2 : 1),
             (workspace, item) =>
             {
                 (int group, int chunk) = Math.DivRem(item, chunks);
-                for (int panel = (int)((long)_panels * group / groups); panel < (int)((long)_panels * (group + 1) / groups); panel++)
+                PanelGroup panels = Group(group, groups, gated);
+                for (int panel = panels.First; panel < panels.First + panels.Count; panel++)
                 {
-                    MultiplyPanel(workspace, tiles, chunk, panel);
-                    WritePanel(workspace, tiles, chunk, panel, c, cStride);
+                    float* up = gated ? workspace.Products + (nint)tiles.Chunks.Largest * TKernel.PanelWidth : null;
+                    MultiplyPanel(workspace, tiles, chunk, panel, workspace.Products);
+                    if (gated)
+                    {
+                        MultiplyPanel(workspace, tiles, chunk, panels.Half + panel, up);
+                    }
+                    WritePanel(workspace.Products, up, tiles.Chunks, chunk, panel, c, cStride);
                 }
             },
             workspace => workspace.Dispose());
     }
 
-    private void MultiplyPanel(Int8Workspace workspace, Int8Tiles tiles, int chunk, int panel)
+    /// <summary>A chunk's products with one panel, dense.</summary>
+    private void MultiplyPanel(Int8Workspace workspace, Int8Tiles tiles, int chunk, int panel, float* products)
     {
         int firstTile = tiles.Chunks.FirstTile(chunk), endTile = tiles.Chunks.FirstTile(chunk + 1);
         for (int first = 0; first < Depth; first += BlockDepth)
         {
             int depth = Math.Min(BlockDepth, Depth - first), block = first / Int8Activations.BlockLength;
             UnpackPanel(panel * TKernel.PanelWidth, first, depth, workspace);
-            float* c = workspace.Products;
+            float* c = products;
             for (int tile = firstTile; tile < endTile; tile++, c += Int8Tiles.TileRows * TKernel.PanelWidth)
             {
                 TKernel.MultiplyInt8(
@@ -47,13 +54,6 @@ internal sealed unsafe partial class StoredMatrix<TKernel>
                     depth / Int8Activations.BlockLength, c, accumulate: first > 0);
             }
         }
-    }
-
-    private void WritePanel(Int8Workspace workspace, Int8Tiles tiles, int chunk, int panel, float* c, nint cStride)
-    {
-        int width = TKernel.PanelWidth, column = panel * width;
-        TileEdge.Write(
-            workspace.Products, width, c + tiles.Chunks.FirstRow(chunk) * cStride + column, cStride, tiles.Chunks.Rows(chunk), Math.Min(width, Rows - column), accumulate: false);
     }
 
     /// <summary>A block of depth of the panel's rows of B as columns of words, scales and minimums; rows beyond the last are zero.</summary>
@@ -96,18 +96,18 @@ internal sealed unsafe partial class StoredMatrix<TKernel>
         private readonly NativeBuffer _memory;
         private readonly float* _rows;
 
-        public Int8Workspace(int rows)
+        public Int8Workspace(int rows, int panels)
         {
             nint width = TKernel.PanelWidth;
-            _memory = NativeBuffer.Rent((rows + RowLength) * width + 8 * RowLength);
+            _memory = NativeBuffer.Rent(((nint)rows * panels + RowLength) * width + 8 * RowLength);
             Products = _memory.Pointer;
-            Numbers = (byte*)(Products + rows * width);
+            Numbers = (byte*)(Products + (nint)rows * panels * width);
             Scales = (float*)Numbers + Words * width;
             Minimums = Scales + Blocks * width;
             _rows = Minimums + Blocks * width;
         }
 
-        /// <summary>C of a chunk and the panel, [rows, width].</summary>
+        /// <summary>C of a chunk and one panel or two, [panels, rows, width].</summary>
         public float* Products { get; }
 
         /// <summary>Numbers of a block of depth, blocks of [8 words, width, 4].</summary>

@@ -171,11 +171,30 @@ internal sealed unsafe partial class StoredMatrix<TKernel> : StoredMatrix
             }
             else if (Activations == ActivationPrecision.Int8)
             {
-                MultiplyManyInt8(aData, aStride, m, cData, cStride, threads);
+                MultiplyManyInt8(aData, aStride, m, cData, cStride, threads, gated: false);
             }
             else
             {
-                MultiplyMany(aData, aStride, m, cData, cStride, threads);
+                MultiplyMany(aData, aStride, m, cData, cStride, threads, gated: false);
+            }
+        }
+        GC.KeepAlive(this);
+    }
+
+    public override bool HasSwiGlu(int m) => m > FewRows && Rows % (2 * TKernel.PanelWidth) == 0;
+
+    private protected override void MultiplySwiGluChecked(ReadOnlySpan<float> a, int aStride, int m, Span<float> c, int cStride, int threads)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        fixed (float* aData = a, cData = c)
+        {
+            if (Activations == ActivationPrecision.Int8)
+            {
+                MultiplyManyInt8(aData, aStride, m, cData, cStride, threads, gated: true);
+            }
+            else
+            {
+                MultiplyMany(aData, aStride, m, cData, cStride, threads, gated: true);
             }
         }
         GC.KeepAlive(this);
@@ -311,37 +330,53 @@ internal sealed unsafe partial class StoredMatrix<TKernel> : StoredMatrix
     /// of B, a block of depth at a time: one panel's block is expanded, and stays near while the tiles pass. The item's part
     /// of C is held dense, for C's own rows may all fall into the same sets of a cache.
     /// </summary>
-    private void MultiplyMany(float* a, nint aStride, int m, float* c, nint cStride, int threads)
+    private void MultiplyMany(float* a, nint aStride, int m, float* c, nint cStride, int threads, bool gated)
     {
         int chunks = (m + ChunkRows - 1) / ChunkRows;
         using var tiles = new ActivationTiles(m, Depth, chunks, TileRows, BlockDepth);
         ParallelItems.Run(tiles.Chunks.Tiles, threads, tile => tiles.Copy(a, aStride, tile));
-        int groups = Math.Max((_panels + GroupPanels - 1) / GroupPanels, Math.Min(_panels, 4 * threads / chunks));
+        int groups = Groups(chunks, threads, gated);
         ParallelItems.Run(
             chunks * groups,
             threads,
-            () => new PanelWorkspace(tiles.Chunks.Largest, TKernel.PanelWidth, (_panels + groups - 1) / groups),
+            () => new PanelWorkspace(tiles.Chunks.Largest, TKernel.PanelWidth, LargestGroup(groups, gated)),
             (workspace, item) =>
             {
                 (int group, int chunk) = Math.DivRem(item, chunks);
-                int firstPanel = (int)((long)_panels * group / groups), endPanel = (int)((long)_panels * (group + 1) / groups);
-                MultiplyGroup(workspace, tiles, chunk, firstPanel, endPanel);
-                WriteGroup(workspace, tiles, chunk, firstPanel, endPanel, c, cStride);
+                PanelGroup panels = Group(group, groups, gated);
+                MultiplyGroup(workspace, tiles, chunk, panels);
+                WriteGroup(workspace, tiles, chunk, panels, c, cStride);
             },
             workspace => workspace.Dispose());
     }
 
-    private void MultiplyGroup(PanelWorkspace workspace, ActivationTiles tiles, int chunk, int firstPanel, int endPanel)
+    /// <summary>Groups of panels that work items take, in pairs of panels where products are gated.</summary>
+    private int Groups(int chunks, int threads, bool gated)
+    {
+        int units = gated ? _panels / 2 : _panels, most = gated ? GroupPanels / 2 : GroupPanels;
+        return Math.Min(units, Math.Max((units + most - 1) / most, 4 * threads / chunks));
+    }
+
+    private int LargestGroup(int groups, bool gated) => gated ? 2 * ((_panels / 2 + groups - 1) / groups) : (_panels + groups - 1) / groups;
+
+    private PanelGroup Group(int group, int groups, bool gated)
+    {
+        long units = gated ? _panels / 2 : _panels;
+        int first = (int)(units * group / groups);
+        return new PanelGroup(first, (int)(units * (group + 1) / groups) - first, gated ? _panels / 2 : 0);
+    }
+
+    private void MultiplyGroup(PanelWorkspace workspace, ActivationTiles tiles, int chunk, PanelGroup panels)
     {
         int width = TKernel.PanelWidth, rows = tiles.Chunks.PaddedRows(chunk);
         for (int block = 0; block < Depth; block += BlockDepth)
         {
             int depth = Math.Min(BlockDepth, Depth - block);
             float* a = tiles.Block(chunk, block);
-            for (int panel = firstPanel; panel < endPanel; panel++)
+            for (int i = 0; i < panels.Panels; i++)
             {
-                ExpandPanel(panel, block, depth, workspace);
-                float* c = workspace.Products + (nint)(panel - firstPanel) * rows * width;
+                ExpandPanel(panels.Panel(i), block, depth, workspace);
+                float* c = workspace.Products + (nint)i * rows * width;
                 for (int slice = 0; slice < depth; slice += SliceDepth)
                 {
                     int sliceDepth = Math.Min(SliceDepth, depth - slice);
@@ -356,17 +391,30 @@ internal sealed unsafe partial class StoredMatrix<TKernel> : StoredMatrix
         }
     }
 
-    private void WriteGroup(PanelWorkspace workspace, ActivationTiles tiles, int chunk, int firstPanel, int endPanel, float* c, nint cStride)
+    private void WriteGroup(PanelWorkspace workspace, ActivationTiles tiles, int chunk, PanelGroup panels, float* c, nint cStride)
     {
-        int width = TKernel.PanelWidth, first = tiles.Chunks.FirstRow(chunk), rows = tiles.Chunks.Rows(chunk), padded = tiles.Chunks.PaddedRows(chunk);
+        int width = TKernel.PanelWidth, padded = tiles.Chunks.PaddedRows(chunk);
+        for (int i = 0; i < panels.Count; i++)
+        {
+            float* products = workspace.Products + (nint)i * padded * width;
+            float* up = panels.IsGated ? products + (nint)panels.Count * padded * width : null;
+            WritePanel(products, up, tiles.Chunks, chunk, panels.First + i, c, cStride);
+        }
+    }
+
+    /// <summary>A chunk's products with one panel, or the gates of two, go to C.</summary>
+    private void WritePanel(float* products, float* up, RowChunks chunks, int chunk, int panel, float* c, nint cStride)
+    {
+        int width = TKernel.PanelWidth, rows = chunks.Rows(chunk), columns = Math.Min(width, Rows - panel * width);
+        float* target = c + chunks.FirstRow(chunk) * cStride + (nint)panel * width;
+        if (up is null)
+        {
+            TileEdge.Write(products, width, target, cStride, rows, columns, accumulate: false);
+            return;
+        }
         for (int row = 0; row < rows; row++)
         {
-            for (int panel = firstPanel; panel < endPanel; panel++)
-            {
-                int columns = Math.Min(width, Rows - panel * width);
-                float* from = workspace.Products + ((nint)(panel - firstPanel) * padded + row) * width;
-                new ReadOnlySpan<float>(from, columns).CopyTo(new Span<float>(c + (first + row) * cStride + (nint)panel * width, columns));
-            }
+            SwiGlu.Apply(products + (nint)row * width, up + (nint)row * width, target + row * cStride, columns);
         }
     }
 
@@ -455,6 +503,16 @@ internal sealed unsafe partial class StoredMatrix<TKernel> : StoredMatrix
         public byte* Block(int row, int first) => Row(row) + first / part.Format.BlockLength * part.Format.BlockBytes;
 
         public void Dispose() => part.Bytes.Dispose();
+    }
+
+    /// <summary>Panels that a work item takes: neighbours, and behind them, where products are gated, as many from half of B further on.</summary>
+    private readonly record struct PanelGroup(int First, int Count, int Half)
+    {
+        public bool IsGated => Half > 0;
+
+        public int Panels => IsGated ? 2 * Count : Count;
+
+        public int Panel(int i) => i < Count ? First + i : Half + First + i - Count;
     }
 
     /// <summary>A thread's expanded panel and the products of an item.</summary>

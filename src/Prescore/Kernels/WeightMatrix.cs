@@ -41,16 +41,33 @@ public abstract class WeightMatrix : IDisposable
         {
             return;
         }
-        ArgumentOutOfRangeException.ThrowIfNegative(m);
-        if (aStride < Depth || a.Length < (long)(m - 1) * aStride + Depth)
-        {
-            throw new ArgumentException($"{m} rows of {Depth} do not fit into {a.Length} elements with stride {aStride}", nameof(a));
-        }
-        if (cStride < Rows || c.Length < (long)(m - 1) * cStride + Rows)
-        {
-            throw new ArgumentException($"{m} rows of {Rows} do not fit into {c.Length} elements with stride {cStride}", nameof(c));
-        }
+        Check(a, aStride, m, c, cStride, Rows);
         MultiplyChecked(a, aStride, m, c, cStride, threads);
+    }
+
+    /// <summary>Whether <see cref="MultiplySwiGlu"/> takes products of <paramref name="m"/> rows.</summary>
+    public virtual bool HasSwiGlu(int m) => false;
+
+    /// <summary>
+    /// C[m, rows / 2] = g · σ(g) · u (<see cref="SwiGlu"/>), where g are the products with the first half of B's rows and u those with the
+    /// second: they do not go through memory. The same bits as both steps one after the other.
+    /// </summary>
+    /// <param name="a">A, rows <paramref name="aStride"/> floats apart.</param>
+    /// <param name="aStride">Floats from one row of A to the next.</param>
+    /// <param name="m">Number of rows of A, such that <see cref="HasSwiGlu"/>.</param>
+    /// <param name="c">C, rows <paramref name="cStride"/> floats apart; overwritten.</param>
+    /// <param name="cStride">Floats from one row of C to the next, at least half of <see cref="Rows"/>.</param>
+    /// <param name="threads">Number of threads, at least 1.</param>
+    /// <exception cref="ArgumentException">A span is too short for its strides.</exception>
+    /// <exception cref="NotSupportedException">Not for so many rows of A, or not at all.</exception>
+    public void MultiplySwiGlu(ReadOnlySpan<float> a, int aStride, int m, Span<float> c, int cStride, int threads)
+    {
+        if (!HasSwiGlu(m))
+        {
+            throw new NotSupportedException($"no gated product of {m} rows with a [{Rows}, {Depth}] matrix");
+        }
+        Check(a, aStride, m, c, cStride, Rows / 2);
+        MultiplySwiGluChecked(a, aStride, m, c, cStride, threads);
     }
 
     /// <summary>One row of B as floats, such as the embedding of a token.</summary>
@@ -75,6 +92,22 @@ public abstract class WeightMatrix : IDisposable
         Dispose(true);
         GC.SuppressFinalize(this);
     }
+
+    private void Check(ReadOnlySpan<float> a, int aStride, int m, Span<float> c, int cStride, int columns)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(m);
+        if (aStride < Depth || a.Length < (long)(m - 1) * aStride + Depth)
+        {
+            throw new ArgumentException($"{m} rows of {Depth} do not fit into {a.Length} elements with stride {aStride}", nameof(a));
+        }
+        if (cStride < columns || c.Length < (long)(m - 1) * cStride + columns)
+        {
+            throw new ArgumentException($"{m} rows of {columns} do not fit into {c.Length} elements with stride {cStride}", nameof(c));
+        }
+    }
+
+    private protected virtual void MultiplySwiGluChecked(ReadOnlySpan<float> a, int aStride, int m, Span<float> c, int cStride, int threads) =>
+        throw new NotSupportedException();
 
     private protected abstract void MultiplyChecked(ReadOnlySpan<float> a, int aStride, int m, Span<float> c, int cStride, int threads);
 

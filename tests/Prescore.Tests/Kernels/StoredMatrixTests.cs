@@ -61,6 +61,48 @@ public class StoredMatrixTests
         MatrixProducts.ShouldMultiply(matrix, weights, 20, random);
     }
 
+    [Theory]
+    [InlineData(BlockEncoding.Q4_1, ActivationPrecision.Float)]
+    [InlineData(BlockEncoding.Q4_1, ActivationPrecision.Int8)]
+    [InlineData(BlockEncoding.Q8_0, ActivationPrecision.Float)]
+    public void Gated_products_have_the_bits_of_both_steps(BlockEncoding encoding, ActivationPrecision activations)
+    {
+        var random = new Random(6);
+        foreach (SimdPath path in new[] { SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512 })
+        {
+            foreach ((int m, int rows, int depth) in new[] { (9, 128, 32), (70, 640, 288), (400, 256, 320) })
+            {
+                using var memory = new NativeBytes(NaiveBlocks.Draw(encoding, rows * depth, random));
+                using StoredMatrix matrix = StoredMatrix.Create(depth, path, activations, memory.Rows(rows, NaiveBlocks.Format(encoding)));
+                float[] a = [.. Enumerable.Range(0, m * depth).Select(_ => random.NextSingle() * 6 - 3)];
+                var both = new float[m * rows];
+                matrix.Multiply(a, depth, m, both, rows, threads: 1);
+                int half = rows / 2, stride = half + 3;
+                float[] gated = [.. Enumerable.Repeat(float.NaN, m * stride)];
+                matrix.HasSwiGlu(m).ShouldBeTrue();
+                matrix.MultiplySwiGlu(a, depth, m, gated, stride, threads: 2);
+                for (int i = 0; i < m; i++)
+                {
+                    Span<float> gate = both.AsSpan(i * rows, half);
+                    SwiGlu.Apply(gate, both.AsSpan(i * rows + half, half));
+                    gated.AsSpan(i * stride, half).SequenceEqual(gate).ShouldBeTrue($"{path} {m} × {rows}, row {i}");
+                    gated.AsSpan(i * stride + half, 3).ToArray().ShouldAllBe(gap => float.IsNaN(gap));
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Gated_products_are_refused_where_halves_are_no_whole_panels()
+    {
+        using var memory = new NativeBytes(new byte[4 * 96]);
+        using StoredMatrix matrix = StoredMatrix.Create(4, SimdPath.Scalar, memory.Rows(96, Halves)), odd = StoredMatrix.Create(4, SimdPath.Vector512, memory.Rows(96, Halves));
+        matrix.HasSwiGlu(8).ShouldBeFalse();
+        odd.HasSwiGlu(20).ShouldBeFalse();
+        Should.Throw<NotSupportedException>(() => odd.MultiplySwiGlu(new float[80], 4, 20, new float[20 * 48], 48, 1));
+        Should.Throw<ArgumentException>(() => matrix.MultiplySwiGlu(new float[80], 4, 20, new float[20 * 48], 47, 1));
+    }
+
     [Fact]
     public void Memory_lives_as_long_as_the_matrix()
     {
