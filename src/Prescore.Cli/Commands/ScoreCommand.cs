@@ -21,7 +21,7 @@ internal static class ScoreCommand
 
         A clustering takes its formula as an option: kmeans:score=far is kmeans-far (sensitivity, far, near, share).
 
-        Scorers: {string.Join(", ", KeyScorers.Names)}
+        Scorers: {string.Join(", ", KeyScorers.NamesForKeys)}
 
         Examples:
           prescore score captured.safetensors --scorer kmeans

@@ -20,14 +20,18 @@ internal static class StudyCoverageCommand
         The model reads a text with exact attention. Every query from the second quarter on keeps the first {CoverageSettings.Sinks} keys and its last
         {CoverageSettings.Window}; shown is how much of its attention on the others, the far keys, falls on s of them: each query's own best,
         the best set that a block of {CoverageSettings.Block} queries or all queries of a head could share, a longer window, and the best keys of
-        each scorer, fitted on keys after and before the rotary embedding. Scorers see all keys, later ones too. Heavy keys
+        each scorer, fitted on keys after and before the rotary embedding. Scorers see all keys, later ones too; those that
+        ask for queries see the ones of the last {CoverageSettings.ObservedPositions} positions, and choose among the keys far from all of these. Heavy keys
         are those with at least 1, 5 or 20 % of a query's attention.
+
+        --resume FILE keeps finished layers: the same command goes on where it was stopped.
 
         Scorers: {string.Join(", ", KeyScorers.Names)}
 
         Examples:
           prescore study coverage
           prescore study coverage --context 4096 --keys 128 --scorers kmeans leverage random --plot coverage.png
+          prescore study coverage --context 16384 --scorers observed kmeans-value random --resume layers.jsonl
         """;
 
     public static Command Create(ToolContext context)
@@ -44,11 +48,12 @@ internal static class StudyCoverageCommand
         };
         Option<int?> threads = RunOptions.Threads();
         Option<ulong?> seed = RunOptions.Seed();
+        Option<string?> resume = PathOptions.Output("--resume", "Keep finished layers in this file and go on from those in it.");
         Option<string?> json = RunOptions.Json("every layer and head");
         Option<string?> plot = RunOptions.Plot("heat maps over layers and heads");
         var command = new ToolCommand("coverage", "How much of a model's attention a few keys hold, chosen by scorers and as well as can be.", HelpNotes)
         {
-            model, text, length, keys, scorers, threads, seed, json, plot,
+            model, text, length, keys, scorers, threads, seed, resume, json, plot,
         };
         command.SetAction(parsed =>
         {
@@ -65,6 +70,7 @@ internal static class StudyCoverageCommand
                 Context = parsed.GetValue(length) ?? Defaults.Context,
                 Keys = parsed.GetValue(keys) ?? Defaults.Keys,
                 Scorers = names,
+                StatePath = parsed.GetValue(resume),
             };
             using CoverageStudy study = CoverageStudy.Prepare(settings, RunOptions.Attention(parsed.GetValue(threads), parsed.GetValue(seed)), context.CancellationToken);
             CoverageReport report;

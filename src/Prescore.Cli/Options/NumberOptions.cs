@@ -25,6 +25,14 @@ internal static class NumberOptions
         CustomParser = result => ParsePositive(result, name, maximum),
     };
 
+    /// <summary>A number from <paramref name="minimum"/> to <paramref name="maximum"/>.</summary>
+    public static Option<double?> Between(string name, string description, double minimum, double maximum, string valueName = "F") => new(name)
+    {
+        Description = description,
+        HelpName = valueName,
+        CustomParser = result => ParseBetween(result, name, minimum, maximum),
+    };
+
     private static T? ParseWhole<T>(ArgumentResult result, string name, T minimum, T? maximum)
         where T : struct, IBinaryInteger<T>
     {
@@ -51,6 +59,17 @@ internal static class NumberOptions
             ? string.Create(CultureInfo.InvariantCulture, $"a number above 0 and at most {maximum}")
             : "a finite number above 0";
         result.AddError($"{name} must be {range}, but is '{text}'");
+        return null;
+    }
+
+    private static double? ParseBetween(ArgumentResult result, string name, double minimum, double maximum)
+    {
+        string text = result.Tokens[0].Value;
+        if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value >= minimum && value <= maximum)
+        {
+            return value;
+        }
+        result.AddError(string.Create(CultureInfo.InvariantCulture, $"{name} must be a number from {minimum} to {maximum}, but is '{text}'"));
         return null;
     }
 }

@@ -14,6 +14,9 @@ public sealed record CoverageSettings
     /// <summary>Queries that share a set where there is one a block.</summary>
     public const int Block = 128;
 
+    /// <summary>Last positions whose queries are shown to the scorers that ask for queries.</summary>
+    public const int ObservedPositions = 32;
+
     /// <summary>Model file.</summary>
     public required string ModelPath { get; init; }
 
@@ -28,4 +31,7 @@ public sealed record CoverageSettings
 
     /// <summary>Scorers whose best keys are sets, fitted on all keys before and after the rotary embedding.</summary>
     public IReadOnlyList<string> Scorers { get; init; } = ["kmeans", "kmeans-far", "kmedian", "leverage", "norm", "keydiff", "random"];
+
+    /// <summary>File that keeps finished layers; null: none.</summary>
+    public string? StatePath { get; init; }
 }

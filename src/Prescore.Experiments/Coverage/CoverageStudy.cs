@@ -1,11 +1,10 @@
+using System.Globalization;
 using Prescore.Attention.Contracts;
 using Prescore.Attention.Exact;
 using Prescore.Experiments.Reports;
 using Prescore.Models.Families;
 using Prescore.Models.Inference;
 using Prescore.Models.Tokenizers;
-using Prescore.Numerics;
-using Prescore.Scoring;
 
 namespace Prescore.Experiments.Coverage;
 
@@ -20,9 +19,18 @@ public sealed class CoverageStudy : IDisposable
     private readonly AttentionOptions _options;
     private readonly CausalModel _model;
     private readonly int[] _tokens;
+    private readonly FileIdentity _modelFile;
+    private readonly FileIdentity _textFile;
+    private readonly ResumableRows<CoverageLayer> _file;
 
-    private CoverageStudy(CoverageSettings settings, AttentionOptions options, CausalModel model, int[] tokens) =>
+    private CoverageStudy(CoverageSettings settings, AttentionOptions options, CausalModel model, int[] tokens)
+    {
         (_settings, _options, _model, _tokens) = (settings, options, model, tokens);
+        (_modelFile, _textFile) = (FileIdentity.Of(settings.ModelPath), FileIdentity.Of(settings.Text));
+        _file = new ResumableRows<CoverageLayer>(settings.StatePath, string.Create(
+            CultureInfo.InvariantCulture,
+            $"coverage 1; model {_modelFile.Sha256}; text {_textFile.Sha256}; seed {options.Seed}; context {settings.Context}; keys {settings.Keys}"));
+    }
 
     /// <summary>The first query that counts; those before have few far keys.</summary>
     private int First => _settings.Context / 4;
@@ -56,88 +64,98 @@ public sealed class CoverageStudy : IDisposable
         }
     }
 
-    /// <summary>Runs the model and looks at every layer.</summary>
+    /// <summary>Runs the model and looks at every layer that is not finished.</summary>
     /// <param name="progress">Receives how far it has come.</param>
-    /// <param name="cancellationToken">Stops between layers.</param>
+    /// <param name="cancellationToken">Stops between layers; those that came until then are kept in the file.</param>
     public CoverageReport Run(IProgress<StudyProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        var heads = new List<HeadRow[]>();
-        int layers = _model.Blocks.Count;
-        using var session = new CausalSession(_model, new ExactAttention(), _options);
-        session.OnAttention = (layer, queries, keys, values, count) =>
+        var layers = new CoverageLayer?[_model.Blocks.Count];
+        foreach (CoverageLayer layer in _file.Finished.Where(layer => layer.Layer < layers.Length && layer.Scorers.SequenceEqual(_settings.Scorers)))
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            progress?.Report(new StudyProgress((double)layer / layers, $"layer {layer + 1} of {layers}"));
-            heads.Add(Layer(layer, queries.ToArray(), keys.ToArray()));
-        };
-        session.Append(_tokens, [], progress: null, cancellationToken);
-        return Report(heads);
+            layers[layer.Layer] = layer;
+        }
+        if (layers.Contains(null))
+        {
+            using var session = new CausalSession(_model, new ExactAttention(), _options);
+            session.OnAttention = (layer, queries, keys, values, count) =>
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                progress?.Report(new StudyProgress((double)layer / layers.Length, $"layer {layer + 1} of {layers.Length}"));
+                if (layers[layer] is null)
+                {
+                    CoverageLayer measured = new(layer, _settings.Scorers, Heads(layer, queries.ToArray(), keys.ToArray(), values.ToArray()));
+                    layers[layer] = measured;
+                    _file.Append(measured);
+                }
+            };
+            session.Append(_tokens, [], progress: null, cancellationToken);
+        }
+        return Report([.. layers.Select(layer => layer!.Heads)]);
     }
 
     /// <inheritdoc/>
     public void Dispose() => _model.Dispose();
 
-    private HeadRow[] Layer(int layer, float[] queries, float[] keys)
+    private CoverageHead[] Heads(int layer, float[] queries, float[] keys, float[] values)
     {
         CacheShape shape = _model.Blocks[layer].Shape;
-        int d = shape.HeadDimension, group = shape.QueryHeads / shape.KeyValueHeads;
-        var rows = new HeadRow[shape.QueryHeads];
+        int d = shape.HeadDimension, group = shape.QueryHeads / shape.KeyValueHeads, s = _settings.Keys;
+        float scale = shape.Scale ?? 1 / MathF.Sqrt(d);
+        var heads = new CoverageHead[shape.QueryHeads];
         Parallel.For(0, shape.KeyValueHeads, new ParallelOptions { MaxDegreeOfParallelism = _options.Threads }, keyHead =>
         {
-            float[] own = Column(keys, keyHead, shape.KeyValueHeads, d);
-            (string Name, KeySet Set)[] sets = [.. Sets(layer, keyHead, own, after: true), .. Sets(layer, keyHead, Unrotated(layer, own, d), after: false)];
-            for (int head = keyHead * group; head < (keyHead + 1) * group; head++)
+            float[] ownKeys = Column(keys, keyHead, shape.KeyValueHeads, d), ownValues = Column(values, keyHead, shape.KeyValueHeads, shape.ValueDimension);
+            float[][] ownQueries = [.. Enumerable.Range(keyHead * group, group).Select(head => Column(queries, head, shape.QueryHeads, d))];
+            float[][] observed = [.. ownQueries.Select(rows => rows[^(CoverageSettings.ObservedPositions * d)..])];
+            var after = new ScoredHead(layer, keyHead, ownKeys, ownValues, Scaled(observed, scale), d);
+            var before = new ScoredHead(
+                layer, keyHead, Unrotated(layer, ownKeys, d), ownValues, Scaled(observed.Select(rows => Unrotated(layer, rows, d)), scale), d);
+            (string Name, KeySet Set)[] sets =
+            [
+                .. _settings.Scorers.Select(name => (name, after.Best(name, s, _options.Seed, _options.Simd))),
+                .. _settings.Scorers.Select(name => ($"{name}, before RoPE", before.Best(name, s, _options.Seed, _options.Simd))),
+            ];
+            for (int member = 0; member < group; member++)
             {
-                var attention = new HeadAttention(Column(queries, head, shape.QueryHeads, d), own, d, First);
-                int s = _settings.Keys;
-                rows[head] = new HeadRow(
-                    attention,
+                var attention = new HeadAttention(ownQueries[member], ownKeys, d, scale, First);
+                heads[keyHead * group + member] = new CoverageHead(
+                    attention.FarMass,
+                    attention.Queries,
+                    attention.Heavy,
                     [
-                        ("each query's own", attention.ByOwnBest(s)),
-                        ("best set a block", attention.ByBestOf(CoverageSettings.Block, s)),
-                        ("best fixed set", attention.ByBestOf(attention.Queries, s)),
-                        ("longer window", attention.ByLongerWindow(s)),
-                        .. sets.Select(set => (set.Name, attention.By(set.Set))),
+                        CoverageChoice.Of("each query's own", attention.ByOwnBest(s)),
+                        CoverageChoice.Of("best set a block", attention.ByBestOf(CoverageSettings.Block, s)),
+                        CoverageChoice.Of("best fixed set", attention.ByBestOf(attention.Queries, s)),
+                        CoverageChoice.Of("longer window", attention.ByLongerWindow(s)),
+                        .. sets.Select(set => CoverageChoice.Of(set.Name, attention.By(set.Set))),
                     ]);
             }
         });
-        return rows;
+        return heads;
     }
 
-    /// <summary>The best keys of every scorer beyond the sinks.</summary>
-    private IEnumerable<(string Name, KeySet Set)> Sets(int layer, int head, float[] keys, bool after)
-    {
-        int d = _model.Blocks[layer].Shape.HeadDimension, count = keys.Length / d;
-        foreach (string name in _settings.Scorers)
-        {
-            var scores = new float[count];
-            var matrix = new KeyMatrix { Values = keys, Count = count, Dimension = d };
-            var context = new ScoringContext(_options.Seed, layer, head, 0, _settings.Keys, _options.Simd);
-            KeyScorers.Create(name).Fit(matrix, context).Score(matrix, 0, scores);
-            var selected = new int[Math.Min(_settings.Keys, count - CoverageSettings.Sinks)];
-            TopSelection.Select(scores.AsSpan(CoverageSettings.Sinks), selected.Length, selected);
-            yield return (after ? name : $"{name}, before RoPE", new KeySet([.. selected.Select(key => key + CoverageSettings.Sinks)], count));
-        }
-    }
+    /// <summary>Rows of several heads, one head after the other, times a factor.</summary>
+    private static float[] Scaled(IEnumerable<float[]> heads, float factor) => [.. heads.SelectMany(rows => rows).Select(element => element * factor)];
 
-    /// <summary>Keys as they were before the rotary embedding turned them.</summary>
-    private float[] Unrotated(int layer, float[] keys, int d)
+    /// <summary>Keys or queries of the last positions, as they were before the rotary embedding turned them.</summary>
+    private float[] Unrotated(int layer, float[] rows, int d)
     {
         if (_model.Blocks[layer].Rotary is not { } rotary)
         {
-            return keys;
+            return rows;
         }
-        float[] plain = [.. keys];
+        float[] plain = [.. rows];
+        int count = rows.Length / d, first = _settings.Context - count;
         var cosines = new float[rotary.Dimensions];
         var sines = new float[rotary.Dimensions];
-        for (int position = 0; position < keys.Length / d; position++)
+        for (int row = 0; row < count; row++)
         {
-            rotary.Angles(position, cosines, sines);
+            rotary.Angles(first + row, cosines, sines);
             for (int i = 0; i < sines.Length; i++)
             {
                 sines[i] = -sines[i];
             }
-            rotary.Rotate(plain.AsSpan(position * d, d), cosines, sines);
+            rotary.Rotate(plain.AsSpan(row * d, d), cosines, sines);
         }
         return plain;
     }
@@ -153,14 +171,14 @@ public sealed class CoverageStudy : IDisposable
         return column;
     }
 
-    private CoverageReport Report(List<HeadRow[]> heads)
+    private CoverageReport Report(IReadOnlyList<CoverageHead>[] heads)
     {
-        HeadRow[] all = [.. heads.SelectMany(layer => layer)];
+        CoverageHead[] all = [.. heads.SelectMany(layer => layer)];
         long[] heavy = [.. Enumerable.Range(0, Covered.Thresholds.Length).Select(i => all.Sum(head => head.Heavy[i]))];
         return new CoverageReport
         {
-            Model = FileIdentity.Of(_settings.ModelPath),
-            Text = FileIdentity.Of(_settings.Text),
+            Model = _modelFile,
+            Text = _textFile,
             Context = _settings.Context,
             Keys = _settings.Keys,
             Sinks = CoverageSettings.Sinks,
@@ -176,21 +194,12 @@ public sealed class CoverageStudy : IDisposable
                 .. all[0].Choices.Select((choice, c) => new CoverageRow
                 {
                     Name = choice.Name,
-                    Mass = all.Average(head => 1 - (head.FarMass - head.Choices[c].Covered.Mass) / head.Queries),
-                    FarMass = all.Sum(head => head.Choices[c].Covered.Mass) / all.Sum(head => head.FarMass),
-                    HeavyRecall = [.. heavy.Select((count, i) => count == 0 ? double.NaN : all.Sum(head => head.Choices[c].Covered.Heavy[i]) / (double)count)],
-                    FarMassByHead = [.. heads.Select(layer => layer.Select(head => head.FarMass == 0 ? double.NaN : head.Choices[c].Covered.Mass / head.FarMass).ToArray())],
+                    Mass = all.Average(head => 1 - (head.FarMass - head.Choices[c].Mass) / head.Queries),
+                    FarMass = all.Sum(head => head.Choices[c].Mass) / all.Sum(head => head.FarMass),
+                    HeavyRecall = [.. heavy.Select((count, i) => count == 0 ? double.NaN : all.Sum(head => head.Choices[c].Heavy[i]) / (double)count)],
+                    FarMassByHead = [.. heads.Select(layer => layer.Select(head => head.FarMass == 0 ? double.NaN : head.Choices[c].Mass / head.FarMass).ToArray())],
                 }),
             ],
         };
-    }
-
-    /// <summary>What became of one query head.</summary>
-    private sealed record HeadRow(double FarMass, int Queries, long[] Heavy, (string Name, Covered Covered)[] Choices)
-    {
-        public HeadRow(HeadAttention attention, (string Name, Covered Covered)[] choices)
-            : this(attention.FarMass, attention.Queries, attention.Heavy, choices)
-        {
-        }
     }
 }

@@ -16,12 +16,12 @@ internal sealed class HeadAttention
     /// <param name="queries">Queries [n, d].</param>
     /// <param name="keys">Keys [n, d].</param>
     /// <param name="dimension">Size d.</param>
+    /// <param name="scale">Factor of query-key products.</param>
     /// <param name="first">First query that counts.</param>
-    public HeadAttention(ReadOnlySpan<float> queries, ReadOnlySpan<float> keys, int dimension, int first)
+    public HeadAttention(ReadOnlySpan<float> queries, ReadOnlySpan<float> keys, int dimension, float scale, int first)
     {
         (_first, _count) = (first, keys.Length / dimension);
         _weights = new float[(long)(_count - first) * _count];
-        float scale = 1 / MathF.Sqrt(dimension);
         for (int query = first; query < _count; query++)
         {
             Span<float> row = Row(query)[..(query + 1)];

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Prescore.Numerics;
 
 namespace Prescore.Experiments.Planted;
@@ -20,7 +21,7 @@ public sealed record PlantedModel
     /// <summary>Number n of keys.</summary>
     public required int Keys { get; init; }
 
-    /// <summary>Size d of a key; even.</summary>
+    /// <summary>Size d of a key; even where <see cref="Rotary"/>.</summary>
     public required int Dimension { get; init; }
 
     /// <summary>Number r of directions; 0 means d, the most there can be.</summary>
@@ -29,13 +30,13 @@ public sealed record PlantedModel
     /// <summary>Signal keys m a direction.</summary>
     public int KeysPerDirection { get; init; } = 8;
 
-    /// <summary>Norm α of a signal.</summary>
+    /// <summary>Norm α of a signal, at least 0.</summary>
     public required double Signal { get; init; }
 
     /// <summary>Standard deviation σ of the noise in every coordinate.</summary>
     public double Noise { get; init; } = 1;
 
-    /// <summary>Cosine between any two directions; 0: orthonormal.</summary>
+    /// <summary>Cosine between any two directions, at least 0 and below 1; 0: orthonormal.</summary>
     public double Overlap { get; init; }
 
     /// <summary>Spread of norms: all keys are multiplied by e^(spread · g), g standard normal.</summary>
@@ -44,7 +45,14 @@ public sealed record PlantedModel
     /// <summary>Whether the keys are turned by their positions as a rotary embedding does.</summary>
     public bool Rotary { get; init; }
 
+    /// <summary>Keys s that a scorer selects; 0 means as many as there are signal keys.</summary>
+    public int Selected { get => field == 0 ? SignalKeys : field; init; }
+
+    /// <summary>Clusters k of the clustering scorers; null: min(d + 1, ⌊s/2⌋).</summary>
+    public int? Clusters { get; init; }
+
     /// <summary>Number of signal keys.</summary>
+    [JsonIgnore]
     public int SignalKeys => Directions * KeysPerDirection;
 
     /// <summary>
@@ -52,6 +60,7 @@ public sealed record PlantedModel
     /// <c>docs/planted.md</c>): (α − σ·√(2 ln rm))² = σ²·T·n ÷ (n − mT) with T = d + 2·√(d ln n) + 2 ln n, the largest
     /// squared norm in n noise keys. Infinite where n ≤ mT: the signal keys of a direction then share too much of its leverage.
     /// </summary>
+    [JsonIgnore]
     public double Boundary
     {
         get
@@ -69,8 +78,12 @@ public sealed record PlantedModel
     /// as n·σ²·d·H_r ÷ (m·α²) ≤ 1/100 with the r-th harmonic number H_r. (A direction without a seed shares a cluster with
     /// noise keys, which then look as far from its centre as the signal keys do.)
     /// </summary>
+    [JsonIgnore]
     public double ClusteringBoundary => Math.Max(
         Boundary, 10 * Noise * Math.Sqrt((double)Keys * Dimension * Enumerable.Range(1, Directions).Sum(j => 1.0 / j) / KeysPerDirection));
+
+    /// <summary>The same with every size written out that follows from the others, so that equal models compare equal.</summary>
+    internal PlantedModel WrittenOut => this with { Directions = Directions, Selected = Selected };
 
     /// <summary>Draws the keys of a seed.</summary>
     /// <param name="seed">Seed.</param>
@@ -154,6 +167,10 @@ public sealed record PlantedModel
                 (float x, float y) = (key[i], key[i + Dimension / 2]);
                 key[i] = (float)(factor * (x * cosine - y * sine));
                 key[i + Dimension / 2] = (float)(factor * (x * sine + y * cosine));
+            }
+            if (Dimension % 2 == 1)
+            {
+                key[^1] = (float)(factor * key[^1]);
             }
         }
     }

@@ -1,201 +1,163 @@
+using System.Globalization;
 using Prescore.Experiments.Reports;
 using Prescore.Kernels;
+using Prescore.Models.Families;
 using Prescore.Numerics;
 using Prescore.Scoring;
 
 namespace Prescore.Experiments.Planted;
 
-/// <summary>How often scorers recover the signal keys of the planted-subspace model, over seeds, in it and beyond its assumptions.</summary>
-/// <param name="scorers">Names of the scorers; leverage is always among them.</param>
-/// <param name="seeds">Number of seeds a point, at least 1.</param>
-/// <param name="keys">Number n of keys.</param>
-/// <param name="dimensions">Sizes d of keys.</param>
-/// <param name="threads">Number of threads.</param>
-public sealed class PlantedStudy(IReadOnlyList<string> scorers, int seeds, int keys, IReadOnlyList<int> dimensions, int threads)
+/// <summary>
+/// How often scorers recover the signal keys of the planted-subspace model, over seeds, in it and beyond its assumptions. Every
+/// finished point is kept, so that an interrupted study loses none.
+/// </summary>
+public sealed class PlantedStudy
 {
-    /// <summary>Scorers that are compared where none are named.</summary>
-    public static IReadOnlyList<string> DefaultScorers { get; } =
-        ["kmeans", "kmedian", "kmeans-far", "leverage", "ridge", "norm", "keydiff", "random"];
+    private readonly PlantedSettings _settings;
+    private readonly int _threads;
+    private readonly PlantedCell[] _points;
+    private readonly IReadOnlyList<PhaseGrid> _phases;
+    private readonly ResumableRows<PlantedRow> _file;
 
-    /// <summary>Signals as multiples of the boundary that the picture is drawn at.</summary>
-    private static readonly double[] Multiples = [0.2, 0.4, 0.6, 0.8, 1, 1.2, 2, 4, 8];
-
-    /// <summary>The multiple of a boundary that counts as inside its condition.</summary>
-    public const double Inside = 1.2;
-
-    /// <summary>Name of the point inside both conditions.</summary>
-    public const string InsideName = "inside both";
-
-    /// <summary>Name of the point whose signal is a multiple of leverage's boundary.</summary>
-    public static string SignalName(double multiple) => FormattableString.Invariant($"signal {multiple}");
-
-    /// <summary>Names of all points, in the order they are run.</summary>
-    public static IReadOnlyList<string> PointNames { get; } = [.. Points(new PlantedModel { Keys = 10_000, Dimension = 16, Signal = 0 }).Select(point => point.Name)];
-
-    /// <summary>Runs the study.</summary>
-    /// <param name="chosen">Names of the points to run; empty: all.</param>
-    /// <param name="phases">Whether the phase diagrams are made too, of a tenth of the seeds.</param>
-    /// <param name="progress">Told what is being done; null: nobody.</param>
-    /// <param name="cancellationToken">Stops between draws.</param>
-    public PlantedReport Run(
-        IReadOnlyCollection<string> chosen, bool phases, IProgress<StudyProgress>? progress = null, CancellationToken cancellationToken = default)
+    /// <summary>Plans a study.</summary>
+    /// <param name="settings">What to draw and compare.</param>
+    /// <param name="threads">Number of threads.</param>
+    /// <exception cref="BadInputException">An unknown point, parameters that do not go together, or a file of another study.</exception>
+    /// <exception cref="Specs.MethodSpecException">An unknown scorer, or one that asks for more than keys.</exception>
+    public PlantedStudy(PlantedSettings settings, int threads)
     {
-        // Beside signal keys there must be noise.
-        (string Name, PlantedModel Model)[] points =
-        [
-            .. dimensions.SelectMany(dimension => Points(new PlantedModel { Keys = keys, Dimension = dimension, Signal = 0 }))
-                .Where(point => (chosen.Count == 0 || chosen.Contains(point.Name)) && 2 * point.Model.SignalKeys <= keys),
-        ];
-        var rows = new List<PlantedRow>();
-        double share = phases ? 0.7 : 1;
-        foreach ((string name, PlantedModel model) in points)
+        foreach (string scorer in settings.Scorers)
         {
-            progress?.Report(new StudyProgress(share * rows.Count / points.Length, $"{name}, d = {model.Dimension}"));
-            rows.Add(Measure(name, model, seeds, cancellationToken));
+            KeyScorers.CreateForKeys(scorer);
+        }
+        if (settings.Points.FirstOrDefault(name => !PlantedPoints.Names.Contains(name)) is string wrong)
+        {
+            throw new BadInputException(Specs.UnknownName.Describe("point", wrong, [.. PlantedPoints.Names]));
+        }
+        (_settings, _threads) = (settings, threads);
+        _points = [.. settings.Dimensions.SelectMany(Points)];
+        if (_points.Length == 0)
+        {
+            throw new BadInputException($"none of the points can be drawn with {settings.Keys} keys: d directions of 8 signal keys each must be at most half of them");
+        }
+        long bytes = sizeof(float) * (long)settings.Keys * settings.Dimensions.Max() * Math.Min(threads, settings.Seeds);
+        new MemoryEstimate(0, bytes, bytes).Require(MemoryEstimate.Available(), "use fewer or smaller keys, or fewer threads");
+        _phases = settings.Phases ? PhaseGrid.All(settings.Keys, settings.Dimensions[0], Math.Max(1, settings.Seeds / 10)) : [];
+        _file = new ResumableRows<PlantedRow>(settings.StatePath, string.Create(CultureInfo.InvariantCulture, $"planted 1; first seed {settings.FirstSeed}"));
+    }
+
+    /// <summary>Whether some points of a size of keys vary the signal alone, so that they can be drawn.</summary>
+    public bool VariesSignal(int dimension) => _points.Any(point => point.Model.Dimension == dimension && PlantedPoints.VariesSignal(point.Name));
+
+    /// <summary>Runs every point, then every cell of the phase diagrams; finished ones come without being run again.</summary>
+    /// <param name="progress">Told what is being done; null: nobody.</param>
+    /// <param name="cancellationToken">Stops between draws; what came until then is kept in the file.</param>
+    public IEnumerable<PlantedRow> Run(IProgress<StudyProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        PlantedCell[] cells = [.. _points, .. _phases.SelectMany(phase => phase.Cells)];
+        double all = cells.Sum(cell => cell.Work), done = 0;
+        foreach (PlantedCell cell in cells)
+        {
+            progress?.Report(new StudyProgress(done / all, $"{cell.Name}, d = {cell.Model.Dimension}"));
+            PlantedRow? row = _file.Finished.FirstOrDefault(row => row.IsOf(cell.Model, cell.Seeds, _settings.Scorers));
+            if (row is null)
+            {
+                row = Measure(cell, cancellationToken);
+                _file.Append(row);
+            }
+            yield return row with { Name = cell.Name };
+            done += cell.Work;
+        }
+    }
+
+    /// <summary>The whole result, or of an interrupted run the points and diagrams that are finished.</summary>
+    /// <param name="rows">Rows of <see cref="Run"/>, in its order.</param>
+    public PlantedReport Report(IReadOnlyList<PlantedRow> rows)
+    {
+        var phases = new List<PhaseDiagram>();
+        int first = _points.Length;
+        foreach (PhaseGrid phase in _phases.TakeWhile(phase => first + phase.Cells.Count <= rows.Count))
+        {
+            phases.Add(phase.Diagram(_settings.Scorers, rows.Skip(first).Take(phase.Cells.Count)));
+            first += phase.Cells.Count;
         }
         return new PlantedReport
         {
-            Keys = keys,
-            Seeds = seeds,
-            Threads = threads,
-            Scorers = scorers,
-            Points = rows,
-            Phases = phases ? [.. Phases(new PartialProgress(progress, share, 1 - share), cancellationToken)] : [],
+            Keys = _settings.Keys,
+            Seeds = _settings.Seeds,
+            FirstSeed = _settings.FirstSeed,
+            Threads = _threads,
+            Scorers = _settings.Scorers,
+            Points = [.. rows.Take(_points.Length)],
+            Phases = phases,
         };
     }
 
-    /// <summary>The points of one size of keys: the signal's norm in the model, then each assumption broken inside both conditions and inside leverage's alone.</summary>
-    private static IEnumerable<(string Name, PlantedModel Model)> Points(PlantedModel model)
+    private IEnumerable<PlantedCell> Points(int dimension)
     {
-        foreach (double multiple in Multiples)
+        bool all = _settings.Points.Count == 0 && _settings.Custom is null;
+        foreach ((string name, PlantedModel model) in PlantedPoints.Of(_settings.Keys, dimension).Where(point => all || _settings.Points.Contains(point.Name)))
         {
-            yield return (SignalName(multiple), model with { Signal = multiple * model.Boundary });
+            yield return new PlantedCell(name, model.WrittenOut, _settings.Seeds);
         }
-        PlantedModel inside = model with { Signal = Inside * model.ClusteringBoundary };
-        yield return (InsideName, inside);
-        foreach ((string where, PlantedModel whole) in new[] { ("", inside), (" at " + SignalName(Inside), model with { Signal = Inside * model.Boundary }) })
+        if (_settings.Custom is CustomPoint custom)
         {
-            foreach (double overlap in (double[])[0.5, 0.9])
-            {
-                yield return (FormattableString.Invariant($"overlap {overlap}{where}"), whole with { Overlap = overlap });
-            }
-            foreach (double spread in (double[])[0.2, 0.5])
-            {
-                yield return (FormattableString.Invariant($"norm spread {spread}{where}"), whole with { NormSpread = spread });
-            }
-            foreach (int copies in (int[])[32, 64])
-            {
-                yield return ($"keys a direction {copies}{where}", whole with { KeysPerDirection = copies });
-            }
-            yield return ($"rotary{where}", whole with { Rotary = true });
+            yield return new PlantedCell(CustomPoint.Name, custom.At(_settings.Keys, dimension).WrittenOut, _settings.Seeds);
         }
     }
 
-    /// <summary>Where recovery breaks, over two quantities at a time, from 1.2 times leverage's boundary.</summary>
-    private IEnumerable<PhaseDiagram> Phases(IProgress<StudyProgress> progress, CancellationToken cancellationToken)
+    private PlantedRow Measure(PlantedCell cell, CancellationToken cancellationToken)
     {
-        var model = new PlantedModel { Keys = keys, Dimension = dimensions[0], Signal = 0 };
-        PlantedModel inside = model with { Signal = Inside * model.Boundary };
-        yield return Phase(
-            ("noise", [0.25, 0.5, 0.75, 1, 1.5, 2, 3]),
-            ("cosine between directions", [0, 0.3, 0.6, 0.9, 0.97]),
-            (noise, overlap) => inside with { Noise = noise, Overlap = overlap },
-            new PartialProgress(progress, 0, 0.5),
-            cancellationToken);
-        yield return Phase(
-            ("keys n", [1000, 2000, 5000, 10_000, 20_000]),
-            ("size of keys d", [8, 16, 32, 64]),
-            (count, dimension) =>
-            {
-                var sized = new PlantedModel { Keys = (int)count, Dimension = (int)dimension, Signal = 0 };
-                return sized with { Signal = Inside * sized.Boundary };
-            },
-            new PartialProgress(progress, 0.5, 0.5),
-            cancellationToken);
-    }
-
-    private PhaseDiagram Phase(
-        (string Name, double[] Values) columns,
-        (string Name, double[] Values) rows,
-        Func<double, double, PlantedModel> create,
-        IProgress<StudyProgress> progress,
-        CancellationToken cancellationToken)
-    {
-        int draws = Math.Max(1, seeds / 10);
-        var recall = scorers.Select(_ => rows.Values.Select(_ => new double[columns.Values.Length]).ToArray()).ToArray();
-        for (int row = 0; row < rows.Values.Length; row++)
+        PlantedModel model = cell.Model;
+        IReadOnlyList<string> scorers = _settings.Scorers;
+        var found = new int[cell.Seeds, scorers.Count];
+        var shared = new int[cell.Seeds, scorers.Count];
+        Parallel.For(0, cell.Seeds, new ParallelOptions { MaxDegreeOfParallelism = _threads, CancellationToken = cancellationToken }, draw =>
         {
-            progress.Report(new StudyProgress((double)row / rows.Values.Length, $"{columns.Name} × {rows.Name}"));
-            for (int column = 0; column < columns.Values.Length; column++)
-            {
-                PlantedModel model = create(columns.Values[column], rows.Values[row]);
-                PlantedRow? cell = double.IsFinite(model.Signal) ? Measure("", model, draws, cancellationToken) : null;
-                for (int i = 0; i < scorers.Count; i++)
-                {
-                    recall[i][row][column] = cell?.Scorers[i].Recall ?? double.NaN;
-                }
-            }
-        }
-        return new PhaseDiagram
-        {
-            Columns = columns.Name,
-            ColumnValues = columns.Values,
-            Rows = rows.Name,
-            RowValues = rows.Values,
-            Seeds = draws,
-            Scorers = [.. scorers.Select((scorer, i) => new PhaseScorer(scorer, recall[i]))],
-        };
-    }
-
-    private PlantedRow Measure(string name, PlantedModel model, int draws, CancellationToken cancellationToken)
-    {
-        var recovered = new double[draws, scorers.Count];
-        var agreement = new double[draws, scorers.Count];
-        Parallel.For(0, draws, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellationToken }, seed =>
-        {
-            float[] drawn = model.Draw((ulong)seed, out int[] signal);
+            ulong seed = _settings.FirstSeed + (ulong)draw;
+            float[] drawn = model.Draw(seed, out int[] signal);
             int[] leverage = Select("leverage", model, drawn, seed);
             for (int i = 0; i < scorers.Count; i++)
             {
                 int[] selected = scorers[i] == "leverage" ? leverage : Select(scorers[i], model, drawn, seed);
-                recovered[seed, i] = Shared(selected, signal);
-                agreement[seed, i] = Shared(selected, leverage);
+                found[draw, i] = selected.Intersect(signal).Count();
+                shared[draw, i] = selected.Intersect(leverage).Count();
             }
         });
         return new PlantedRow
         {
-            Name = name,
+            Name = cell.Name,
             Dimension = model.Dimension,
             Signal = model.Signal,
             Boundary = double.IsFinite(model.Boundary) ? model.Boundary : null,
             ClusteringBoundary = double.IsFinite(model.ClusteringBoundary) ? model.ClusteringBoundary : null,
             SignalKeys = model.SignalKeys,
-            Scorers = [.. scorers.Select((scorer, i) => Row(scorer, Column(recovered, i), Column(agreement, i)))],
+            Model = model,
+            Seeds = cell.Seeds,
+            Scorers = [.. scorers.Select((scorer, i) => Row(scorer, model, Column(found, i), Column(shared, i)))],
         };
     }
 
-    private static RecoveryRow Row(string scorer, double[] recovered, double[] agreement) => new()
+    private static RecoveryRow Row(string scorer, PlantedModel model, int[] found, int[] shared) => new()
     {
         Scorer = scorer,
-        Exact = recovered.Average(part => part == 1 ? 1.0 : 0),
-        Recall = recovered.Average(),
-        AgreementWithLeverage = agreement.Average(),
+        Exact = found.Average(count => count == Math.Min(model.Selected, model.SignalKeys) ? 1.0 : 0),
+        Recall = found.Average(count => (double)count / model.SignalKeys),
+        Precision = found.Average(count => (double)count / model.Selected),
+        AgreementWithLeverage = shared.Average(count => (double)count / model.Selected),
     };
 
-    private static int[] Select(string name, PlantedModel model, float[] drawn, int seed)
+    private static int[] Select(string name, PlantedModel model, float[] drawn, ulong seed)
     {
         var matrix = new KeyMatrix { Values = drawn, Count = model.Keys, Dimension = model.Dimension };
         var scores = new float[model.Keys];
         using IFittedScorer fitted = KeyScorers.CreateForKeys(name)
-            .Fit(matrix, new ScoringContext((ulong)seed, 0, 0, 0, model.SignalKeys, SimdPaths.Best));
+            .Fit(matrix, new ScoringContext(seed, 0, 0, 0, model.Selected, SimdPaths.Best) { Clusters = model.Clusters });
         fitted.Score(matrix, 0, scores);
-        var selected = new int[model.SignalKeys];
+        var selected = new int[model.Selected];
         TopSelection.Select(scores, selected.Length, selected);
         return selected;
     }
 
-    /// <summary>Share of the second set, of equal size, that is in the first: precision and recall at once.</summary>
-    private static double Shared(int[] selected, int[] wanted) => (double)selected.Intersect(wanted).Count() / wanted.Length;
-
-    private static double[] Column(double[,] values, int column) => [.. Enumerable.Range(0, values.GetLength(0)).Select(seed => values[seed, column])];
+    private static int[] Column(int[,] values, int column) => [.. Enumerable.Range(0, values.GetLength(0)).Select(draw => values[draw, column])];
 }

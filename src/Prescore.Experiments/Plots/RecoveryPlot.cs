@@ -1,4 +1,5 @@
 using System.Globalization;
+using Prescore.Experiments.Planted;
 using Prescore.Experiments.Reports;
 using ScottPlot;
 using ScottPlot.Plottables;
@@ -14,7 +15,7 @@ public static class RecoveryPlot
     /// <returns>A PNG file.</returns>
     public static byte[] Render(PlantedReport report, int dimension)
     {
-        PlantedRow[] rows = [.. report.Points.Where(row => row.Dimension == dimension && row.Name.StartsWith("signal ", StringComparison.Ordinal))];
+        PlantedRow[] rows = [.. report.Points.Where(row => row.Dimension == dimension && PlantedPoints.VariesSignal(row.Name))];
         Plot plot = PlotStyle.Create(
             string.Create(CultureInfo.InvariantCulture, $"Planted signal keys recovered: n = {report.Keys:N0}, d = {dimension}, {report.Seeds} seeds"),
             "signal's norm ÷ leverage's boundary (1: leverage must recover all from here on)",

@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Prescore.Experiments.Coverage;
 using Prescore.Experiments.Evidence;
 using Prescore.Experiments.Tasks;
 
@@ -84,10 +85,12 @@ public static class ReportJson
 [JsonSerializable(typeof(TaskReport))]
 [JsonSerializable(typeof(TaskTrial))]
 [JsonSerializable(typeof(CoverageReport))]
+[JsonSerializable(typeof(CoverageLayer))]
 [JsonSerializable(typeof(AgreementReport))]
 [JsonSerializable(typeof(AgreementRow))]
 [JsonSerializable(typeof(GenerateReport))]
 [JsonSerializable(typeof(PlantedReport))]
+[JsonSerializable(typeof(PlantedRow))]
 [JsonSerializable(typeof(LayerStudyReport))]
 [JsonSerializable(typeof(LayerStudyPoint))]
 [JsonSerializable(typeof(BudgetReport))]

@@ -6,9 +6,11 @@ namespace Prescore.Scoring;
 internal static class ClusterCount
 {
     /// <summary>
-    /// k = d + 1, but at most ⌊s/2⌋, at most n, and at least 1. (The planted model behind pre-scoring has a cluster for
+    /// As the context asks for, or k = d + 1, but at most ⌊s/2⌋, at most n, and at least 1. (The planted model behind pre-scoring has a cluster for
     /// each of d directions and one for the bulk.)
     /// </summary>
     public static int For(in KeyMatrix keys, in ScoringContext context) =>
-        Math.Clamp(keys.Dimension + 1, 1, Math.Max(1, Math.Min(context.Selected / 2, keys.Count)));
+        context.Clusters is int wanted
+            ? Math.Clamp(wanted, 1, keys.Count)
+            : Math.Clamp(keys.Dimension + 1, 1, Math.Max(1, Math.Min(context.Selected / 2, keys.Count)));
 }

@@ -40,6 +40,9 @@ public static class KeyScorers
     /// <summary>Names of all scorers.</summary>
     public static string[] Names => Registry.Names;
 
+    /// <summary>Names of the scorers that ask for nothing beside keys: those that <see cref="CreateForKeys"/> creates.</summary>
+    public static string[] NamesForKeys => [.. Names.Where(name => Create(name).Needs == ScorerNeeds.None)];
+
     /// <summary>Adds a scorer of another assembly, from then on known by its name in every spec.</summary>
     /// <param name="name">Lower-case name.</param>
     /// <param name="create">Creates it.</param>

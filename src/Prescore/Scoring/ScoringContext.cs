@@ -38,8 +38,11 @@ public readonly ref struct ScoringContext(ulong seed, int layer, int head, int f
     /// <summary>Absolute position of the first key.</summary>
     public int FirstPosition { get; init; } = firstPosition;
 
-    /// <summary>How many keys will be selected (s); clustering takes k = min(d + 1, ⌊s/2⌋).</summary>
+    /// <summary>How many keys will be selected (s).</summary>
     public int Selected => selected;
+
+    /// <summary>Clusters k of a clustering scorer, at least 1; of more than there are keys, one a key. Null: k = min(d + 1, ⌊s/2⌋).</summary>
+    public int? Clusters { get; init; }
 
     /// <summary>SIMD path.</summary>
     public SimdPath Simd => simd;

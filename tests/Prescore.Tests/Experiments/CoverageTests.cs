@@ -1,15 +1,21 @@
 using CsCheck;
 using Prescore.Attention.Contracts;
+using Prescore.Cli;
 using Prescore.Experiments.Coverage;
 using Prescore.Experiments.Reports;
+using Prescore.Kernels;
 using Prescore.Models.Formats;
 using Prescore.Tests.Cli;
 
 namespace Prescore.Tests.Experiments;
 
-public class CoverageTests
+public sealed class CoverageTests : IDisposable
 {
     private const int D = 8;
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
 
     /// <summary>Against sums over the softmax written out.</summary>
     [Fact]
@@ -19,7 +25,7 @@ public class CoverageTests
         float[] queries = [.. Enumerable.Range(0, n * D).Select(_ => (float)(4 * random.NextDouble() - 2))];
         float[] keys = [.. Enumerable.Range(0, n * D).Select(_ => (float)(4 * random.NextDouble() - 2))];
         int first = n - 20;
-        var attention = new HeadAttention(queries, keys, D, first);
+        var attention = new HeadAttention(queries, keys, D, 1 / MathF.Sqrt(D), first);
         int[] chosen = [.. Enumerable.Range(CoverageSettings.Sinks, n - CoverageSettings.Sinks).OrderBy(_ => random.Next()).Take(s)];
         (double far, double mass, double own, double window) = (0, 0, 0, 0);
         long heavy = 0, heavyChosen = 0;
@@ -70,6 +76,56 @@ public class CoverageTests
         few.Choices.Select(choice => choice.Name).ShouldContain("kmeans, before RoPE");
         all.Choices.ShouldAllBe(choice => choice.FarMass > 0.9999);
         all.Choices.ShouldAllBe(choice => choice.HeavyRecall[0] == 1);
+    }
+
+    [Fact]
+    public void Scorers_that_ask_for_queries_or_values_are_given_them()
+    {
+        const int N = 200;
+        var random = new Random(5);
+        float[] Rows(int count) => [.. Enumerable.Range(0, count * D).Select(_ => (float)(2 * random.NextDouble() - 1))];
+        float[] keys = Rows(N), values = Rows(N), queries = Rows(2 * CoverageSettings.ObservedPositions);
+        // Two keys that all queries ask for, of which the second says nothing, and one in the window.
+        float[] mean = [.. Enumerable.Range(0, D).Select(i => Enumerable.Range(0, queries.Length / D).Average(row => queries[row * D + i]))];
+        foreach (int key in new[] { 50, 60, N - 20 })
+        {
+            mean.Select(x => 200 * x).ToArray().CopyTo(keys, key * D);
+        }
+        values.AsSpan(60 * D, D).Clear();
+        var head = new ScoredHead(0, 0, keys, values, queries, D);
+        KeySet Best(string scorer, int size) => head.Best(scorer, size, 0, SimdPaths.Best);
+
+        Best("observed", 2).Keys.ShouldBe([50, 60]);
+        Best("observed-value", 1).Keys.ShouldBe([50]);
+        Best("observed-value", 90).Contains(60).ShouldBeFalse();
+        Best("norm", 3).Keys.ShouldBe([50, 60, N - 20]);
+        Best("leverage-value", 100).Contains(60).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void Finished_layers_are_not_looked_at_again_and_files_of_other_studies_are_refused()
+    {
+        string state = _folder.File("layers.jsonl"), json = _folder.File("c.json");
+        string[] args = ["study", "coverage", "--context", "272", "--keys", "16", "--scorers", "observed", "kmeans-value", "random", "--resume", state, "--json", json];
+        ToolRun run = ToolRun.Of(args);
+        run.ExitCode.ShouldBe(0, run.Error);
+        string[] lines = File.ReadAllLines(state);
+        string whole = File.ReadAllText(json);
+        lines.Length.ShouldBe(31);
+
+        // As if the study had been stopped while it wrote the fourth layer.
+        File.WriteAllText(state, string.Join('\n', lines[..4]) + "\n" + lines[4][..10]);
+        ToolRun.Of(args).Out.ShouldBe(run.Out);
+        File.ReadAllText(json).ShouldBe(whole);
+        File.ReadAllLines(state).ShouldBe(lines);
+
+        // Interrupted in the middle, it has what it had.
+        File.WriteAllText(state, string.Join('\n', lines[..4]) + "\n");
+        new ToolRun(cancellationToken: new CancellationToken(canceled: true)).Run(args).ExitCode.ShouldBe(ExitCodes.Interrupted);
+        File.ReadAllLines(state).ShouldBe(lines[..4]);
+
+        ToolRun.Of([.. args[..5], "17", .. args[6..]]).ShouldBeBadInput("layers.jsonl", "another");
+        ToolRun.Of([.. args, "--seed", "1"]).ShouldBeBadInput("layers.jsonl", "another");
     }
 
     [Fact]

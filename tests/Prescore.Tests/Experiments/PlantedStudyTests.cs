@@ -1,11 +1,18 @@
+using Prescore.Cli;
 using Prescore.Experiments.Planted;
 using Prescore.Experiments.Reports;
+using Prescore.Scoring;
+using Prescore.Tests.Cli;
 
 namespace Prescore.Tests.Experiments;
 
-public class PlantedStudyTests
+public sealed class PlantedStudyTests : IDisposable
 {
-    private static readonly PlantedReport Report = new PlantedStudy(["kmeans", "kmedian", "leverage", "ridge", "random"], 8, 2000, [8], 2).Run([], phases: false);
+    private static readonly PlantedReport Report = Run(new PlantedSettings { Scorers = ["kmeans", "kmedian", "leverage", "ridge", "random"], Seeds = 8, Keys = 2000, Dimensions = [8] });
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
 
     [Theory]
     [InlineData("kmeans")]
@@ -75,7 +82,7 @@ public class PlantedStudyTests
     [Fact]
     public void Phase_diagrams_show_where_recovery_breaks()
     {
-        PlantedReport report = new PlantedStudy(["leverage"], 10, 2000, [8], 2).Run([PlantedStudy.InsideName], phases: true);
+        PlantedReport report = Run(new PlantedSettings { Scorers = ["leverage"], Seeds = 10, Keys = 2000, Dimensions = [8], Points = [PlantedPoints.InsideName], Phases = true });
 
         report.Points.Count.ShouldBe(1);
         report.Phases.Count.ShouldBe(2);
@@ -89,6 +96,145 @@ public class PlantedStudyTests
     [Fact]
     public void Many_keys_a_direction_have_no_boundary() =>
         new PlantedModel { Keys = 1000, Dimension = 16, KeysPerDirection = 60, Signal = 1 }.Boundary.ShouldBe(double.PositiveInfinity);
+
+    [Fact]
+    public void A_point_of_ones_own_has_the_parameters_that_were_asked_for()
+    {
+        string json = _folder.File("p.json");
+        ToolRun run = ToolRun.Of(
+            "study", "planted", "--keys", "600", "--dimensions", "9", "--seeds", "3", "--seed", "5", "--scorers", "leverage", "kmeans", "norm",
+            "--directions", "2", "--keys-per-direction", "3", "--signal", "90", "--noise", "0.5", "--overlap", "0.25", "--norm-spread", "0.1",
+            "--select", "12", "--clusters", "4", "--json", json);
+
+        run.ExitCode.ShouldBe(0, run.Error);
+        run.Out.ShouldContain("2 directions of 3 keys, signal 90, noise 0.5, cosine 0.25, norm spread 0.1, 12 selected");
+        ReportJson.TryDeserialize(File.ReadAllText(json), out PlantedReport? report).ShouldBeTrue();
+        report!.FirstSeed.ShouldBe(5UL);
+        PlantedRow row = report.Points.ShouldHaveSingleItem();
+        row.Name.ShouldBe("custom");
+        row.Model.ShouldBe(new PlantedModel
+        {
+            Keys = 600,
+            Dimension = 9,
+            Directions = 2,
+            KeysPerDirection = 3,
+            Signal = 90,
+            Noise = 0.5,
+            Overlap = 0.25,
+            NormSpread = 0.1,
+            Selected = 12,
+            Clusters = 4,
+        });
+        // All six signal keys are among the twelve.
+        row.Scorers.Where(scorer => scorer.Scorer != "kmeans").ShouldAllBe(scorer => scorer.Exact == 1 && scorer.Recall == 1 && scorer.Precision == 0.5);
+    }
+
+    [Fact]
+    public void The_defaults_of_a_point_of_ones_own_are_those_of_a_named_one()
+    {
+        var settings = new PlantedSettings { Scorers = ["kmeans", "leverage"], Seeds = 4, Keys = 2000, Dimensions = [8], Points = ["signal 1.2", "overlap 0.9 at signal 1.2"] };
+        PlantedReport named = Run(settings with { Custom = new CustomPoint { Overlap = 0.9 } }), plain = Run(settings with { Points = [], Custom = new CustomPoint() });
+
+        named.Points.Select(row => row.Name).ShouldBe(["signal 1.2", "overlap 0.9 at signal 1.2", "custom"]);
+        named.Points[2].Scorers.ShouldBe(named.Points[1].Scorers);
+        plain.Points.ShouldHaveSingleItem().Scorers.ShouldBe(named.Points[0].Scorers);
+    }
+
+    [Fact]
+    public void Other_seeds_and_other_numbers_of_clusters_give_other_draws_and_choices()
+    {
+        var settings = new PlantedSettings { Scorers = ["kmeans"], Seeds = 2, Keys = 1000, Dimensions = [8], Custom = new CustomPoint { Signal = 3 } };
+        double Recall(PlantedSettings some) => Run(some).Points[0].Scorers[0].Recall;
+
+        double both = Recall(settings), first = Recall(settings with { Seeds = 1 }), second = Recall(settings with { Seeds = 1, FirstSeed = 1 });
+        both.ShouldBe((first + second) / 2, 1e-12);
+        new[] { 1, 2, 3, 20 }.Select(k => Recall(settings with { Custom = new CustomPoint { Signal = 3, Clusters = k } })).Append(both).Distinct().Count().ShouldBeGreaterThan(1);
+        Recall(settings with { Custom = new CustomPoint { Signal = 3, Clusters = 9 } }).ShouldBe(both);
+    }
+
+    [Fact]
+    public void Finished_points_are_not_run_again()
+    {
+        string state = _folder.File("points.jsonl"), json = _folder.File("p.json");
+        string[] args =
+            ["study", "planted", "--seeds", "10", "--keys", "600", "--dimensions", "8", "--scorers", "kmeans", "leverage", "--phases", "--threads", "2", "--resume", state, "--json", json];
+        ToolRun run = ToolRun.Of(args);
+        run.ExitCode.ShouldBe(0, run.Error);
+        string[] lines = File.ReadAllLines(state);
+        string whole = File.ReadAllText(json);
+
+        // As if the study had been stopped while it wrote a row.
+        File.WriteAllText(state, string.Join('\n', lines[..9]) + "\n" + lines[9][..10]);
+        ToolRun.Of(args).Out.ShouldBe(run.Out);
+        File.ReadAllText(json).ShouldBe(whole);
+        File.ReadAllLines(state).ShouldBe(lines);
+        // Rows that are there are taken as they are; other scorers are added.
+        File.WriteAllText(state, File.ReadAllText(state).Replace("\"recall\":1,", "\"recall\":0.25,", StringComparison.Ordinal));
+        ToolRun.Of(args).Out.ShouldContain("25 (100)");
+        ToolRun.Of([.. args[..9], "norm", .. args[11..]]).ExitCode.ShouldBe(0);
+        File.ReadAllLines(state).Length.ShouldBe(2 * lines.Length - 1);
+        ToolRun.Of([.. args, "--seed", "3"]).ShouldBeBadInput("points.jsonl", "another");
+    }
+
+    [Fact]
+    public void An_interrupted_study_shows_and_keeps_what_it_has()
+    {
+        string state = _folder.File("points.jsonl");
+        string[] args = ["study", "planted", "--seeds", "2", "--keys", "600", "--dimensions", "8", "--scorers", "leverage", "--resume", state, "--points"];
+        ToolRun.Of([.. args, "signal 2"]).ExitCode.ShouldBe(0);
+
+        ToolRun run = new ToolRun(cancellationToken: new CancellationToken(canceled: true)).Run([.. args, "signal 2", "signal 4"]);
+
+        run.ExitCode.ShouldBe(ExitCodes.Interrupted);
+        run.Out.ShouldContain("signal 2");
+        run.Out.ShouldNotContain("signal 4");
+        File.ReadAllLines(state).Length.ShouldBe(2);
+    }
+
+    [Theory]
+    [InlineData("17 orthonormal directions", "--directions", "17")]
+    [InlineData("leaves no noise", "--keys-per-direction", "20")]
+    [InlineData("301 cannot be selected", "--select", "301")]
+    [InlineData("no 301 clusters", "--clusters", "301")]
+    [InlineData("--noise", "--noise", "-1")]
+    [InlineData("--noise", "--noise", "NaN")]
+    [InlineData("--signal", "--signal", "0")]
+    [InlineData("--signal", "--signal", "inf")]
+    [InlineData("--overlap", "--overlap", "1")]
+    [InlineData("--norm-spread", "--norm-spread", "nan")]
+    [InlineData("--keys-per-direction", "--keys-per-direction", "0")]
+    [InlineData("the norm of the signal must be given", "--noise", "0")]
+    [InlineData("the norm of the signal must be given", "--keys-per-direction", "12")]
+    [InlineData("one too many", "--rotary", "--dimensions", "15")]
+    [InlineData("--dimensions", "--dimensions", "0")]
+    [InlineData("'inside bth'", "--points", "inside bth")]
+    [InlineData("none of the points", "--points", "inside both", "--dimensions", "64")]
+    [InlineData("--plot", "--points", "inside both", "--dimensions", "8", "--plot", "x.png")]
+    [InlineData("'kmeans-value' asks for values", "--scorers", "kmeans-value")]
+    public void Parameters_that_make_no_model_are_refused(string part, params string[] more)
+    {
+        string[] size = more.Contains("--dimensions") ? [] : ["--dimensions", "16"];
+        ToolRun.Of(["study", "planted", "--keys", "300", "--seeds", "1", .. size, .. more]).ShouldBeBadInput(part);
+    }
+
+    [Theory]
+    [InlineData("--noise", "0", "--signal", "2")]
+    [InlineData("--signal", "1e9", "--norm-spread", "2", "--noise", "1e9")]
+    [InlineData("--signal", "1e-30", "--noise", "1e-30")]
+    [InlineData("--signal", "1", "--clusters", "100", "--select", "100")]
+    [InlineData("--signal", "1", "--overlap", "0.9999", "--rotary", "--directions", "1")]
+    public void The_ends_of_the_ranges_can_be_run(params string[] more)
+    {
+        ToolRun run = ToolRun.Of(
+            ["study", "planted", "--keys", "100", "--dimensions", "2", "--seeds", "2", "--scorers", .. KeyScorers.NamesForKeys, .. more]);
+        run.ExitCode.ShouldBe(0, run.Error);
+    }
+
+    private static PlantedReport Run(PlantedSettings settings)
+    {
+        var study = new PlantedStudy(settings, 2);
+        return study.Report([.. study.Run()]);
+    }
 
     private static RecoveryRow Row(string point, string scorer) =>
         Report.Points.First(row => row.Name == point).Scorers.First(row => row.Scorer == scorer);

@@ -11,7 +11,7 @@ internal sealed class ClusteringFindsWhatLeverageFinds : IClaim
     private const string Claim = "Under a planted-subspace model clustering recovers the same heavy keys as leverage.";
 
     private static readonly string Rule =
-        $"Reproduced: at {Html.Fixed(PlantedStudy.Inside, 1)} times the signal from which on leverage must recover all planted keys, k-means selects just those in every draw, as leverage does, for every size of keys. In part: only at {Html.Fixed(PlantedStudy.Inside, 1)} times the signal of clustering's own, stronger condition. Not reproduced: not there either.";
+        $"Reproduced: at {Html.Fixed(PlantedPoints.Inside, 1)} times the signal from which on leverage must recover all planted keys, k-means selects just those in every draw, as leverage does, for every size of keys. In part: only at {Html.Fixed(PlantedPoints.Inside, 1)} times the signal of clustering's own, stronger condition. Not reproduced: not there either.";
 
     /// <inheritdoc/>
     public Verdict Judge(IReadOnlyList<StudyResult> results)
@@ -19,14 +19,14 @@ internal sealed class ClusteringFindsWhatLeverageFinds : IClaim
         (StudyResult Source, PlantedReport Report)[] all =
         [
             .. results.Where(result => result.Command is ["study", "planted", ..]).Select(result => (result, result.Read<PlantedReport>()))
-                .Where(one => At(one.Item2, PlantedStudy.InsideName).Length > 0),
+                .Where(one => At(one.Item2, PlantedPoints.InsideName).Length > 0),
         ];
         if (all.Length == 0)
         {
             return PaperClaims.NotRun(Number, Claim, Rule, "'prescore study planted'");
         }
         (StudyResult source, PlantedReport report) = all.MaxBy(one => one.Report.Seeds);
-        PlantedRow[] leverages = At(report, PlantedStudy.SignalName(PlantedStudy.Inside)), both = At(report, PlantedStudy.InsideName);
+        PlantedRow[] leverages = At(report, PlantedPoints.SignalName(PlantedPoints.Inside)), both = At(report, PlantedPoints.InsideName);
         bool Recovers(PlantedRow[] rows, string scorer) => rows.Length > 0 && rows.All(row => Of(row, scorer)?.Exact == 1);
         Outcome outcome = Recovers(leverages, "leverage") && Recovers(leverages, "kmeans") ? Outcome.Reproduced
             : Recovers(both, "leverage") && Recovers(both, "kmeans") ? Outcome.InPart

@@ -1,5 +1,6 @@
 using System.Xml.Linq;
 using Prescore.Experiments.Evidence.Charts;
+using Prescore.Experiments.Planted;
 using Prescore.Experiments.Reports;
 
 namespace Prescore.Experiments.Evidence.Sections;
@@ -19,7 +20,7 @@ public sealed class PlantedSection : ReportSection<PlantedReport>
     {
         foreach (IGrouping<int, PlantedRow> size in report.Points.GroupBy(point => point.Dimension))
         {
-            PlantedRow[] signals = [.. size.Where(row => row.Name.StartsWith("signal ", StringComparison.Ordinal) && row.Boundary is not null)];
+            PlantedRow[] signals = [.. size.Where(row => PlantedPoints.VariesSignal(row.Name) && row.Boundary is not null)];
             if (signals.Length > 1)
             {
                 yield return Html.Figure(
