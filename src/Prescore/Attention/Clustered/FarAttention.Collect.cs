@@ -79,14 +79,15 @@ internal sealed unsafe partial class FarAttention
     /// <param name="scales">Receives two scales a key.</param>
     /// <param name="logits">Receives the logits.</param>
     /// <param name="running">Receives their running sums.</param>
-    public void KeyLogits(int row, KeySegment segment, ushort* numbers, int count, float maximum, float* scales, float* logits, float* running)
+    /// <returns>The largest logit.</returns>
+    public float KeyLogits(int row, KeySegment segment, ushort* numbers, int count, float maximum, float* scales, float* logits, float* running)
     {
         var all = (long*)(_index.Store.Scales + 2 * (nint)segment.FirstKey);
         for (int i = 0; i < count; i++)
         {
             ((long*)scales)[i] = all[numbers[i]];
         }
-        kernels.SelectedLogits(
+        return kernels.SelectedLogits(
             numbers, count, _codes + (nint)row * _keyStride, _keyStride, _steps[row], maximum,
             _index.Store.Keys + (nint)segment.FirstKey * _keyStride, scales, logits, running);
     }

@@ -58,13 +58,12 @@ internal sealed unsafe partial class FarAttention
         {
             SetRests(segment, section, start + i, _starts[i], RunningAt(i, _starts[i]));
         }
-        short* values = _index.Store.Values + (nint)segment.FirstKey * _valueStride;
         for (int i = 0; i < count; i++)
         {
             int row = start + i, selected = _counts[row];
             float* weights = _selectedLogits + _starts[i];
             _states.Sums[_first + row] += ClusterTerms.Weigh(weights, _selectedLess + _starts[i], _selectedScales + 2 * _starts[i], selected);
-            kernels.AddSelected(_lists + row * _listStride, selected, weights, values, _valueStride, _states.Outputs + (_first + row) * _states.OutputStride);
+            AddValues(segment, _lists + row * _listStride, selected, weights, _states.Outputs + (_first + row) * _states.OutputStride);
             _selected[row] += selected;
         }
     }
@@ -77,16 +76,8 @@ internal sealed unsafe partial class FarAttention
         // Kernels read on behind the end.
         new Span<ushort>(list + count, Lanes).Clear();
         CodedKeys store = _index.Store;
-        var scales = (long*)(store.Scales + 2 * (nint)segment.FirstKey);
-        var selectedScales = (long*)(_selectedScales + 2 * at);
-        for (int i = 0; i < count; i++)
-        {
-            selectedScales[i] = scales[list[i]];
-        }
-        short* keys = store.Keys + (nint)segment.FirstKey * _keyStride, codes = _codes + (nint)row * _keyStride;
-        float* logits = _selectedLogits + at;
-        float largest = kernels.SelectedLogits(
-            list, count, codes, _keyStride, _steps[row], _states.Maxima[_first + row], keys, _selectedScales + 2 * at, logits, running);
+        float* scales = _selectedScales + 2 * at, logits = _selectedLogits + at;
+        float largest = KeyLogits(row, segment, list, count, _states.Maxima[_first + row], scales, logits, running);
         if (store.HasLogWeights)
         {
             largest = LargestWeighted(store.LogWeights + segment.FirstKey, list, logits, count);
@@ -94,8 +85,7 @@ internal sealed unsafe partial class FarAttention
         if (largest > ClusterTerms.Headroom)
         {
             Raise(row, _states.Maxima[_first + row] + largest);
-            kernels.SelectedLogits(
-                list, count, codes, _keyStride, _steps[row], _states.Maxima[_first + row], keys, _selectedScales + 2 * at, logits, running);
+            KeyLogits(row, segment, list, count, _states.Maxima[_first + row], scales, logits, running);
         }
     }
 
