@@ -10,8 +10,8 @@ internal static class ChatCommand
 {
     private const string HelpNotes = $$"""
         One line of the standard input is one question; an empty line or its end ends the conversation. What was said
-        stays in the cache: a question is read in the time that it alone takes. The model's chat template is recognised by
-        its control tokens (chatml, qwen3, llama2, llama3, gemma, mistral, glm, zephyr).
+        stays in the cache: a question is read in the time that it alone takes. The conversation is written with the model's
+        own chat template; one that holds something unknown is refused.
 
         {{GenerationOptionSet.Notes}}
         Examples:

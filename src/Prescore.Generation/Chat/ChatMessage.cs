@@ -1,7 +1,7 @@
 namespace Prescore.Generation.Chat;
 
 /// <summary>One message of a conversation.</summary>
-/// <param name="Role"><c>system</c>, <c>user</c> or <c>assistant</c>.</param>
+/// <param name="Role"><c>system</c>, <c>user</c>, <c>assistant</c>, or another that the model's template knows.</param>
 /// <param name="Content">What was said.</param>
 public sealed record ChatMessage(string Role, string Content)
 {

@@ -1,5 +1,5 @@
 namespace Prescore.Generation.Chat;
 
-/// <summary>A model whose chat format is not known, or messages that its format has no place for.</summary>
+/// <summary>A model without a chat template or with one that is not understood, or messages that it refuses.</summary>
 /// <param name="message">What is not supported.</param>
-public sealed class UnsupportedChatException(string message) : Exception(message);
+public class UnsupportedChatException(string message) : Exception(message);

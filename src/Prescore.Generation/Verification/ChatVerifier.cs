@@ -18,7 +18,7 @@ public static class ChatVerifier
 
     /// <summary>Renders and tokenizes every conversation. A compared value is a line; its difference is 0 where all is equal, else 1.</summary>
     /// <exception cref="Models.Formats.ModelFormatException">A line is not of that form, or there are none.</exception>
-    /// <exception cref="UnsupportedChatException">The model's chat format is not known.</exception>
+    /// <exception cref="UnsupportedChatException">The model has no chat template, or one with something in it that is not known, or it refuses a conversation.</exception>
     public static VerificationResult Verify(ModelTokenizer model, CaseLines cases, CancellationToken cancellationToken = default)
     {
         ChatTemplate template = ChatTemplate.Of(model);
