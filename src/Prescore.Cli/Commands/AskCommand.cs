@@ -50,9 +50,17 @@ internal static class AskCommand
         command.SetAction(parsed =>
         {
             GenerationOptions options = generation.Read(parsed, run.Seed(parsed));
+            if (parsed.GetValue(questions)!.Any(string.IsNullOrWhiteSpace))
+            {
+                throw new BadInputException("a question is empty");
+            }
             using TextInput input = TextInputs.Open(context, parsed.GetValue(file)!);
             using GenerationRun loaded = GenerationRun.Load(context, run.Read(parsed));
             string document = First(loaded.Tokenizer.Tokenizer, input, parsed.GetValue(first));
+            if (string.IsNullOrWhiteSpace(document))
+            {
+                throw new BadInputException($"the document '{parsed.GetValue(file)}' is empty");
+            }
             int[] beginning = Beginning(loaded.Tokenizer, document);
             var kept = new DocumentCache(
                 context, loaded.Session, beginning,

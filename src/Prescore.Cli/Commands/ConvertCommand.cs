@@ -13,7 +13,8 @@ internal static class ConvertCommand
     private const string HelpNotes = """
         MODEL is a .gguf file of any architecture and any of its storage types (of a split one, any part), a .safetensors
         file, the index of a sharded one, or a folder as Hugging Face's hub lays it out. Names and dimensions stay as they
-        are, row-major; integers are copied. F32 loses nothing of quantised weights; F16 and BF16 round to the nearest.
+        are, row-major; integers are copied. F32 loses nothing of quantised weights; F16 and BF16 round to the nearest; a value
+        beyond F16's range is refused.
         Single numbers and strings of GGUF metadata become the file's metadata; lists such as the vocabulary do not.
 
         Examples:

@@ -70,11 +70,20 @@ internal static class ReportCommand
                 Announce(context, studies, Directory.Exists(path) ? ResultFolder.OpenExisting(path) : null);
                 return ExitCodes.Done;
             }
+            string? markdown = parsed.GetValue(document);
+            if (markdown is not null && !File.Exists(markdown))
+            {
+                throw new BadInputException($"there is no file '{markdown}', whose figures --document should bring up to date");
+            }
+            if (parsed.GetValue(page))
+            {
+                ResultFolder.OpenExisting(path);
+            }
             ResultFolder results = ResultFolder.Open(path);
             Announce(context, studies, results);
             var run = new Run(context, results, parsed.GetValue(page) ? [] : Wanted(studies, results, chosen, parsed.GetValue(again)));
             int code = run.All(studies);
-            if (parsed.GetValue(document) is string markdown)
+            if (markdown is not null)
             {
                 AtomicFile.WriteText(markdown, DocumentFigures.Update(File.ReadAllText(markdown), results));
             }

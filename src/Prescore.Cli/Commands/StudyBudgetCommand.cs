@@ -91,7 +91,7 @@ internal static class StudyBudgetCommand
             };
             AttentionOptions options = RunOptions.Attention(parsed.GetValue(threads), parsed.GetValue(seed));
             BudgetStudy study = BudgetStudy.Prepare(settings, options, context.CancellationToken);
-            context.Error.WriteLine($"{study.CellsLeft} cells to run, about {Hours(study.HoursLeft)} on two cores");
+            context.Error.WriteLine($"{study.CellsLeft} {(study.CellsLeft == 1 ? "cell" : "cells")} to run, about {Hours(study.HoursLeft)} on two cores");
             return Run(context, study, parsed.GetValue(json), parsed.GetValue(plot));
         });
         return command;

@@ -108,7 +108,7 @@ public static class EvidencePage
         yield return Html.Paragraph(study.Section.Introduction);
         if (result is null)
         {
-            yield return Html.Element("p", "dim", $"Not run: {whyMissing.GetValueOrDefault(study.Name, "it was left out")}.");
+            yield return Html.Element("p", "dim", $"Not run: {whyMissing.GetValueOrDefault(study.Name, $"nobody asked for it yet; it takes about {Html.Count((int)Math.Ceiling(study.Minutes))} minutes")}.");
             yield break;
         }
         foreach (XElement part in study.Section.Show(result))
@@ -123,7 +123,7 @@ public static class EvidencePage
         .SelectMany(group => new (string Term, string Text)[]
         {
             ("studies", string.Join(", ", group.Select(result => result.Study))),
-            ("made", $"{group.Min(result => result.Started):yyyy-MM-dd} to {group.Max(result => result.Started):yyyy-MM-dd}, {Html.Seconds(group.Sum(result => result.Seconds))} in all" + (group.Any(result => result.Resumed) ? ", runs that were stopped left out" : "")),
+            ("made", $"{group.Min(result => result.Started):yyyy-MM-dd} to {group.Max(result => result.Started):yyyy-MM-dd}, {Times(group)}"),
             ("version", group.Key.Version),
             ("processor", $"{group.Key.Machine.Processor}, {group.Key.Machine.Processors} logical processors, {group.Key.Machine.Simd}"),
             ("memory", $"{Html.Fixed(group.Key.Machine.MemoryBytes / (double)(1L << 30), 1)} GiB"),
@@ -131,6 +131,15 @@ public static class EvidencePage
             ("seed", string.Join(", ", group.Select(result => result.Seed).Distinct())),
         })
         .SelectMany(line => new[] { Html.Element("dt", null, line.Term), Html.Element("dd", null, line.Text) }));
+
+    /// <summary>Of a study that went on from a run that was stopped, only the end was timed.</summary>
+    private static string Times(IEnumerable<StudyResult> results)
+    {
+        ILookup<bool, StudyResult> studies = results.ToLookup(result => result.Resumed);
+        string whole = studies[false].Any() ? $"{Html.Seconds(studies[false].Sum(result => result.Seconds))} in all" : "";
+        string pieced = studies[true].Any() ? $"in several runs: {string.Join(", ", studies[true].Select(result => result.Study))}" : "";
+        return string.Join(", ", new[] { whole, pieced }.Where(part => part.Length > 0));
+    }
 
     private static XElement Link(string target, string text) => Html.Element("a", null, new XAttribute("href", target), text);
 

@@ -35,20 +35,28 @@ public sealed class ResultFolder
         return folder;
     }
 
-    /// <summary>Opens a folder that is only read.</summary>
+    /// <summary>Opens a folder that is there.</summary>
     /// <exception cref="BadInputException">There is none.</exception>
     public static ResultFolder OpenExisting(string path) =>
         Directory.Exists(path) ? new ResultFolder(path) : throw new BadInputException($"there is no folder '{path}'");
 
     /// <summary>The finished result of a study, if its command was the same; null: none.</summary>
+    /// <inheritdoc cref="Read" path="/exception"/>
     public StudyResult? Find(string study, IReadOnlyList<string> command) =>
         Read(study) is { } result && result.Command.SequenceEqual(command) ? result : null;
 
-    /// <summary>The finished result of a study; null: none, or a file that is none.</summary>
+    /// <summary>The finished result of a study; null: there is no file of it.</summary>
+    /// <exception cref="BadInputException">Its file holds something else: passing over it would run the study again, or leave it out of the page.</exception>
     public StudyResult? Read(string study)
     {
         string path = FileOf(study);
-        return File.Exists(path) && ReportJson.TryDeserialize(File.ReadAllText(path), out StudyResult? result) && result.Study == study ? result : null;
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+        return ReportJson.TryDeserialize(File.ReadAllText(path), out StudyResult? result) && result.Study == study
+            ? result
+            : throw new BadInputException($"'{path}' does not hold a finished result of study {study}: it is damaged, or another's; remove it to run the study again");
     }
 
     /// <summary>Keeps a finished result.</summary>

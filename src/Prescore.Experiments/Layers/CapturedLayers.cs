@@ -108,7 +108,7 @@ public sealed class CapturedLayers : ILayerSource
         string with = captureWith is not null && captureWith != "exact" ? $", captured with {captureWith}"
             : captureWith is null && lengths.Max() > LongestExact ? $", beyond n = {LongestExact} captured with {BeyondExact}"
             : "";
-        Description = $"layers {string.Join(", ", _layers)} of {Path.GetFileName(modelPath)} on {textName}{with}";
+        Description = $"{(_layers.Length == 1 ? "layer" : "layers")} {string.Join(", ", _layers)} of {Path.GetFileName(modelPath)} on {textName}{with}";
     }
 
     /// <inheritdoc/>

@@ -20,19 +20,24 @@ public static class EqualError
     public static IReadOnlyList<CrossoverRow> Crossovers(IReadOnlyList<EqualErrorRow> rows) =>
         [.. rows.GroupBy(row => (row.Method, row.Error)).Select(group => Crossover(group.Key.Method, group.Key.Error, [.. group.OrderBy(row => row.N)]))];
 
-    /// <summary>Exponents of time against length: exact and its peers, and every method at an error that it reaches at all lengths of the fit.</summary>
+    /// <summary>
+    /// Exponents of time against length, exact's and its peers' and every method's at an error, over the lengths from an eighth of
+    /// the longest on: below, what does not grow (indices, probes, starting threads) hides how the rest does.
+    /// </summary>
     public static IReadOnlyList<SlopeRow> Slopes(IReadOnlyList<LayerStudyPoint> points, IReadOnlyList<EqualErrorRow> rows)
     {
         var exact = points.Where(point => point.IsExact).GroupBy(point => point.Method)
             .Select(group => (group.Key, Error: (double?)null, Times: group.Select(point => (point.N, point.Seconds))));
         var others = rows.Where(row => row.Seconds is not null).GroupBy(row => (row.Method, row.Error))
             .Select(group => (group.Key.Method, Error: (double?)group.Key.Error, Times: group.Select(row => (row.N, row.Seconds!.Value))));
+        int shortest = points.Select(point => point.N).DefaultIfEmpty(0).Max() / 8;
         return
         [
             .. from method in exact.Concat(others)
-               let slope = LogLogSlope.Of([.. method.Times.Select(time => ((double)time.Item1, time.Item2))])
+               let times = method.Times.Where(time => time.Item1 >= shortest).Select(time => ((double)time.Item1, time.Item2)).ToArray()
+               let slope = LogLogSlope.Of(times)
                where slope is not null
-               select new SlopeRow(method.Item1, method.Error, slope.Value, method.Times.Count()),
+               select new SlopeRow(method.Item1, method.Error, slope.Value, times.Length),
         ];
     }
 
@@ -73,7 +78,7 @@ public static class EqualError
         int first = Array.FindIndex(rows, row => row.Speedup >= 1);
         if (first < 0)
         {
-            return new CrossoverRow(method, error, null, "not up to the longest");
+            return new CrossoverRow(method, error, null, "at none of these lengths");
         }
         if (first == 0 || rows[first - 1].Speedup is not double before)
         {

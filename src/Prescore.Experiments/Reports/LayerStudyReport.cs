@@ -84,6 +84,6 @@ public sealed record CrossoverRow(string Method, double Error, int? N, string No
 /// <summary>How time grows with length.</summary>
 /// <param name="Method">Name of the method.</param>
 /// <param name="Error">Relative error at which it is timed; null: exact.</param>
-/// <param name="Exponent">Least squares of ln seconds on ln n.</param>
+/// <param name="Exponent">Least squares of ln seconds on ln n, over the lengths from an eighth of the longest on.</param>
 /// <param name="Lengths">Number of lengths in the fit.</param>
 public sealed record SlopeRow(string Method, double? Error, double Exponent, int Lengths);

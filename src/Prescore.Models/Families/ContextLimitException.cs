@@ -8,7 +8,7 @@ public sealed class ContextLimitException : ArgumentException
     /// <param name="limit">Tokens the model can take.</param>
     public ContextLimitException(int wanted, int limit)
         : base($"a context of {wanted} tokens is beyond the model's {limit}; "
-            + $"use a shorter one, scale positions (rope yarn:factor={Math.Ceiling((double)wanted / limit)}) or allow long contexts")
+            + $"use a shorter one, scale positions (--rope yarn:factor={Math.Ceiling((double)wanted / limit)}, ModelOptions.Rope) or insist (--allow-long, ModelOptions.AllowLong)")
     {
         Wanted = wanted;
         Limit = limit;

@@ -19,6 +19,10 @@ internal sealed class HubDownload(HubRequests requests, HubSettings settings, st
     {
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
         string part = target + ModelCache.PartSuffix;
+        if (file is { Sha256: null, GitHash: null })
+        {
+            throw new HubException($"{file.Name}: the hub names no checksum of it, so that what arrives could not be checked; nothing was fetched");
+        }
         // Held alone, so that two processes never write one file.
         await using (FileStream stream = new(part, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None))
         {
@@ -147,7 +151,7 @@ internal sealed class HubDownload(HubRequests requests, HubSettings settings, st
         {
             git.AppendData(buffer, 0, read);
         }
-        return file.GitHash is null || Convert.ToHexStringLower(git.GetHashAndReset()) == file.GitHash;
+        return Convert.ToHexStringLower(git.GetHashAndReset()) == file.GitHash;
     }
 
     private void RequireSpace(long bytes)

@@ -81,8 +81,11 @@ public sealed class AskTests : CacheHomeTests
     [Fact]
     public void Mistakes_are_one_line()
     {
+        File.WriteAllText(InHome("empty.txt"), " \n");
         ToolRun.Of("ask", "Who?").ShouldBeBadInput("--file");
         ToolRun.Of("ask", "--file", InHome("none.txt"), "Who?").ShouldBeBadInput("none.txt");
+        Run(InHome("empty.txt"), "Who?").ShouldBeBadInput("empty.txt", "is empty");
+        Run(Document(700), "Who?", " ").ShouldBeBadInput("question is empty");
         Run(Document(700), "Who?", "--cache-limit", "0").ShouldBeBadInput("--cache-limit");
         Run(Document(700), "Who?", "--first", "0").ShouldBeBadInput("--first");
         Run(Document(700), "Who?", "--method", "clusterd").ShouldBeBadInput("clustered");

@@ -58,6 +58,21 @@ public sealed class ReportTests : IDisposable
         }
     }
 
+    /// <summary>A page without a study whose file is damaged would look as if it had never been run.</summary>
+    [Theory]
+    [InlineData("{broken")]
+    [InlineData("{}")]
+    [InlineData("")]
+    public void A_damaged_result_is_named(string content)
+    {
+        File.WriteAllText(_folder.File("bench.json"), content);
+        foreach (string what in new[] { "--page", "--list" })
+        {
+            ToolRun.Of("report", what, "--folder", _folder.Path).ShouldBeBadInput("bench.json", "remove it");
+        }
+        File.Exists(_folder.File("index.html")).ShouldBeFalse();
+    }
+
     [Fact]
     public void Every_study_is_a_command_of_the_tool()
     {
@@ -74,6 +89,10 @@ public sealed class ReportTests : IDisposable
         File.WriteAllText(file, "");
         ToolRun.Of("report", "--folder", file).ShouldBeBadInput("is a file, not a folder");
         ToolRun.Of("report", "--quick", "--full").ShouldBeBadInput("exclude each other");
+        ToolRun.Of("report", "--page", "--folder", _folder.File("none")).ShouldBeBadInput("no folder", "none");
+        Directory.Exists(_folder.File("none")).ShouldBeFalse();
+        ToolRun.Of("report", "--page", "--folder", _folder.Path, "--document", _folder.File("none.md")).ShouldBeBadInput("no file", "none.md");
+        File.Exists(_folder.File("index.html")).ShouldBeFalse();
         ToolRun.Of("report", "--only", "plantd", "--folder", _folder.File("x")).ShouldBeBadInput("plantd", "planted");
     }
 

@@ -43,6 +43,32 @@ public sealed class LayerStudyTests : IDisposable
         rows[1].Note.ShouldBe("where it first reaches the error");
     }
 
+    /// <summary>Short lengths, where what does not grow hides the rest, are not in the fit.</summary>
+    [Fact]
+    public void Exponents_are_of_the_lengths_from_an_eighth_of_the_longest_on()
+    {
+        LayerStudyPoint[] points =
+        [
+            .. new[] { 1024, 2048, 4096, 8192, 16384 }.Select(n => Point(n, n < 2048 ? 100 : Math.Pow(n / 1024.0, 1.5))),
+        ];
+        SlopeRow slope = EqualError.Slopes(points, []).Single();
+        (slope.Method, slope.Lengths).ShouldBe(("exact", 4));
+        slope.Exponent.ShouldBe(1.5, 1e-9);
+
+        static LayerStudyPoint Point(int n, double seconds) => new()
+        {
+            Method = "exact",
+            Spec = "exact",
+            N = n,
+            Seconds = seconds,
+            ExactSeconds = seconds,
+            Budget = 1,
+            IndexShare = 0,
+            RelativeError = 0,
+            CacheBytes = null,
+        };
+    }
+
     [Fact]
     public void Finished_points_are_not_measured_again()
     {

@@ -175,6 +175,13 @@ public sealed class ModelHubTests : IDisposable
         (await Refusal(server, Repository)).ShouldContain("no safe name");
     }
 
+    [Fact]
+    public async Task A_file_that_could_not_be_checked_is_not_fetched()
+    {
+        using HubServer server = new(_ => Json($$"""{"sha":"{{Commit}}","siblings":[{"rfilename":"a.gguf","size":1}]}"""));
+        (await Refusal(server, Repository)).ShouldContain("no checksum");
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("[]")]

@@ -39,10 +39,34 @@ public sealed class LayerSection : ReportSection<LayerStudyReport>
                 ]));
         }
         yield return Html.Table(
-            "Exponent of time against length",
+            $"Seconds, and the cache's size at the longest; methods at an error of {DecidingError:0.##}",
+            ["method", .. report.Lengths.Select(length => Html.Count(length)), "cache"],
+            Times(report).Select(method => (string[])
+            [
+                method.Name,
+                .. report.Lengths.Select(length => method.Seconds.TryGetValue(length, out double seconds) ? Html.Seconds(seconds) : ""),
+                report.Points.LastOrDefault(point => point.Method == method.Name && point.N == longest)?.CacheBytes is long bytes ? $"{Html.Fixed(bytes / (double)(1 << 20), 0)} MiB" : "",
+            ]));
+        yield return Html.Table(
+            "From what length on a method is faster than exact",
+            ["method", .. errors.Select(error => $"error {error:0.##}")],
+            report.Crossovers.GroupBy(row => row.Method).Select(method => (string[])
+            [
+                method.Key,
+                .. errors.Select(error => method.FirstOrDefault(row => row.Error == error) is not { } row ? "" : row.N is int n ? Html.Count(n) : "none of these"),
+            ]));
+        yield return Html.Table(
+            "Exponent of time against length, from an eighth of the longest on",
             ["method", "at error", "exponent", "lengths"],
             report.Slopes.Select(slope => new[] { slope.Method, slope.Error is double error ? $"{error:0.##}" : "", Html.Fixed(slope.Exponent, 2), Html.Count(slope.Lengths) }));
     }
+
+    /// <summary>Seconds by length: exact's and its peer's, and every method's at the error that decides.</summary>
+    private static IEnumerable<(string Name, Dictionary<int, double> Seconds)> Times(LayerStudyReport report) =>
+        report.Points.Where(point => point.IsExact).GroupBy(point => point.Method)
+            .Select(method => (method.Key, method.ToDictionary(point => point.N, point => point.Seconds)))
+            .Concat(report.EqualError.Where(row => row.Error == DecidingError && row.Seconds is not null).GroupBy(row => row.Method)
+                .Select(method => (method.Key, method.ToDictionary(row => row.N, row => row.Seconds!.Value))));
 
     /// <summary>The methods by their speed-up at the error that decides.</summary>
     private static string Ranking(LayerStudyReport report, int length)

@@ -9,7 +9,7 @@ public sealed class PerplexitySection : ReportSection<PerplexityReport>
 {
     /// <inheritdoc/>
     public override string Introduction =>
-        "All layers run with the method. Budget: query–key products ÷ exact's. Loss: mean negative log-likelihood less exact's, nats a token, paired, with its standard error. Perplexity is e^loss; the last column is 2^loss, as the figures of the paper's public implementation were computed.";
+        "All layers run with the method. Budget: query–key products ÷ exact's. Loss: mean negative log-likelihood less exact's, nats a token, paired, with its standard error. Perplexity is e to the mean negative log-likelihood; the last column is 2 to it, as the figures of the paper's public implementation were computed.";
 
     /// <inheritdoc/>
     protected override IEnumerable<XElement> Show(PerplexityReport report)

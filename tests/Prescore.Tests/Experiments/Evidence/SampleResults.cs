@@ -79,7 +79,7 @@ internal static class SampleResults
             Images = 50,
             Tokens = 100,
             ExactAccuracy = 0.8,
-            Rows = [VisionPoint("kmeans", kmeans), VisionPoint("kmeans, CLS kept", kmeansWithCls), VisionPoint("coreset", 0.8)],
+            Rows = [VisionPoint("kmeans", kmeans), VisionPoint("kmeans, CLS kept", kmeansWithCls), VisionPoint("random", 0.79), VisionPoint("coreset", 0.8)],
         });
 
     /// <summary>Three continuations: the same, parted at a close choice, and at a clear one.</summary>
