@@ -30,7 +30,7 @@ internal static class ReportStudies
         new("budget", "Loss against budget, two texts and seeds", 6, new BudgetSection(), ["study", "budget", "--seeds", "2"]) { ResumeOption = "--resume" },
         new("budget-4k", "Loss against budget, 4,096 tokens", 25, new BudgetSection(), ["study", "budget", "--lengths", "4k", "--budgets", "0.1", "0.25", "--seeds", "2"]) { ResumeOption = "--resume" },
         new("budget-8k", "Loss against budget, 8,192 tokens", 45, new BudgetSection(), ["study", "budget", "--lengths", "8k", "--budgets", "0.15", "--seeds", "2"]) { ResumeOption = "--resume" },
-        new("budget-32k", "Loss against budget, 16,384 and 32,768 tokens", 90, new BudgetSection(), ["study", "budget", "--lengths", "16k", "32k", "--budgets", "0.1", "--methods", "window", .. BudgetMethods.Paper, "quoka", "clustered"]) { ResumeOption = "--resume" },
+        new("budget-32k", "Loss against budget, 16,384 and 32,768 tokens", 90, new BudgetSection(), ["study", "budget", "--lengths", "16k,32k", "--budgets", "0.1", "--methods", "window", .. BudgetMethods.Paper, "quoka", "clustered"]) { ResumeOption = "--resume" },
         new("budget-128k", "The paper's comparison at its own length", 180, new BudgetSection(), ["study", "budget", "--lengths", "128k", "--budgets", "0.05", "--methods", "window", .. BudgetMethods.Paper, "clustered"]) { ResumeOption = "--resume" },
         new("agreement", "How long a continuation stays the same", 20, new AgreementSection(), ["study", "agreement"]) { ResumeOption = "--resume" },
         new("planted-inside", "Planted heavy keys inside the conditions", 2, new PlantedSection(), ["study", "planted", "--points", "inside both", "signal 1.2", "--scorers", "kmeans", "kmedian", "leverage", "ridge"]) { ResumeOption = "--resume" },
