@@ -39,6 +39,6 @@ internal static class ReportStudies
         new("needle", "Facts in texts in which exact attention finds them", 4, new TaskSection(), ["needle", "--lengths", "1k,2k", "--depths", "16", "--passages", "17", "--methods", "clustered:error=0.05"]) { ResumeOption = "--resume" },
         new("needle-8k", "Facts in long texts", 20, new TaskSection(), ["needle", "--lengths", "2k,4k,8k", "--depths", "16", "--passages", "11"]) { ResumeOption = "--resume" },
         new("tasks", "Tasks in long texts", 15, new TaskSection(), ["study", "tasks", "--lengths", "2k", "--passages", "8"]) { ResumeOption = "--resume" },
-        new("vision", "A vision transformer with a few keys a query", 6, new VisionSection(), ["study", "vision", "--images", "200", "--scorers", "random", "kmeans", "leverage", "--keys", "16", "64", "96"]) { ResumeOption = "--json" },
+        new("vision", "A vision transformer with a few keys a query", 6, new VisionSection(), ["study", "vision", "--images", "200", "--scorers", "random", "kmeans", "leverage", "--keys", "16", "64"]) { ResumeOption = "--json" },
     ];
 }
