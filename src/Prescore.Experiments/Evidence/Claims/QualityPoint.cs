@@ -32,8 +32,11 @@ internal sealed record QualityPoint(StudyResult Source, string Where, string Spe
         return parts[0] == method;
     }
 
-    private static IEnumerable<QualityPoint> OfBudget(StudyResult result) => result.Read<BudgetReport>().Cells.Select(cell => new QualityPoint(
+    /// <summary>Cells whose method cannot spend the budget (all keys selected, say) compare nothing.</summary>
+    private static IEnumerable<QualityPoint> OfBudget(StudyResult result) => result.Read<BudgetReport>().Cells.Where(cell => Meets(cell.Budget, cell.WantedBudget)).Select(cell => new QualityPoint(
         result, $"{cell.Text}, {Html.Count(cell.N)} tokens, seed {cell.Seed}", cell.Spec, cell.Budget, Math.Exp(cell.Nll), new PairedDifference(cell.DeltaNll, cell.DeltaNllSe)));
+
+    private static bool Meets(double budget, double? wanted) => wanted is not double asked || BudgetSolver.Meets(budget, asked);
 
     private static IEnumerable<QualityPoint> OfPerplexity(StudyResult result)
     {
@@ -62,12 +65,12 @@ internal sealed record QualityPair(string Where, QualityPoint First, QualityPoin
     /// <summary>Whether the second loses less, by more than two standard errors.</summary>
     public bool SecondIsBetter => Difference > 2 * Error;
 
-    /// <summary>The pairs on each text, at budgets that are alike.</summary>
+    /// <summary>The pairs on each text of a study, at budgets that are alike.</summary>
     public static IReadOnlyList<QualityPair> Of(IReadOnlyList<QualityPoint> points, Func<QualityPoint, bool> first, Func<QualityPoint, bool> second) =>
     [
         .. from a in points.Where(first)
            from b in points.Where(second)
-           where a.Where == b.Where && Math.Abs(a.Budget - b.Budget) <= 3 * BudgetSolver.Tolerance
+           where ReferenceEquals(a.Source, b.Source) && a.Where == b.Where && Math.Abs(a.Budget - b.Budget) <= 3 * BudgetSolver.Tolerance
            select new QualityPair(a.Where, a, b),
     ];
 

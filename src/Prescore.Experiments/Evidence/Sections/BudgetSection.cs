@@ -9,7 +9,7 @@ public sealed class BudgetSection : ReportSection<BudgetReport>
 {
     /// <inheritdoc/>
     public override string Introduction =>
-        "Every method at several budgets, over texts and seeds: loss over exact, nats a token, with a standard error over tokens, texts and seeds. Below it the paper's comparison, with perplexity as e^nats and, beside it, 2^nats, as the published figures were computed.";
+        "Every method at several budgets, over texts and seeds: loss over exact, nats a token, with a standard error over tokens, texts and seeds. A budget that a method cannot have at a length, too small for what it always computes or too large for all that it can select, is marked with the one that was asked for and judges no claim. Below it the paper's comparison, with perplexity as e^nats and, beside it, 2^nats, as the published figures were computed.";
 
     /// <inheritdoc/>
     protected override IEnumerable<XElement> Show(BudgetReport report)
@@ -29,7 +29,7 @@ public sealed class BudgetSection : ReportSection<BudgetReport>
                 length.Select(row => new[]
                 {
                     row.Name,
-                    Html.Fixed(row.Budget, 3),
+                    Html.Fixed(row.Budget, 3) + (row.WantedBudget is double wanted && !BudgetSolver.Meets(row.Budget, wanted) ? $" (not {wanted:0.##})" : ""),
                     $"{Html.Signed(row.DeltaNll, 4)} ± {Html.Fixed(row.DeltaNllSe, 4)}",
                     Html.Fixed(row.Kl, 4),
                     Html.Percent(row.Top1),
