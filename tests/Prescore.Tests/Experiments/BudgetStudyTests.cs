@@ -31,7 +31,7 @@ public sealed class BudgetStudyTests : IDisposable
         int kept = File.ReadAllLines(state).Length;
         ToolRun run = ToolRun.Of(Study(["window:w=2", .. whole]));
         run.ExitCode.ShouldBe(0, run.Error);
-        run.Error.ShouldContain("1 cells to run");
+        run.Error.ShouldContain("1 cell to run");
         File.ReadAllLines(state).Length.ShouldBe(kept + 1);
         BudgetRow few = Read(json).Rows.Single(row => row.Name == "window:w=2");
         few.DeltaNll.ShouldBeGreaterThan(2 * few.DeltaNllSe);
