@@ -56,7 +56,7 @@ public sealed class LayerSection : ReportSection<LayerStudyReport>
                 .. errors.Select(error => method.FirstOrDefault(row => row.Error == error) is not { } row ? "" : row.N is int n ? Html.Count(n) : "none of these"),
             ]));
         yield return Html.Table(
-            "Exponent of time against length, from an eighth of the longest on",
+            "Exponent of time against length",
             ["method", "at error", "exponent", "lengths"],
             report.Slopes.Select(slope => new[] { slope.Method, slope.Error is double error ? $"{error:0.##}" : "", Html.Fixed(slope.Exponent, 2), Html.Count(slope.Lengths) }));
     }
