@@ -17,7 +17,7 @@ public sealed record ModelOptions
 
     /// <summary>
     /// What decoders' linear layers make of activations before they multiply them. <see cref="ActivationPrecision.Int8"/> makes prompts
-    /// faster where weights are four-bit numbers, and shifts perplexity by some 0.1 to 0.2 %.
+    /// faster where weights are four-bit numbers, and raises perplexity by some 0.2 %.
     /// </summary>
     public ActivationPrecision Activations { get; init; } = ActivationPrecision.Float;
 
