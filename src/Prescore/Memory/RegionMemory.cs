@@ -5,8 +5,9 @@ namespace Prescore.Memory;
 
 /// <summary>
 /// Unmanaged memory, aligned to a cache line. Calls rent the same buffers again and again: freed memory is kept up to a limit
-/// for the next renter of that size, so that it touches no fresh pages. What grows by moving leaves sizes that nobody asks
-/// for again: it is mapped (<see cref="Map"/>), so that the system has it back at once.
+/// for the next renter of that size, so that it touches no fresh pages. What grows would leave sizes that nobody asks
+/// for again: it is mapped (<see cref="Map"/>), so that the system moves its pages, not their content (<see cref="Remap"/>),
+/// and has them back at once.
 /// </summary>
 internal static unsafe class RegionMemory
 {
@@ -20,6 +21,7 @@ internal static unsafe class RegionMemory
     // Constants of Linux on every processor that .NET runs on.
     private const int ReadWrite = 1 | 2;
     private const int PrivateAnonymous = 2 | 0x20;
+    private const int MayMove = 1;
 
     private static readonly ConcurrentDictionary<long, ConcurrentStack<nint>> Free = new();
     private static long _pooled;
@@ -68,7 +70,7 @@ internal static unsafe class RegionMemory
     }
 
     /// <summary>
-    /// Memory of something that grows by moving. Pages that were not touched take no room, and none is kept in the C library's
+    /// Memory of something that grows. Pages that were not touched take no room, and none is kept in the C library's
     /// heap, which would be left with holes. 0 for none; given back by <see cref="Unmap"/>.
     /// </summary>
     /// <exception cref="OutOfMemoryException">The system has none.</exception>
@@ -80,6 +82,24 @@ internal static unsafe class RegionMemory
         }
         nint memory = mmap(0, (nuint)bytes, ReadWrite, PrivateAnonymous, -1, 0);
         return memory == -1 ? throw new OutOfMemoryException() : Count(bytes, memory);
+    }
+
+    /// <summary>Memory of another size with the same content as far as it goes, in place of <paramref name="memory"/>, which is of <see cref="Map"/>.</summary>
+    /// <param name="memory">The memory; 0: none.</param>
+    /// <param name="bytes">Its size.</param>
+    /// <param name="wanted">Size to be.</param>
+    /// <exception cref="OutOfMemoryException">The system has none; the memory stays as it was.</exception>
+    public static nint Remap(nint memory, long bytes, long wanted)
+    {
+        if (!IsMapped(bytes) || !IsMapped(wanted))
+        {
+            nint copy = Map(wanted);
+            Buffer.MemoryCopy((void*)memory, (void*)copy, wanted, Math.Min(bytes, wanted));
+            Unmap(memory, bytes);
+            return copy;
+        }
+        nint moved = mremap(memory, (nuint)bytes, (nuint)wanted, MayMove);
+        return moved == -1 ? throw new OutOfMemoryException() : Count(wanted - bytes, moved);
     }
 
     /// <summary>Gives memory of <see cref="Map"/> back; 0 is ignored.</summary>
@@ -113,6 +133,10 @@ internal static unsafe class RegionMemory
     [DllImport("libc")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern nint mmap(nint address, nuint length, int protection, int flags, int file, long offset);
+
+    [DllImport("libc")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern nint mremap(nint address, nuint length, nuint newLength, int flags);
 
     [DllImport("libc")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -15,12 +15,10 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
     /// <summary>Keys that there is room for at first.</summary>
     private const int LeastKeys = 64;
 
-    private nint _keys;
-    private nint _values;
-    private nint _scales;
-    private nint _logWeights;
-
-    ~CodedKeys() => Free();
+    private readonly GrowingMemory _keys = new();
+    private readonly GrowingMemory _values = new();
+    private readonly GrowingMemory _scales = new();
+    private readonly GrowingMemory _logWeights = new();
 
     /// <summary>Length d of keys.</summary>
     public int Dimension => dimension;
@@ -47,16 +45,16 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
     public long Bytes => Capacity * KeyBytes;
 
     /// <summary>Codes of keys [n, <see cref="KeyStride"/>].</summary>
-    public short* Keys => (short*)_keys;
+    public short* Keys => (short*)_keys.Pointer;
 
     /// <summary>Codes of values [n, <see cref="ValueStride"/>].</summary>
-    public short* Values => (short*)_values;
+    public short* Values => (short*)_values.Pointer;
 
     /// <summary>Scale of the key, scale of the value [n, 2].</summary>
-    public float* Scales => (float*)_scales;
+    public float* Scales => (float*)_scales.Pointer;
 
     /// <summary>Log-weights [n]; null where there are none.</summary>
-    public float* LogWeights => (float*)_logWeights;
+    public float* LogWeights => (float*)_logWeights.Pointer;
 
     private long KeyBytes => sizeof(short) * (KeyStride + ValueStride) + 2 * sizeof(float) + (weighted ? sizeof(float) : 0);
 
@@ -138,32 +136,19 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
 
     public void Dispose()
     {
-        Free();
-        Count = 0;
-        GC.SuppressFinalize(this);
+        foreach (GrowingMemory memory in (ReadOnlySpan<GrowingMemory>)[_keys, _values, _scales, _logWeights])
+        {
+            memory.Dispose();
+        }
+        (Count, Capacity) = (0, 0);
     }
 
     private void Resize(int capacity)
     {
-        nint keys = Grown(_keys, capacity, sizeof(short) * (long)KeyStride), values = Grown(_values, capacity, sizeof(short) * (long)ValueStride);
-        nint scales = Grown(_scales, capacity, 2 * sizeof(float)), logWeights = weighted ? Grown(_logWeights, capacity, sizeof(float)) : 0;
-        Free();
-        (_keys, _values, _scales, _logWeights, Capacity) = (keys, values, scales, logWeights, capacity);
-    }
-
-    private nint Grown(nint from, int capacity, long bytes)
-    {
-        nint memory = RegionMemory.Map(capacity * bytes);
-        Buffer.MemoryCopy((void*)from, (void*)memory, capacity * bytes, Count * bytes);
-        return memory;
-    }
-
-    private void Free()
-    {
-        RegionMemory.Unmap(Interlocked.Exchange(ref _keys, 0), Capacity * sizeof(short) * (long)KeyStride);
-        RegionMemory.Unmap(Interlocked.Exchange(ref _values, 0), Capacity * sizeof(short) * (long)ValueStride);
-        RegionMemory.Unmap(Interlocked.Exchange(ref _scales, 0), Capacity * 2L * sizeof(float));
-        RegionMemory.Unmap(Interlocked.Exchange(ref _logWeights, 0), Capacity * (long)sizeof(float));
-        Capacity = 0;
+        _keys.Resize(capacity * sizeof(short) * (long)KeyStride);
+        _values.Resize(capacity * sizeof(short) * (long)ValueStride);
+        _scales.Resize(capacity * 2L * sizeof(float));
+        _logWeights.Resize(weighted ? capacity * (long)sizeof(float) : 0);
+        Capacity = capacity;
     }
 }

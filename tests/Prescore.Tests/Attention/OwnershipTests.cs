@@ -53,6 +53,7 @@ public class OwnershipTests
             var tensors = new AttentionTensors(AttentionTensors.ShapeOf(700, 700, queryHeads: 2, keyValueHeads: 1), causal);
             long before = RegionMemory.HeldByThread;
             tensors.Run(method, OneThread);
+            FreeScratch(method);
             RegionMemory.HeldByThread.ShouldBe(before);
         }
     }
@@ -63,7 +64,8 @@ public class OwnershipTests
     {
         var tensors = new AttentionTensors(AttentionTensors.ShapeOf(700, 700, queryHeads: 2, keyValueHeads: 1), causal: true);
         long before = RegionMemory.HeldByThread;
-        var cache = new CacheRun(AttentionMethods.Create(spec), tensors, OneThread);
+        IAttention method = AttentionMethods.Create(spec);
+        var cache = new CacheRun(method, tensors, OneThread);
         cache.Append(tensors, 600);
         CacheRun fork = cache.Fork();
         cache.Rewind(270);
@@ -75,8 +77,12 @@ public class OwnershipTests
         }
         fork.Dispose();
         cache.Dispose();
+        FreeScratch(method);
         RegionMemory.HeldByThread.ShouldBe(before);
     }
+
+    /// <summary>Clustered attention keeps its scratch memory from one call to the next.</summary>
+    private static void FreeScratch(IAttention method) => (method as ClusteredAttention)?.Pools.FreeIdle();
 
     [Theory]
     [InlineData(1)]
@@ -95,20 +101,52 @@ public class OwnershipTests
     }
 
     [Fact]
-    public void Layers_share_batches_until_the_last_of_a_shape_is_gone()
+    public void Layers_share_batches_which_stay_until_those_of_another_shape_are_asked_for()
     {
         var pools = new QueryBatchPools();
         var shape = new BatchShape(SimdPath.Scalar, Rows: 8, Dimension: 8, ValueDimension: 8, Rank: 4);
         long before = RegionMemory.HeldByThread;
         QueryBatchPool first = pools.Share(shape), second = pools.Share(shape);
         second.ShouldBeSameAs(first);
-        pools.Share(shape with { Rows = 16 }).ShouldNotBeSameAs(first);
-        first.Return(first.Rent());
+        QueryBatch batch = first.Rent();
+        first.Return(batch);
         pools.Release(first);
-        RegionMemory.HeldByThread.ShouldBeGreaterThan(before);
+        QueryBatchPool other = pools.Share(shape with { Rows = 16 });
+        other.ShouldNotBeSameAs(first);
+        RegionMemory.HeldByThread.ShouldBeGreaterThan(before, "the second owner still has it");
         pools.Release(second);
+        pools.Release(other);
+        pools.Share(shape).Rent().ShouldBeSameAs(batch);
+        first.Return(batch);
+        pools.Release(first);
+        pools.Share(shape with { Rows = 32 });
         RegionMemory.HeldByThread.ShouldBe(before);
         pools.Share(shape).ShouldNotBeSameAs(first);
+    }
+
+    [Theory]
+    [InlineData(0, 100)]
+    [InlineData(100, 300_001)]
+    [InlineData(70_000, 3_000_000)]
+    [InlineData(300_001, 80_000)]
+    [InlineData(300_001, 50)]
+    public unsafe void Growing_memory_keeps_its_content_and_counts(int bytes, int wanted)
+    {
+        long before = RegionMemory.HeldByThread;
+        using (var memory = new GrowingMemory())
+        {
+            memory.Resize(bytes);
+            var random = new Random(3);
+            random.NextBytes(new Span<byte>((void*)memory.Pointer, bytes));
+            byte[] kept = new Span<byte>((void*)memory.Pointer, Math.Min(bytes, wanted)).ToArray();
+            memory.Resize(wanted);
+            memory.Bytes.ShouldBe(wanted);
+            (memory.Pointer % 64).ShouldBe(0);
+            RegionMemory.HeldByThread.ShouldBe(before + wanted);
+            new Span<byte>((void*)memory.Pointer, kept.Length).SequenceEqual(kept).ShouldBeTrue();
+            new Span<byte>((void*)memory.Pointer, wanted).Fill(1);
+        }
+        RegionMemory.HeldByThread.ShouldBe(before);
     }
 
     [Fact]

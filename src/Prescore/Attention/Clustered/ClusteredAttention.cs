@@ -11,10 +11,11 @@ namespace Prescore.Attention.Clustered;
 /// </summary>
 public sealed class ClusteredAttention(ClusteredOptions options) : IBudgetedAttention, ICertifiedAttention
 {
-    private readonly QueryBatchPools _pools = new();
-
     /// <summary>The settings.</summary>
     public ClusteredOptions Options => options;
+
+    /// <summary>Scratch memory of its layers.</summary>
+    internal QueryBatchPools Pools { get; } = new();
 
     /// <inheritdoc/>
     public string Spec => ClusteredOptions.Table.Print(options);
@@ -73,7 +74,7 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IBudgetedAtte
     /// know its last. Below the floor a block spends no more than near part, centroids and probes, and the certificates
     /// count in <see cref="HeadCertificate.UnmetBlocks"/> where that was too little. Who knows the length asks <see cref="RequireBudget"/> first.
     /// </remarks>
-    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions run) => new ClusteredKeyValueCache(options, _pools, shape, run);
+    public IKeyValueCache CreateCache(CacheShape shape, AttentionOptions run) => new ClusteredKeyValueCache(options, Pools, shape, run);
 
     private void Compute(AttentionCall call, List<HeadCertificate> certificates)
     {
@@ -87,7 +88,7 @@ public sealed class ClusteredAttention(ClusteredOptions options) : IBudgetedAtte
                 certificates.AddRange(new WholeSequence(options, call, batch).Run());
                 continue;
             }
-            using var layer = new ClusteredLayer(options, _pools, shape, call.Options, call.HasLogWeights);
+            using var layer = new ClusteredLayer(options, Pools, shape, call.Options, call.HasLogWeights);
             layer.Append(call, batch, call.Shape.FirstQueryPosition);
             certificates.AddRange(layer.Certificates());
         }

@@ -4,7 +4,8 @@ namespace Prescore.Attention.Clustered;
 
 /// <summary>
 /// Batches that the layers of one method share, as a model's layers run one after the other: a batch takes some MiB, which
-/// thirty layers would each hold for nothing. Those of a shape go with the last layer that shares them.
+/// thirty layers would each hold for nothing. When the last layer that shares them is gone they stay for the next call of that
+/// shape, which else would touch fresh pages, until layers of another shape come or the method goes.
 /// </summary>
 internal sealed class QueryBatchPools
 {
@@ -17,6 +18,7 @@ internal sealed class QueryBatchPools
         {
             if (!_pools.TryGetValue(shape, out QueryBatchPool? pool))
             {
+                FreeIdle();
                 _pools.Add(shape, pool = new QueryBatchPool(shape));
             }
             pool.Owners++;
@@ -29,13 +31,21 @@ internal sealed class QueryBatchPools
     {
         lock (_pools)
         {
-            if (--pool.Owners > 0)
-            {
-                return;
-            }
-            _pools.Remove(pool.Shape);
+            pool.Owners--;
         }
-        pool.Dispose();
+    }
+
+    /// <summary>Frees the batches that no layer shares.</summary>
+    public void FreeIdle()
+    {
+        lock (_pools)
+        {
+            foreach (QueryBatchPool pool in _pools.Values.Where(pool => pool.Owners == 0).ToArray())
+            {
+                _pools.Remove(pool.Shape);
+                pool.Dispose();
+            }
+        }
     }
 }
 

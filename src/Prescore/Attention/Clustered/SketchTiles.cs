@@ -19,7 +19,7 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
     /// <summary>Bits of a float that a bucket's number leaves out: 3 bits of the mantissa stay.</summary>
     private const int BucketShift = 20;
 
-    private nint _memory;
+    private readonly GrowingMemory _memory = new();
     private int _capacity;
     private int _used;
     private int[] _first = [];
@@ -28,8 +28,6 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
     private int[] _present = [];
     private int[] _sizes = [];
 
-    ~SketchTiles() => Free();
-
     /// <summary>Coordinates of a sketch.</summary>
     public int Rank => rank;
 
@@ -37,7 +35,7 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
     public int Clusters { get; private set; }
 
     /// <summary>Bytes held.</summary>
-    public long Bytes => (long)_capacity * SketchTile.Bytes(rank);
+    public long Bytes => _memory.Bytes;
 
     /// <summary>The first tile of a cluster.</summary>
     public int First(int cluster) => _first[cluster];
@@ -52,7 +50,7 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
     public int Size(int cluster) => _sizes[cluster];
 
     /// <summary>Where a tile lies.</summary>
-    public byte* At(int tile) => (byte*)_memory + (nint)tile * SketchTile.Bytes(rank);
+    public byte* At(int tile) => (byte*)_memory.Pointer + (nint)tile * SketchTile.Bytes(rank);
 
     /// <summary>Numbers of a tile's keys.</summary>
     public ReadOnlySpan<ushort> Numbers(int tile) => new(At(tile) + SketchTile.NumbersAt(rank), _present[tile]);
@@ -131,8 +129,8 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
     public void Dispose()
     {
         Clear(0);
-        Free();
-        GC.SuppressFinalize(this);
+        _memory.Dispose();
+        _capacity = 0;
     }
 
     private static int Leading(float length) => BitConverter.SingleToInt32Bits(length) >> BucketShift;
@@ -162,18 +160,9 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
             return;
         }
         int capacity = tiles + tiles / 4 + 8;
-        nint memory = RegionMemory.Map((long)capacity * SketchTile.Bytes(rank));
-        long used = (long)_used * SketchTile.Bytes(rank);
-        Buffer.MemoryCopy((void*)_memory, (void*)memory, used, used);
-        Free();
-        (_memory, _capacity) = (memory, capacity);
+        _memory.Resize((long)capacity * SketchTile.Bytes(rank));
+        _capacity = capacity;
         Array.Resize(ref _next, capacity);
         Array.Resize(ref _present, capacity);
-    }
-
-    private void Free()
-    {
-        RegionMemory.Unmap(Interlocked.Exchange(ref _memory, 0), Bytes);
-        _capacity = 0;
     }
 }
