@@ -15,7 +15,7 @@ namespace Prescore.Kernels;
 internal unsafe struct RowSketches
 {
     /// <summary>Deviations of a product that a key is looked for within. See docs/clustered.md.</summary>
-    public const float Deviations = 2.1f;
+    public const float Deviations = 1.8f;
 
     /// <summary>Rows of <see cref="Bands"/>: three bands, then the first coordinate's levels.</summary>
     public const int BandRows = 4;
@@ -53,51 +53,74 @@ internal unsafe struct RowSketches
     /// <summary>Levels as <see cref="SketchTile"/> asks for them, <see cref="SketchTile.QueryBytes"/> a row.</summary>
     public byte* Sketches;
 
-    /// <summary>Sets the sketch of a row: levels of its coordinates and how far its products reach.</summary>
-    /// <param name="row">The row.</param>
-    /// <param name="coordinates">Its coordinates, zeros up to a multiple of 16.</param>
+    /// <summary>Sets the sketches of some rows: levels of their coordinates and how far their products reach. Sixteen rows side by side.</summary>
+    /// <param name="first">First row.</param>
+    /// <param name="count">Number of rows.</param>
+    /// <param name="coordinates">Their coordinates, zeros up to a multiple of 16, which is how far rows are apart.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly void Set(int row, float* coordinates)
+    public readonly void Set(int first, int count, float* coordinates)
     {
-        float step = StepOf(coordinates, Rank);
-        float perStep = float.IsNormal(step) && float.IsNormal(1 / step) ? 1 / step : 0;
-        PerSteps[row] = perStep == 0 ? NoStep : perStep;
-        byte* to = Sketches + (nint)row * SketchTile.QueryBytes(Rank);
-        Vector512<float> first = default, second = default, third = default;
-        for (int c = 0; c < Rank; c += 16)
+        int stride = (Rank + 15) / 16 * 16;
+        float* columns = stackalloc float[SketchTile.LargestRank * 16];
+        float** eight = stackalloc float*[8];
+        for (int done = 0; done < count; done += 16)
         {
-            Vector512<int> levels = perStep == 0 ? default : Vector512.ConvertToInt32(Vector512.Round(Vector512.Load(coordinates + c) * perStep));
-            StoreTwice(levels, to + 2 * c);
-            Vector512<float> square = Vector512.ConvertToSingle(levels * levels);
-            if (c > 0)
+            float* rows = coordinates + (nint)done * stride;
+            int present = Math.Min(16, count - done);
+            for (int half = 0; half < 16; half += 8)
             {
-                third += square;
-                continue;
+                for (int i = 0; i < 8; i++)
+                {
+                    eight[i] = rows + (nint)Math.Min(half + i, present - 1) * stride;
+                }
+                Transpose.Eight(eight, Rank, columns + half, 16);
             }
-            Bands[3 * Stride + row] = levels[0];
-            first = square & Lanes(1, 4);
-            second = square & Lanes(4, 12);
-            third = square & Lanes(12, 16);
+            SetSixteen(first + done, present, columns);
+            for (int i = 0; i < present; i++)
+            {
+                SetLevels(first + done + i, rows + (nint)i * stride);
+            }
         }
-        Bands[row] = Reach(first, 0);
-        Bands[Stride + row] = Reach(second, 1);
-        Bands[2 * Stride + row] = Reach(third, 2);
     }
 
-    /// <summary>Logit of one level times one code: no level is beyond <see cref="SketchTile.Levels"/>, and no product beyond 16 bits.</summary>
-    public static float StepOf(float* coordinates, int rank)
+    /// <summary>
+    /// What tells how far rows reach, of at most sixteen rows. The logit of one level times one code is such that no level is
+    /// beyond <see cref="SketchTile.Levels"/>, and no product beyond 16 bits.
+    /// </summary>
+    private readonly void SetSixteen(int first, int count, float* columns)
     {
         Vector512<float> largest = default, sum = default;
-        for (int c = 0; c < rank; c += 16)
+        for (int c = 0; c < Rank; c++)
         {
-            Vector512<float> magnitude = Vector512.Abs(Vector512.Load(coordinates + c));
+            Vector512<float> magnitude = Vector512.Abs(Vector512.Load(columns + c * 16));
             largest = Vector512.Max(largest, magnitude);
             sum += magnitude;
         }
-        Vector256<float> eight = Vector256.Max(largest.GetLower(), largest.GetUpper());
-        Vector128<float> four = Vector128.Max(eight.GetLower(), eight.GetUpper());
-        float most = Math.Max(Math.Max(four[0], four[1]), Math.Max(four[2], four[3]));
-        return Math.Max(most / SketchTile.Levels, Vector512.Sum(sum) / SketchTile.LevelSum(rank));
+        Vector512<float> step = Vector512.Max(largest / Vector512.Create((float)SketchTile.Levels), sum / Vector512.Create((float)SketchTile.LevelSum(Rank)));
+        Vector512<float> inverse = Vector512<float>.One / step, some = Normal(step) & Normal(inverse);
+        Vector512<float> perStep = Vector512.ConditionalSelect(some, inverse, Vector512.Create(NoStep));
+        Put(Level(columns, 0, perStep) & some, Bands + 3 * Stride + first, count);
+        for (int band = 0, c = 1; band < BandRows - 1; band++)
+        {
+            Vector512<float> squares = default;
+            for (; c < Rank && SketchTile.BandOf(c) == band; c++)
+            {
+                Vector512<float> level = Level(columns, c, perStep) & some;
+                squares = Vector512.FusedMultiplyAdd(level, level, squares);
+            }
+            Put(squares * (Deviations * Deviations / SketchTile.BandLength(band, Rank)), Bands + band * Stride + first, count);
+        }
+        Put(perStep, PerSteps + first, count);
+    }
+
+    private readonly void SetLevels(int row, float* coordinates)
+    {
+        float perStep = PerSteps[row];
+        byte* to = Sketches + (nint)row * SketchTile.QueryBytes(Rank);
+        for (int c = 0; c < Rank; c += 16)
+        {
+            StoreTwice(perStep == NoStep ? default : Vector512.ConvertToInt32(Level(coordinates, c / 16, Vector512.Create(perStep))), to + 2 * c);
+        }
     }
 
     /// <summary>Least products of all rows for a cluster.</summary>
@@ -196,11 +219,15 @@ internal unsafe struct RowSketches
         }
     }
 
-    private readonly float Reach(Vector512<float> squares, int band) =>
-        Deviations * Deviations / SketchTile.BandLength(band, Rank) * Vector512.Sum(squares);
+    /// <summary>Coordinates of a vector as whole steps.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Level(float* vectors, int vector, Vector512<float> perStep) => Vector512.Round(Vector512.Load(vectors + 16 * vector) * perStep);
 
-    private static Vector512<float> Lanes(int first, int end) =>
-        (Vector512.GreaterThanOrEqual(Vector512<int>.Indices, Vector512.Create(first)) & Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(end))).AsSingle();
+    private static Vector512<float> Normal(Vector512<float> positive) =>
+        Vector512.GreaterThanOrEqual(positive, Vector512.Create(BitConverter.Int32BitsToSingle(0x00800000))) & Vector512.LessThanOrEqual(positive, Vector512.Create(float.MaxValue));
+
+    private static void Put(Vector512<float> lanes, float* to, int count) =>
+        Vector512.ConditionalSelect(Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).AsSingle(), lanes, Vector512.Load(to)).Store(to);
 
     /// <summary>Sixteen levels without sign, every pair of them twice.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -178,7 +178,7 @@ public unsafe class ClusteredKernelTests
 
         public int Product(int key, int[] levels) => levels.Select((level, c) => level * _codes[key][c]).Sum();
 
-        /// <summary>2.1 deviations of the products with the longest codes in three bands, beyond the best first coordinate.</summary>
+        /// <summary>1.8 deviations of the products with the longest codes in three bands, beyond the best first coordinate.</summary>
         public bool Reaches(int[] levels, float least)
         {
             (int Start, int End)[] bands = [(1, 4), (4, Math.Min(12, _rank)), (Math.Min(12, _rank), _rank)];
@@ -187,7 +187,7 @@ public unsafe class ClusteredKernelTests
             foreach ((int Start, int End) band in bands)
             {
                 float radius = _codes.Max(code => Squares(code.Select(x => (int)x), band));
-                float square = 2.1f * 2.1f / Math.Max(1, band.End - band.Start) * Squares(levels, band);
+                float square = 1.8f * 1.8f / Math.Max(1, band.End - band.Start) * Squares(levels, band);
                 furthest = band.Start == 1 ? square * radius : MathF.FusedMultiplyAdd(square, radius, furthest);
             }
             float left = Math.Max(0, least - _codes.Max(code => code[0] * levels[0]));
@@ -221,17 +221,22 @@ public unsafe class ClusteredKernelTests
             };
             new Span<float>(Values.Thresholds, 32).Fill(float.PositiveInfinity);
             new Span<float>(Values.PerSteps, 32).Fill(1);
-            float* coordinates = layout.Take<float>(64);
+            int stride = (rank + 15) / 16 * 16;
+            float* coordinates = layout.Take<float>(32 * 64);
             for (int row = 0; row < count; row++)
             {
                 double size = Math.Pow(10, random.Next(-2, 3));
                 for (int c = 0; c < rank; c++)
                 {
-                    coordinates[c] = none ? 0 : (float)(size * (random.NextDouble() - 0.5) / (1 + c % (1 + row)));
+                    coordinates[row * stride + c] = none ? 0 : (float)(size * (random.NextDouble() - 0.5) / (1 + c % (1 + row)));
                 }
-                Values.Set(row, coordinates);
-                float step = RowSketches.StepOf(coordinates, rank);
-                Levels.Add([.. Enumerable.Range(0, rank).Select(c => step == 0 ? 0 : (int)MathF.Round(coordinates[c] * (1 / step)))]);
+            }
+            Values.Set(0, count, coordinates);
+            for (int row = 0; row < count; row++)
+            {
+                float[] own = new ReadOnlySpan<float>(coordinates + row * stride, rank).ToArray();
+                float step = Math.Max(own.Max(Math.Abs) / 66, own.Aggregate(0f, (sum, x) => sum + Math.Abs(x)) / (32767 / 63 - rank / 2));
+                Levels.Add([.. own.Select(x => step == 0 ? 0 : (int)MathF.Round(x * (1 / step)))]);
                 Levels[row].ShouldAllBe(level => Math.Abs(level) <= 66);
                 Levels[row].Sum(Math.Abs).ShouldBeLessThanOrEqualTo(32767 / 63);
             }

@@ -41,7 +41,7 @@ public sealed record ClusteredOptions
 
     /// <summary>
     /// Far keys of the first segment: so many are clustered among themselves before the next ones start anew. Later
-    /// segments hold as many, or half of the keys before them.
+    /// segments hold as many, or as many as all before them.
     /// </summary>
     public int FirstSegment { get; init; } = 4096;
 
@@ -82,7 +82,7 @@ public sealed record ClusteredOptions
             options => options.Probes, (options, value) => options with { Probes = value }, minimum: 1).ForResearch()
         .Integer(
             "every",
-            "every how many blocks there is a probe block; the first ones lie closer together, and beyond 16,384 tokens the distance "
+            "every how many blocks there is a probe block; the first ones lie closer together, and beyond 8,192 tokens the distance "
                 + "doubles with the length",
             options => options.ProbeSpacing, (options, value) => options with { ProbeSpacing = value }, minimum: 1).ForResearch()
         .Fraction(
@@ -93,8 +93,7 @@ public sealed record ClusteredOptions
             options => options.RefitGrowth, (options, value) => options with { RefitGrowth = value }, maximum: 16).ForResearch()
         .Integer(
             "segment",
-            "far keys that are clustered together (a segment) before the next ones start anew; from twice as many on a segment has "
-                + "half of the keys before it",
+            "far keys that are clustered together (a segment) before the next ones start anew; later segments have as many keys as all before them",
             options => options.FirstSegment, (options, value) => options with { FirstSegment = value }, minimum: 1).ForResearch()
         .Integer(
             "steps", "k-means steps of the first fit and of a refinement",
@@ -129,7 +128,7 @@ public sealed record ClusteredOptions
     }
 
     /// <summary>Number of keys at which a segment that follows <paramref name="first"/> keys is complete.</summary>
-    internal int SegmentSize(int first) => Math.Max(FirstSegment, first / 2);
+    internal int SegmentSize(int first) => Math.Max(FirstSegment, first);
 
     /// <summary>
     /// What reading a key's sketch costs of an interaction: its r bytes of the key's and value's 4(d + d_v) in exact attention.

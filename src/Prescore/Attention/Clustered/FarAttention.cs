@@ -24,9 +24,6 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
     /// <summary>Floats of a row of one section's clusters: readable up to whole vectors.</summary>
     private const int SectionStride = SectionClusters + Lanes;
 
-    /// <summary>Hits of a tile from which on its keys and values are fetched ahead.</summary>
-    private const int FetchedHits = 16;
-
     private readonly int _capacity = (capacity + Lanes - 1) / Lanes * Lanes + Lanes;
     private readonly int _keyStride = CodedKeys.Padded(dimension);
     private readonly int _valueStride = CodedKeys.Padded(valueDimension);
@@ -138,10 +135,7 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
         SketchBasis basis = segment.Basis!;
         int stride = basis.Stride;
         basis.QueryCoordinates(new ReadOnlySpan<float>(_rounded + first * dimension, count * dimension), new Span<float>(_coordinates, count * stride));
-        for (int i = 0; i < count; i++)
-        {
-            _rows.Set(first + i, _coordinates + i * stride);
-        }
+        _rows.Set(first, count, _coordinates);
     }
 
     public void Dispose() => _memory?.Dispose();
@@ -260,11 +254,7 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
         {
             return;
         }
-        int hits = kernels.ScreenTile(segment.Tiles.At(tile), rank / 2, found, count, _rows.Sketches, _lists, _listStride, _counts, null);
-        if (hits >= FetchedHits && Sse.IsSupported)
-        {
-            FetchKeys(segment, tile);
-        }
+        kernels.ScreenTile(segment.Tiles.At(tile), rank / 2, found, count, _rows.Sketches, _lists, _listStride, _counts, null);
     }
 
     /// <summary>Fetches a tile into the first-level cache.</summary>
@@ -276,24 +266,6 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
             for (int line = 0; line < SketchTile.Bytes(rank); line += 64)
             {
                 Sse.Prefetch0(tile + line);
-            }
-        }
-    }
-
-    /// <summary>Fetches the keys and values of a tile into the second-level cache.</summary>
-    private void FetchKeys(KeySegment segment, int tile)
-    {
-        CodedKeys store = _index.Store;
-        foreach (ushort number in segment.Tiles.Numbers(tile))
-        {
-            nint key = segment.FirstKey + number;
-            for (int c = 0; c < _keyStride; c += CodedKeys.Padding)
-            {
-                Sse.Prefetch1(store.Keys + key * _keyStride + c);
-            }
-            for (int c = 0; c < _valueStride; c += CodedKeys.Padding)
-            {
-                Sse.Prefetch1(store.Values + key * _valueStride + c);
             }
         }
     }
@@ -318,7 +290,7 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
         _memory?.Dispose();
         var measured = new ScratchLayout(0);
         LayOut(ref measured);
-        _memory = NativeBuffer.Allocate(measured.Used / sizeof(float));
+        _memory = NativeBuffer.Rent(measured.Used / sizeof(float));
         // Also what lies behind the ends of rows and lists is read, and must be numbers.
         _memory.Clear();
         var layout = new ScratchLayout((nint)_memory.Pointer);

@@ -10,8 +10,8 @@ namespace Prescore.Attention.Clustered;
 /// </summary>
 internal static class ProbeSchedule
 {
-    /// <summary>Half the number of blocks with the first spacing: 16,384 tokens in blocks of 256.</summary>
-    private const int WideningBlock = 32;
+    /// <summary>Half the number of blocks with the first spacing: 8,192 tokens in blocks of 256.</summary>
+    private const int WideningBlock = 16;
 
     /// <summary>Whether a block has probes.</summary>
     public static bool IsProbeBlock(ClusteredOptions options, int block) =>

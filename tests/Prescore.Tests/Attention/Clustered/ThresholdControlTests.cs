@@ -162,9 +162,9 @@ public class ThresholdControlTests
             for (int b = 0; b < 300; b++)
             {
                 int[] positions = ProbeSchedule.Positions(options, b);
-                // Half as often from 64 blocks on, and again from 128 and 256; in the first 8, in every or every second.
-                int spacing = b < 64 ? every : b < 128 ? 2 * every : b < 256 ? 4 * every : 8 * every;
-                spacing = b < 4 ? 1 : b < 8 ? Math.Min(2, every) : b < 16 ? Math.Min(4, every) : spacing;
+                // Half as often from 32 blocks on, and again from 64, 128 and 256; but twice at least while the length doubles.
+                int spacing = b < 32 ? every : b < 64 ? 2 * every : b < 128 ? 4 * every : b < 256 ? 8 * every : 16 * every;
+                spacing = Math.Min(spacing, b < 4 ? 1 : b < 8 ? 2 : b < 16 ? 4 : b < 32 ? 8 : b < 64 ? 16 : b < 128 ? 32 : b < 256 ? 64 : 128);
                 bool due = b * block - near > 4 && b % spacing == 1 % spacing;
                 positions.Length.ShouldBe(due ? Math.Min(probes, block) : 0);
                 positions.ShouldAllBe(position => position / block == b);

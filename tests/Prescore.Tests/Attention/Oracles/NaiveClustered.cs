@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics;
 using Prescore.Attention.Clustered;
 using Prescore.Attention.Contracts;
 using Prescore.Tests.Attention.Clustered;
@@ -281,13 +280,13 @@ internal sealed partial class NaiveClustered
         var coordinates = new float[basis.Stride];
         basis.QueryCoordinates(query, coordinates);
         int rank = _options.SketchRank;
-        Vector512<float> sum = default;
-        for (int c = 0; c < coordinates.Length; c += 16)
+        float sum = 0;
+        foreach (float coordinate in coordinates)
         {
-            sum += Vector512.Abs(Vector512.Create(coordinates[c..]));
+            sum += Math.Abs(coordinate);
         }
         // Levels up to 66; and Σ level · code of any code up to 63 fits 16 bits, levels rounded up by a half even.
-        float step = Math.Max(coordinates.Max(Math.Abs) / 66, Vector512.Sum(sum) / (32767 / 63 - rank / 2));
+        float step = Math.Max(coordinates.Max(Math.Abs) / 66, sum / (32767 / 63 - rank / 2));
         float perStep = step > 0 ? 1 / step : 0;
         return ([.. coordinates.Take(rank).Select(x => (int)MathF.Round(x * perStep))], step);
     }
@@ -334,9 +333,9 @@ internal sealed partial class NaiveClustered
             return ProbePositions().Contains(query);
         }
         int start = block * _options.BlockSize;
-        // Half as often from 64 blocks on, and more often at first; the tests stay below 128.
+        // Half as often from 32 blocks on, and again from 64, but more often at first; the tests stay below 128.
         int close = block switch { < 4 => 1, < 8 => 2, < 16 => 4, < 32 => 8, < 64 => 16, _ => 32 };
-        int spacing = Math.Min(close, block < 64 ? _options.ProbeSpacing : 2 * _options.ProbeSpacing);
+        int spacing = Math.Min(close, block < 32 ? _options.ProbeSpacing : block < 64 ? 2 * _options.ProbeSpacing : 4 * _options.ProbeSpacing);
         block.ShouldBeLessThan(128);
         if (start - _options.Near <= 4 || block % spacing != 1 % spacing || _trace.Blocks[batch][block].Heads[keyValueHead].Labels.Length == 0)
         {
@@ -443,7 +442,7 @@ internal sealed partial class NaiveClustered
             int rank = levels.Length;
             (int Start, int End)[] bands = [(1, 4), (4, Math.Min(12, rank)), (Math.Min(12, rank), rank)];
             int Squares(IEnumerable<int> numbers, (int Start, int End) band) => numbers.Skip(band.Start).Take(band.End - band.Start).Sum(x => x * x);
-            float[] squares = [.. bands.Select(band => 2.1f * 2.1f / Math.Max(1, band.End - band.Start) * Squares(levels, band))];
+            float[] squares = [.. bands.Select(band => 1.8f * 1.8f / Math.Max(1, band.End - band.Start) * Squares(levels, band))];
             return Enumerable.Range(0, Tiles.Length).GroupBy(i => Tiles[i], i => Codes[i]).ToDictionary(tile => tile.Key, tile =>
             {
                 float[] radii = [.. bands.Select(band => (float)tile.Max(code => Squares(code.Select(x => (int)x), band)))];
