@@ -12,8 +12,8 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
     /// <summary>Rows are padded with zeros to a multiple of it: a cache line.</summary>
     public const int Padding = 32;
 
-    /// <summary>Keys that there is room for at first.</summary>
-    private const int LeastKeys = 64;
+    /// <summary>Keys that there is room for at first: pages that no key has touched take no memory.</summary>
+    private const int LeastKeys = 4096;
 
     private readonly GrowingMemory _keys = new();
     private readonly GrowingMemory _values = new();
@@ -38,11 +38,14 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
     /// <summary>Keys there is room for.</summary>
     public int Capacity { get; private set; }
 
+    /// <summary>Keys that have been written since there was unused memory to give back.</summary>
+    private int Touched { get; set; }
+
     /// <summary>Whether keys have log-weights.</summary>
     public bool HasLogWeights => weighted;
 
-    /// <summary>Bytes held.</summary>
-    public long Bytes => Capacity * KeyBytes;
+    /// <summary>Bytes held: those that keys have touched.</summary>
+    public long Bytes => Touched * KeyBytes;
 
     /// <summary>Codes of keys [n, <see cref="KeyStride"/>].</summary>
     public short* Keys => (short*)_keys.Pointer;
@@ -76,14 +79,14 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
         {
             LogWeights[Count] = logWeight;
         }
-        Count++;
+        Touched = Math.Max(Touched, ++Count);
     }
 
     /// <summary>Takes over all keys of another, which have no log-weights; this one is empty.</summary>
     public void CopyFrom(CodedKeys other)
     {
         Reserve(other.Count);
-        Count = other.Count;
+        Touched = Count = other.Count;
         Buffer.MemoryCopy(other.Keys, Keys, Count * sizeof(short) * (long)KeyStride, Count * sizeof(short) * (long)KeyStride);
         Buffer.MemoryCopy(other.Values, Values, Count * sizeof(short) * (long)ValueStride, Count * sizeof(short) * (long)ValueStride);
         Buffer.MemoryCopy(other.Scales, Scales, Count * 2L * sizeof(float), Count * 2L * sizeof(float));
@@ -116,21 +119,22 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
         Count = count;
     }
 
-    /// <summary>Gives unused memory back where it is more than half.</summary>
+    /// <summary>Gives touched memory that is not used back where it is more than half.</summary>
     public void Trim()
     {
-        if (Count < Capacity / 2)
+        if (Count < Touched / 2)
         {
             Resize(Count);
+            Touched = Count;
         }
     }
 
-    /// <summary>Makes room for <paramref name="count"/> keys: just that where it is much more than there is, else a quarter more than there is.</summary>
+    /// <summary>Makes room for <paramref name="count"/> keys, twice as much as there is at least: growing often would cost more than what is never touched.</summary>
     public void Reserve(int count)
     {
         if (count > Capacity)
         {
-            Resize(Math.Max(count, Capacity + Capacity / 4));
+            Resize(Math.Max(count, 2 * Capacity));
         }
     }
 
@@ -140,7 +144,7 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
         {
             memory.Dispose();
         }
-        (Count, Capacity) = (0, 0);
+        (Count, Capacity, Touched) = (0, 0, 0);
     }
 
     private void Resize(int capacity)

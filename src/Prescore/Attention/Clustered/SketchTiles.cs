@@ -19,6 +19,9 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
     /// <summary>Bits of a float that a bucket's number leaves out: 3 bits of the mantissa stay.</summary>
     private const int BucketShift = 20;
 
+    /// <summary>Tiles that there is room for at first.</summary>
+    private const int LeastTiles = 256;
+
     private readonly GrowingMemory _memory = new();
     private int _capacity;
     private int _used;
@@ -34,8 +37,8 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
     /// <summary>Number of clusters.</summary>
     public int Clusters { get; private set; }
 
-    /// <summary>Bytes held.</summary>
-    public long Bytes => _memory.Bytes;
+    /// <summary>Bytes held: those that tiles have touched.</summary>
+    public long Bytes => (long)_used * SketchTile.Bytes(rank);
 
     /// <summary>The first tile of a cluster.</summary>
     public int First(int cluster) => _first[cluster];
@@ -159,7 +162,8 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
         {
             return;
         }
-        int capacity = tiles + tiles / 4 + 8;
+        // Pages that no tile has touched take no memory.
+        int capacity = Math.Max(LeastTiles, 2 * tiles);
         _memory.Resize((long)capacity * SketchTile.Bytes(rank));
         _capacity = capacity;
         Array.Resize(ref _next, capacity);
