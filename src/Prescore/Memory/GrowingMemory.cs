@@ -13,6 +13,14 @@ internal sealed unsafe class GrowingMemory : IDisposable
     /// <summary>Its size.</summary>
     public long Bytes { get; private set; }
 
+    /// <summary>The first <paramref name="length"/> numbers.</summary>
+    public Span<T> Numbers<T>(int length)
+        where T : unmanaged
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)length * sizeof(T), Bytes);
+        return new Span<T>((void*)_pointer, length);
+    }
+
     /// <summary>Changes the size; new bytes have arbitrary content.</summary>
     /// <exception cref="OutOfMemoryException">The system has none; nothing has changed.</exception>
     public void Resize(long bytes) => (_pointer, Bytes) = (RegionMemory.Remap(_pointer, Bytes, bytes), bytes);

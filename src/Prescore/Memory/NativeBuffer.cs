@@ -15,10 +15,10 @@ internal sealed unsafe class NativeBuffer : IDisposable
     private readonly bool _pooled;
     private nint _pointer;
 
-    private NativeBuffer(long bytes, bool pooled, nint length)
+    private NativeBuffer(long bytes, bool pooled, nint length, bool zeros = false)
     {
         (_bytes, _pooled, Length) = (bytes, pooled, length);
-        _pointer = pooled ? RegionMemory.Rent(bytes) : RegionMemory.Map(bytes);
+        _pointer = pooled ? RegionMemory.Rent(bytes) : RegionMemory.Map(bytes, zeros);
     }
 
     ~NativeBuffer() => Release(keep: false);
@@ -41,6 +41,9 @@ internal sealed unsafe class NativeBuffer : IDisposable
 
     /// <summary>Floats that stay for long (weights), or that larger ones will take the place of: exactly as many as asked for, freed when disposed of.</summary>
     public static NativeBuffer Allocate(nint length) => new(Math.Max(1, (long)length) * sizeof(float), pooled: false, length);
+
+    /// <summary>Floats as of <see cref="Allocate"/>, all of them zero.</summary>
+    public static NativeBuffer AllocateZeros(nint length) => new(Math.Max(1, (long)length) * sizeof(float), pooled: false, length, zeros: true);
 
     /// <summary>Sets all floats to zero.</summary>
     public void Clear() => NativeMemory.Clear(Pointer, (nuint)Length * sizeof(float));

@@ -73,13 +73,25 @@ internal static unsafe class RegionMemory
     /// Memory of something that grows. Pages that were not touched take no room, and none is kept in the C library's
     /// heap, which would be left with holes. 0 for none; given back by <see cref="Unmap"/>.
     /// </summary>
+    /// <param name="bytes">Its size.</param>
+    /// <param name="zeros">Whether it has to be zeros; else the content is arbitrary.</param>
     /// <exception cref="OutOfMemoryException">The system has none.</exception>
-    public static nint Map(long bytes)
+    public static nint Map(long bytes, bool zeros = false)
     {
+        if (bytes == 0)
+        {
+            return 0;
+        }
         if (!IsMapped(bytes))
         {
-            return bytes == 0 ? 0 : Count(bytes, (nint)NativeMemory.AlignedAlloc((nuint)bytes, Alignment));
+            void* allocated = NativeMemory.AlignedAlloc((nuint)bytes, Alignment);
+            if (zeros)
+            {
+                NativeMemory.Clear(allocated, (nuint)bytes);
+            }
+            return Count(bytes, (nint)allocated);
         }
+        // The system maps zeros.
         nint memory = mmap(0, (nuint)bytes, ReadWrite, PrivateAnonymous, -1, 0);
         return memory == -1 ? throw new OutOfMemoryException() : Count(bytes, memory);
     }

@@ -20,6 +20,9 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
     private readonly GrowingMemory _scales = new();
     private readonly GrowingMemory _logWeights = new();
 
+    /// <summary>Keys whose memory was touched and not given back.</summary>
+    private int _touched;
+
     /// <summary>Length d of keys.</summary>
     public int Dimension => dimension;
 
@@ -38,14 +41,11 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
     /// <summary>Keys there is room for.</summary>
     public int Capacity { get; private set; }
 
-    /// <summary>Keys that have been written since there was unused memory to give back.</summary>
-    private int Touched { get; set; }
-
     /// <summary>Whether keys have log-weights.</summary>
     public bool HasLogWeights => weighted;
 
     /// <summary>Bytes held: those that keys have touched.</summary>
-    public long Bytes => Touched * KeyBytes;
+    public long Bytes => _touched * KeyBytes;
 
     /// <summary>Codes of keys [n, <see cref="KeyStride"/>].</summary>
     public short* Keys => (short*)_keys.Pointer;
@@ -79,14 +79,14 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
         {
             LogWeights[Count] = logWeight;
         }
-        Touched = Math.Max(Touched, ++Count);
+        _touched = Math.Max(_touched, ++Count);
     }
 
     /// <summary>Takes over all keys of another, which have no log-weights; this one is empty.</summary>
     public void CopyFrom(CodedKeys other)
     {
         Reserve(other.Count);
-        Touched = Count = other.Count;
+        _touched = Count = other.Count;
         Buffer.MemoryCopy(other.Keys, Keys, Count * sizeof(short) * (long)KeyStride, Count * sizeof(short) * (long)KeyStride);
         Buffer.MemoryCopy(other.Values, Values, Count * sizeof(short) * (long)ValueStride, Count * sizeof(short) * (long)ValueStride);
         Buffer.MemoryCopy(other.Scales, Scales, Count * 2L * sizeof(float), Count * 2L * sizeof(float));
@@ -122,10 +122,10 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
     /// <summary>Gives touched memory that is not used back where it is more than half.</summary>
     public void Trim()
     {
-        if (Count < Touched / 2)
+        if (Count < _touched / 2)
         {
             Resize(Count);
-            Touched = Count;
+            _touched = Count;
         }
     }
 
@@ -144,7 +144,7 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
         {
             memory.Dispose();
         }
-        (Count, Capacity, Touched) = (0, 0, 0);
+        (Count, Capacity, _touched) = (0, 0, 0);
     }
 
     private void Resize(int capacity)

@@ -52,8 +52,7 @@ internal sealed unsafe class CentroidSet(ClusteredKernels kernels, int dimension
             int before = _capacity;
             NativeBuffer? old = _memory;
             _capacity = (count + count / 2 + Slack + width - 1) / width * width;
-            NativeBuffer memory = NativeBuffer.Allocate((nint)_capacity * (dimension + _valuePanels * width + 3));
-            memory.Clear();
+            NativeBuffer memory = NativeBuffer.AllocateZeros((nint)_capacity * (dimension + _valuePanels * width + 3));
             _memory = memory;
             if (old is not null)
             {

@@ -1,3 +1,4 @@
+using Prescore.Memory;
 using Prescore.Numerics;
 using Prescore.Storage;
 
@@ -9,7 +10,7 @@ namespace Prescore.Attention.Clustered;
 /// </summary>
 /// <param name="store">All far keys of the head.</param>
 /// <param name="firstKey">The segment's first key.</param>
-internal sealed class ClusterSums(CodedKeys store, int firstKey)
+internal sealed class ClusterSums(CodedKeys store, int firstKey) : IDisposable
 {
     /// <summary>Log-weights beyond it count as this much: e^600 is near what a double holds.</summary>
     private const float LargestLogWeight = 600;
@@ -19,8 +20,10 @@ internal sealed class ClusterSums(CodedKeys store, int firstKey)
     private int[] _counts = [];
     private bool[] _changed = [];
     private double[] _weights = [];
-    private double[] _keys = [];
-    private double[] _values = [];
+
+    // Large enough for the heap of large arrays, where what they outgrow would lie for long.
+    private readonly GrowingMemory _keys = new();
+    private readonly GrowingMemory _values = new();
     private float[] _means = [];
     private int _clusters;
 
@@ -28,7 +31,7 @@ internal sealed class ClusterSums(CodedKeys store, int firstKey)
     public ReadOnlySpan<float> Means => _means.AsSpan(0, _clusters * store.Dimension);
 
     /// <summary>Bytes held.</summary>
-    public long Bytes => sizeof(double) * (long)(_keys.Length + _values.Length) + sizeof(float) * (long)_means.Length;
+    public long Bytes => _keys.Bytes + _values.Bytes + sizeof(float) * (long)_means.Length;
 
     /// <summary>Number of a cluster's keys.</summary>
     public int Selected(int cluster) => _counts[cluster];
@@ -40,7 +43,7 @@ internal sealed class ClusterSums(CodedKeys store, int firstKey)
     public ReadOnlySpan<float> Mean(int cluster) => _means.AsSpan(cluster * store.Dimension, store.Dimension);
 
     /// <summary>Writes the mean value of a cluster.</summary>
-    public void MeanValue(int cluster, Span<float> mean) => Divide(_values, cluster, mean);
+    public void MeanValue(int cluster, Span<float> mean) => Divide(ValuesOf(cluster), cluster, mean);
 
     /// <summary>Whether a cluster has changed since the last call.</summary>
     public bool TakeChanged(int cluster)
@@ -58,8 +61,8 @@ internal sealed class ClusterSums(CodedKeys store, int firstKey)
         Reserve(clusters);
         Array.Clear(_counts);
         Array.Clear(_weights);
-        Array.Clear(_keys);
-        Array.Clear(_values);
+        Keys.Clear();
+        Values.Clear();
         Array.Fill(_changed, true);
         if (!keepMeans)
         {
@@ -78,7 +81,7 @@ internal sealed class ClusterSums(CodedKeys store, int firstKey)
         _counts[cluster]++;
         _weights[cluster] += weight;
         _changed[cluster] = true;
-        DoubleSum.Add(key, weight, _keys.AsSpan(cluster * store.Dimension, store.Dimension));
+        DoubleSum.Add(key, weight, KeysOf(cluster));
     }
 
     /// <summary>Adds keys from <paramref name="first"/> on to the clusters of their labels.</summary>
@@ -98,7 +101,7 @@ internal sealed class ClusterSums(CodedKeys store, int firstKey)
     /// <summary>Sums all values anew.</summary>
     public void SumValues(ReadOnlySpan<ushort> labels)
     {
-        Array.Clear(_values);
+        Values.Clear();
         for (int i = 0; i < labels.Length; i++)
         {
             AddValue(labels[i], i);
@@ -119,13 +122,13 @@ internal sealed class ClusterSums(CodedKeys store, int firstKey)
         Reserve(added + 1);
         _clusters = added + 1;
         (_counts[added], _weights[added]) = (0, 0);
-        Array.Clear(_keys, added * store.Dimension, store.Dimension);
+        KeysOf(added).Clear();
         store.ReadKey(firstKey + number, _key);
         AddKey(added, number, _key);
         double weight = WeightOf(number);
         _counts[from]--;
         _weights[from] -= weight;
-        DoubleSum.Add(_key, -weight, _keys.AsSpan(from * store.Dimension, store.Dimension));
+        DoubleSum.Add(_key, -weight, KeysOf(from));
         return true;
     }
 
@@ -136,7 +139,7 @@ internal sealed class ClusterSums(CodedKeys store, int firstKey)
         {
             if (_counts[c] > 0)
             {
-                Divide(_keys, c, _means.AsSpan(c * store.Dimension, store.Dimension));
+                Divide(KeysOf(c), c, _means.AsSpan(c * store.Dimension, store.Dimension));
             }
         }
     }
@@ -156,7 +159,7 @@ internal sealed class ClusterSums(CodedKeys store, int firstKey)
             if (kept < c)
             {
                 (_counts[kept], _weights[kept]) = (_counts[c], _weights[c]);
-                _keys.AsSpan(c * store.Dimension, store.Dimension).CopyTo(_keys.AsSpan(kept * store.Dimension));
+                KeysOf(c).CopyTo(KeysOf(kept));
             }
             kept++;
         }
@@ -173,23 +176,36 @@ internal sealed class ClusterSums(CodedKeys store, int firstKey)
     }
 
     /// <summary>Gives all memory back: nothing joins any more.</summary>
-    public void Complete() => (_counts, _changed, _weights, _keys, _values, _means, _clusters) = ([], [], [], [], [], [], 0);
+    public void Dispose()
+    {
+        (_counts, _changed, _weights, _means, _clusters) = ([], [], [], [], 0);
+        _keys.Dispose();
+        _values.Dispose();
+    }
 
     private void AddValue(int cluster, int number)
     {
         store.ReadValue(firstKey + number, _value);
-        DoubleSum.Add(_value, WeightOf(number), _values.AsSpan(cluster * store.ValueDimension, store.ValueDimension));
+        DoubleSum.Add(_value, WeightOf(number), ValuesOf(cluster));
     }
 
     private double WeightOf(int number) =>
         store.HasLogWeights ? Math.Exp(Math.Clamp(store.LogWeight(firstKey + number), -LargestLogWeight, LargestLogWeight)) : 1;
 
-    private void Divide(double[] sums, int cluster, Span<float> mean)
+    private Span<double> Keys => _keys.Numbers<double>(_counts.Length * store.Dimension);
+
+    private Span<double> Values => _values.Numbers<double>(_counts.Length * store.ValueDimension);
+
+    private Span<double> KeysOf(int cluster) => Keys.Slice(cluster * store.Dimension, store.Dimension);
+
+    private Span<double> ValuesOf(int cluster) => Values.Slice(cluster * store.ValueDimension, store.ValueDimension);
+
+    private void Divide(ReadOnlySpan<double> sum, int cluster, Span<float> mean)
     {
         double factor = 1 / _weights[cluster];
         for (int l = 0; l < mean.Length; l++)
         {
-            mean[l] = (float)(sums[cluster * mean.Length + l] * factor);
+            mean[l] = (float)(sum[l] * factor);
         }
     }
 
@@ -203,8 +219,8 @@ internal sealed class ClusterSums(CodedKeys store, int firstKey)
         Array.Resize(ref _counts, capacity);
         Array.Resize(ref _changed, capacity);
         Array.Resize(ref _weights, capacity);
-        Array.Resize(ref _keys, capacity * store.Dimension);
-        Array.Resize(ref _values, capacity * store.ValueDimension);
+        _keys.Resize(sizeof(double) * (long)capacity * store.Dimension);
+        _values.Resize(sizeof(double) * (long)capacity * store.ValueDimension);
         Array.Resize(ref _means, capacity * store.Dimension);
     }
 }

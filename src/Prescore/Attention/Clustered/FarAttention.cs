@@ -290,9 +290,8 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
         _memory?.Dispose();
         var measured = new ScratchLayout(0);
         LayOut(ref measured);
-        _memory = NativeBuffer.Rent(measured.Used / sizeof(float));
         // Also what lies behind the ends of rows and lists is read, and must be numbers.
-        _memory.Clear();
+        _memory = NativeBuffer.AllocateZeros(measured.Used / sizeof(float));
         var layout = new ScratchLayout((nint)_memory.Pointer);
         LayOut(ref layout);
     }

@@ -127,11 +127,15 @@ internal sealed class KeySegment : IDisposable
     private void Complete()
     {
         _labels = [];
-        _sums.Complete();
+        _sums.Dispose();
         _sketcher.Complete();
     }
 
-    public void Dispose() => Tiles.Dispose();
+    public void Dispose()
+    {
+        Tiles.Dispose();
+        _sums.Dispose();
+    }
 
     /// <summary>k-means on evenly spaced keys.</summary>
     private void FirstFit()
