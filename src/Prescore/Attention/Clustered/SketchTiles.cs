@@ -25,6 +25,7 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
     private readonly GrowingMemory _memory = new();
     private int _capacity;
     private int _used;
+    private int _touched;
     private int[] _first = [];
     private int[] _last = [];
     private int[] _next = [];
@@ -38,7 +39,7 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
     public int Clusters { get; private set; }
 
     /// <summary>Bytes held: those that tiles have touched.</summary>
-    public long Bytes => (long)_used * SketchTile.Bytes(rank);
+    public long Bytes => (long)_touched * SketchTile.Bytes(rank);
 
     /// <summary>The first tile of a cluster.</summary>
     public int First(int cluster) => _first[cluster];
@@ -107,6 +108,7 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
         {
             Reserve(_used + 1);
             int added = _used++;
+            _touched = Math.Max(_touched, _used);
             (_next[added], _present[added]) = (-1, 0);
             if (tile < 0)
             {
@@ -133,7 +135,7 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
     {
         Clear(0);
         _memory.Dispose();
-        _capacity = 0;
+        (_capacity, _touched) = (0, 0);
     }
 
     private static int Leading(float length) => BitConverter.SingleToInt32Bits(length) >> BucketShift;
