@@ -56,11 +56,11 @@ internal unsafe struct RowSketches
     /// <summary>Sets the sketches of some rows: levels of their coordinates and how far their products reach. Sixteen rows side by side.</summary>
     /// <param name="first">First row.</param>
     /// <param name="count">Number of rows.</param>
-    /// <param name="coordinates">Their coordinates, zeros up to a multiple of 16, which is how far rows are apart.</param>
+    /// <param name="coordinates">Their coordinates, zeros up to the stride.</param>
+    /// <param name="stride">How far rows of coordinates are apart: a multiple of 16.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly void Set(int first, int count, float* coordinates)
+    public readonly void Set(int first, int count, float* coordinates, int stride)
     {
-        int stride = (Rank + 15) / 16 * 16;
         float* columns = stackalloc float[SketchTile.LargestRank * 16];
         float** eight = stackalloc float*[8];
         for (int done = 0; done < count; done += 16)

@@ -15,6 +15,9 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
     /// <summary>Keys that there is room for at first: pages that no key has touched take no memory.</summary>
     private const int LeastKeys = 4096;
 
+    /// <summary>Bytes of a key's scales.</summary>
+    private const long ScaleBytes = 2 * sizeof(float);
+
     private readonly GrowingMemory _keys = new();
     private readonly GrowingMemory _values = new();
     private readonly GrowingMemory _scales = new();
@@ -39,7 +42,7 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
     public int Count { get; private set; }
 
     /// <summary>Keys there is room for.</summary>
-    public int Capacity { get; private set; }
+    public int Capacity => (int)(_scales.Bytes / ScaleBytes);
 
     /// <summary>Whether keys have log-weights.</summary>
     public bool HasLogWeights => weighted;
@@ -144,15 +147,15 @@ internal sealed unsafe class CodedKeys(int dimension, int valueDimension, bool w
         {
             memory.Dispose();
         }
-        (Count, Capacity, _touched) = (0, 0, 0);
+        (Count, _touched) = (0, 0);
     }
 
     private void Resize(int capacity)
     {
         _keys.Resize(capacity * sizeof(short) * (long)KeyStride);
         _values.Resize(capacity * sizeof(short) * (long)ValueStride);
-        _scales.Resize(capacity * 2L * sizeof(float));
         _logWeights.Resize(weighted ? capacity * (long)sizeof(float) : 0);
-        Capacity = capacity;
+        // Last: they tell the capacity, also where there was no memory for all.
+        _scales.Resize(capacity * ScaleBytes);
     }
 }

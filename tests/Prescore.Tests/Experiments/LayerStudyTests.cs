@@ -49,24 +49,11 @@ public sealed class LayerStudyTests : IDisposable
     {
         LayerStudyPoint[] points =
         [
-            .. new[] { 1024, 2048, 4096, 8192, 16384 }.Select(n => Point(n, n < 2048 ? 100 : Math.Pow(n / 1024.0, 1.5))),
+            .. new[] { 1024, 2048, 4096, 8192, 16384 }.Select(n => Point("exact", n, n < 2048 ? 100 : Math.Pow(n / 1024.0, 1.5), error: 0)),
         ];
         SlopeRow slope = EqualError.Slopes(points, []).Single();
         (slope.Method, slope.Lengths).ShouldBe(("exact", 4));
         slope.Exponent.ShouldBe(1.5, 1e-9);
-
-        static LayerStudyPoint Point(int n, double seconds) => new()
-        {
-            Method = "exact",
-            Spec = "exact",
-            N = n,
-            Seconds = seconds,
-            ExactSeconds = seconds,
-            Budget = 1,
-            IndexShare = 0,
-            RelativeError = 0,
-            CacheBytes = null,
-        };
     }
 
     [Fact]

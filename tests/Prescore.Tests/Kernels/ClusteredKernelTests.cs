@@ -231,7 +231,7 @@ public unsafe class ClusteredKernelTests
                     coordinates[row * stride + c] = none ? 0 : (float)(size * (random.NextDouble() - 0.5) / (1 + c % (1 + row)));
                 }
             }
-            Values.Set(0, count, coordinates);
+            Values.Set(0, count, coordinates, stride);
             for (int row = 0; row < count; row++)
             {
                 float[] own = new ReadOnlySpan<float>(coordinates + row * stride, rank).ToArray();

@@ -135,7 +135,7 @@ internal sealed unsafe partial class FarAttention(ClusteredKernels kernels, int 
         SketchBasis basis = segment.Basis!;
         int stride = basis.Stride;
         basis.QueryCoordinates(new ReadOnlySpan<float>(_rounded + first * dimension, count * dimension), new Span<float>(_coordinates, count * stride));
-        _rows.Set(first, count, _coordinates);
+        _rows.Set(first, count, _coordinates, stride);
     }
 
     public void Dispose() => _memory?.Dispose();

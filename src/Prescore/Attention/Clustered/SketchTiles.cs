@@ -23,7 +23,6 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
     private const int LeastTiles = 256;
 
     private readonly GrowingMemory _memory = new();
-    private int _capacity;
     private int _used;
     private int _touched;
     private int[] _first = [];
@@ -135,7 +134,7 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
     {
         Clear(0);
         _memory.Dispose();
-        (_capacity, _touched) = (0, 0);
+        _touched = 0;
     }
 
     private static int Leading(float length) => BitConverter.SingleToInt32Bits(length) >> BucketShift;
@@ -160,14 +159,13 @@ internal sealed unsafe class SketchTiles(int rank) : IDisposable
 
     private void Reserve(int tiles)
     {
-        if (tiles <= _capacity)
+        if (tiles * (long)SketchTile.Bytes(rank) <= _memory.Bytes)
         {
             return;
         }
         // Pages that no tile has touched take no memory.
         int capacity = Math.Max(LeastTiles, 2 * tiles);
         _memory.Resize((long)capacity * SketchTile.Bytes(rank));
-        _capacity = capacity;
         Array.Resize(ref _next, capacity);
         Array.Resize(ref _present, capacity);
     }
